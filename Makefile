@@ -1,0 +1,171 @@
+# Everything a newcomer or a developer types. GNU make; all set-up goes into private environments inside this checkout
+# (.venv-3.13 and so on, build/, dist/), nothing is installed elsewhere.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.DELETE_ON_ERROR:
+# Targets run one after the other whatever -j says; the compiler runs in parallel anyway (ninja).
+.NOTPARALLEL:
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PACKAGE := codetracer-python-recorder
+PURE := codetracer-pure-python-recorder
+
+comma := ,
+
+# For `make record`.
+SCRIPT ?= examples/locals_snapshot.py
+ARGS ?=
+OUT ?= trace-out
+
+# For `make test`: more options for pytest, for example PYTEST_ARGS="-k generators".
+PYTEST_ARGS ?=
+
+.PHONY: help
+help:
+	@echo "make record [SCRIPT=prog.py] [ARGS=\"a b\"]   build, record a program, show where the trace is and a piece of it"
+	@echo "make test                                  build, run every everyday test"
+	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
+	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
+	@echo "make wheel                                 build a wheel into dist/"
+	@echo "make clean                                 remove everything that was built here"
+	@echo
+	@echo "PYTHON_VERSION=3.12 chooses a version; else the newest supported one found is used. Supported: $$(tools/find-python --versions)"
+
+.PHONY: clean
+clean:
+	@rm -rf build dist .venv .venv-*
+	@rm -f $(PACKAGE)/codetracer_python_recorder/_native*.so
+	@find . -path ./.git -prune -o -type d \( -name __pycache__ -o -name .pytest_cache -o -name .hypothesis \) \
+		-prune -exec rm -rf {} +
+
+# Everything below needs a Python and a compiler.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+
+PYTHON := $(shell tools/find-python $(PYTHON_VERSION))
+ifeq ($(PYTHON),)
+$(error Nothing was built: no suitable Python (see the line above))
+endif
+COMPILER := $(shell tools/find-compiler)
+ifeq ($(COMPILER),)
+$(error Nothing was built: no C compiler (see the line above))
+endif
+# Meson reads CC from the environment; give it the one that was tried.
+export CC := $(COMPILER)
+
+VERSION := $(shell "$(PYTHON)" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+VENV := .venv-$(VERSION)
+SANITIZE_VENV := .venv-$(VERSION)-sanitize
+
+# Neither virtual environments nor build folders survive being copied elsewhere or losing their interpreter: begin anew.
+IGNORED := $(shell \
+	mkdir -p build; \
+	if [ -e build/.checkout ] && [ "$$(cat build/.checkout)" != "$(CURDIR)" ]; then rm -rf build .venv .venv-*; fi; \
+	mkdir -p build; echo "$(CURDIR)" > build/.checkout; \
+	for venv in $(VENV) $(SANITIZE_VENV); do \
+		if [ -e $$venv/.has-tools ] && [ ! -e $$venv/bin/python ]; then rm -rf $$venv; fi; done)
+
+# Two `make` in one checkout take turns (where the system has flock).
+LOCK := $(if $(shell command -v flock),flock build/.lock-$(VERSION))
+
+# What an installed package depends on.
+SOURCES := $(shell find $(PACKAGE) \( -name tests -o -name __pycache__ -o -name build -o -name '.*' \) -prune \
+	-o -type f ! -name '*.so' ! -name '*.tmp' -print)
+# A file that went away counts as a change too.
+$(file >build/.sources.new,$(SOURCES))
+IGNORED := $(shell cmp -s build/.sources.new build/.sources || cp build/.sources.new build/.sources)
+
+# in VENV: run a command with the tools of that environment.
+in = PATH="$(CURDIR)/$(1)/bin:$$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
+
+# environment VENV, BUILD FOLDER, OPTIONS OF MESON: rules for one private environment with its tools, the package, and
+# what tests need. The package is built in one lasting folder, so that a change compiles only what it touches.
+define environment
+$(1)/.has-tools: $(PACKAGE)/requirements-build.txt
+	@echo "Preparing $(1) with $(PYTHON)"
+	@$(LOCK) bash -euc '[ -x $(1)/bin/pip ] || "$(PYTHON)" -m venv $(1); \
+		$(1)/bin/python -m pip install --quiet --disable-pip-version-check -r $(PACKAGE)/requirements-build.txt'
+	@touch $$@
+
+$(1)/.has-tests: $(PACKAGE)/tests/requirements.txt $(1)/.has-tools
+	@$(LOCK) $(1)/bin/python -m pip install --quiet --disable-pip-version-check -r $(PACKAGE)/tests/requirements.txt
+	@touch $$@
+
+$(1)/.has-package: $(SOURCES) build/.sources $(1)/.has-tools
+	@echo "Building $(PACKAGE) for Python $(VERSION) in $(2)"
+	@mkdir -p $(2)
+	@$$(call in,$(1)) $(LOCK) $(1)/bin/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall \
+		-Cbuild-dir="$(CURDIR)/$(2)" -Csetup-args=-Dtests=true $(addprefix -Csetup-args=,$(3)) ./$(PACKAGE)
+	@touch $$@
+endef
+
+BUILD := build/pip-$(VERSION)
+SANITIZE_BUILD := build/sanitize-$(VERSION)
+$(eval $(call environment,$(VENV),$(BUILD),))
+$(eval $(call environment,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
+	-Db_sanitize=address$(comma)undefined -Db_lundef=false -Ddebug=true -Doptimization=1))
+
+# .venv is the environment of the newest Python: the one used when PYTHON_VERSION is not given.
+.PHONY: link
+link: $(VENV)/.has-tools
+	@$(if $(PYTHON_VERSION),true,ln -sfn $(VENV) .venv)
+
+.PHONY: record
+record: $(VENV)/.has-package link
+	@status=0; \
+	$(VENV)/bin/codetracer-record --out-dir "$(OUT)" "$(SCRIPT)" $(ARGS) || status=$$?; \
+	[ -e "$(OUT)" ] || exit $$status; \
+	echo; echo "The trace is in $(OUT). Its first lines, by \`$(VENV)/bin/codetracer-trace print $(OUT)\`:"; \
+	{ $(VENV)/bin/codetracer-trace print "$(OUT)" || true; } 2>&1 | sed -n 1,40p; \
+	exit $$status
+
+# run_tests VENV, BUILD FOLDER, ENVIRONMENT OF C TESTS, ENVIRONMENT OF PYTHON TESTS
+define run_tests
+@echo "C tests"
+@$(call in,$(1)) $(LOCK) $(1)/bin/ninja -C $(2) --quiet meson-test-prereq
+@$(call in,$(1)) $(3) $(1)/bin/meson test -C $(2) --no-rebuild --print-errorlogs --no-stdsplit
+@$(foreach package,$(PACKAGE) $(PURE),if [ -d $(package)/tests ]; then \
+	echo "Python tests of $(package)"; \
+	$(call in,$(1)) $(4) $(1)/bin/pytest -q -n auto $(addprefix -c ,$(wildcard $(package)/pyproject.toml)) --rootdir $(package) \
+		$(wildcard $(package)/tests/python $(package)/tests/differential $(package)/tests/test_*.py) $(PYTEST_ARGS); \
+	fi;)
+endef
+
+.PHONY: test
+test: $(VENV)/.has-package $(VENV)/.has-tests link
+	$(call run_tests,$(VENV),$(BUILD),,)
+
+# The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
+PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
+.PHONY: test-sanitize
+test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests
+	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
+		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
+		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1)
+
+# For development: optimised with debug information, in a folder per version, the extension copied beside its Python
+# sources (by renaming, so that running programs keep theirs).
+DEV := build/dev-$(VERSION)
+.PHONY: dev
+dev: $(VENV)/.has-tools $(VENV)/.has-tests link
+	@$(call in,$(VENV)) $(LOCK) bash -euc ' \
+		[ -f $(DEV)/build.ninja ] || meson setup --buildtype=debugoptimized $(DEV) $(PACKAGE) > build/dev-$(VERSION).log 2>&1 \
+			|| { cat build/dev-$(VERSION).log; exit 1; }; \
+		ninja -C $(DEV) --quiet; \
+		for built in $(DEV)/ext/_native*.so; do \
+			place=$(PACKAGE)/codetracer_python_recorder/$${built##*/}; \
+			cmp -s $$built $$place || { cp $$built $$place.tmp; mv -f $$place.tmp $$place; }; \
+		done'
+	@echo "PYTHONPATH=$(PACKAGE) $(VENV)/bin/python -m codetracer_python_recorder"
+	@echo "$(DEV)/lib/codetracer-trace; C tests: $(VENV)/bin/meson test -C $(DEV)"
+
+.PHONY: wheel
+wheel: $(VENV)/.has-package
+	@mkdir -p dist
+	@$(call in,$(VENV)) $(LOCK) $(VENV)/bin/python -m pip wheel --quiet --no-deps --no-build-isolation \
+		-Cbuild-dir="$(CURDIR)/$(BUILD)" -Csetup-args=-Dtests=true --wheel-dir dist ./$(PACKAGE)
+	@ls -t dist/*.whl | head -n 1
+
+endif

@@ -1,0 +1,54 @@
+"""Records every line, local, call and value of a Python program for CodeTracer.
+
+    from codetracer_python_recorder import trace
+
+    with trace("trace-out"):
+        work()
+
+`start(path)` and `stop()` do the same without a block; a recording that nobody stops is finished at the program's end.
+From a command line: `codetracer-record prog.py`, or `python -m codetracer_python_recorder --help`.
+
+Importing this package imports nothing else: what a name needs is loaded when the name is first used, so that a program that
+runs under the recorder finds its `sys.modules` as it expects it.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._native import version as __version__
+    from .session import TraceSession, flush, is_tracing, start, stop, trace
+
+DEFAULT_FORMAT = "ct"
+TRACE_BINARY = "binary"
+TRACE_JSON = "json"
+
+__all__ = [
+    "DEFAULT_FORMAT",
+    "TRACE_BINARY",
+    "TRACE_JSON",
+    "TraceSession",
+    "__version__",
+    "flush",
+    "is_tracing",
+    "start",
+    "stop",
+    "trace",
+]
+
+_FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
+
+
+def __getattr__(name: str) -> object:
+    if name in _FROM_SESSION:
+        from . import session
+
+        value = getattr(session, name)
+    elif name == "__version__":
+        from ._native import version as value
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

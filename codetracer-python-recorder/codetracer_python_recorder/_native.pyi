@@ -1,0 +1,46 @@
+"""The extension module. Written in C, under ext/."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict
+
+version: str
+
+class Summary(TypedDict, total=False):
+    steps: int
+    events: int
+    calls: int
+    file_bytes: int
+    cut_items: int
+    cut_depth: int
+    cut_string: int
+    failed: tuple[int, str] | None
+
+class Exported(TypedDict):
+    steps: int
+    calls: int
+    bytes: int
+    cut_values: int
+    cut_variables: int
+
+def start(journal_path: str, live_path: str, options: dict[str, Any]) -> None:
+    """Begins recording now, in all threads. RuntimeError when already recording or when no monitoring tool id is free,
+    OSError (errno, filename) when the files cannot be made."""
+
+def stop(exit_status: int | None = None, exit_signal: int | None = None, error_text: str | None = None) -> Summary:
+    """Ends recording and completes the journal. An empty dict when nothing is being recorded."""
+
+def flush() -> None:
+    """Everything recorded so far is in the journal when this returns."""
+
+def is_tracing() -> bool: ...
+def export(
+    journal_path: str,
+    format: Literal["json", "ct"],
+    target: str,
+    options: dict[str, int],
+    progress: Callable[[int, int], None] | None,
+) -> Exported:
+    """Makes another format from a journal. `json`: target is an existing folder, `ct`: a file that does not exist."""
+
+def recorded_elsewhere() -> bool:
+    """True in a forked child of a recording process."""

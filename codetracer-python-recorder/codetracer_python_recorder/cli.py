@@ -1,0 +1,376 @@
+"""The command line: `codetracer-record`, `codetracer-python-recorder`, `python -m codetracer_python_recorder`.
+
+They differ in one thing: the first ends as the program did, the others end with 0 when recording worked, unless told otherwise.
+The course of things: read the options, load the program, make the output folder, register the end, start recording, run. Nothing is
+printed in between. The end (close()) is an atexit function that was registered before the program ran, so it runs after all
+of the program's own, and after its threads.
+
+Python has no way to change the exit status from an atexit function, and the status must be known before: so it is the program's
+(or 0), and only when the trace then cannot be finished does close() flush and end the process itself, by os._exit.
+"""
+
+import os
+import sys
+
+from . import errors, export, run, session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+HELP = """\
+Record every line, local, call and value of a Python program.
+
+  {name} prog.py args...                record prog.py into ./trace-out
+  {name} -o DIR prog.py                 record into DIR
+  {name} -m package.module args...      record what `python -m` would run
+  {name} -c 'print(1 + 1)'              record a piece of code
+  {name} --format=json prog.py          another format
+  codetracer-trace print trace-out                   read a trace
+
+What stands behind the program's name belongs to the program.
+
+Where the trace goes:
+  -o, --out-dir DIR         folder of the trace; an earlier trace in it is replaced, nothing else in it is touched
+                            (default: $CODETRACER_PYTHON_RECORDER_OUT_DIR, else ./trace-out)
+  --format FORMAT           ct: one file, for CodeTracer (default)
+  --codetracer-format ...   json: trace.json with its companions
+                            journal: the recorder's own format, the quickest to finish
+                            binary: not yet available
+
+What is recorded:
+  --include-stdlib          the standard library's lines, too
+  --include-exec            code made by exec and eval, too, with its source
+  --globals=referenced      for each line of a function also the globals that it refers to (default: none)
+  --max-depth N             containers inside containers (6)
+  --max-attr-depth N        attributes of attributes (3)
+  --max-items N             items of a container (10000)
+  --max-string BYTES        of a string (1048576)
+
+How much of it the ct and json formats repeat at each line:
+  --export-nodes N          scalars, containers and objects in a variable (1000)
+  --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2)
+  --export-string BYTES     of a string (16384)
+
+How it ends:
+  --propagate-script-exit     exit status: the program's{propagates}
+  --no-propagate-script-exit  exit status: 0 when recording worked{does_not}
+                              ($CODETRACER_PROPAGATE_SCRIPT_EXIT decides when neither is given)
+  --quiet                   do not say at the end where the trace is
+  -V, --version             print the version
+  -h, --help                print this
+"""
+
+# Options with a value. The rest of the table: switches, and what they set.
+VALUES = {
+    "--out-dir": "out_dir",
+    "-o": "out_dir",
+    "--codetracer-format": "format",
+    "--format": "format",
+    "--max-depth": "max_depth",
+    "--max-attr-depth": "max_attr_depth",
+    "--max-items": "max_items",
+    "--max-string": "max_string",
+    "--export-nodes": "export_nodes",
+    "--export-depth": "export_depth",
+    "--export-string": "export_string",
+    "--globals": "globals",
+}
+SWITCHES: dict[str, tuple[str, object]] = {
+    "--include-stdlib": ("include_stdlib", True),
+    "--include-exec": ("include_exec", True),
+    "--quiet": ("quiet", True),
+    "--propagate-script-exit": ("propagate", True),
+    "--no-propagate-script-exit": ("propagate", False),
+}
+DEFAULT_FOLDER = "trace-out"
+
+
+class Options:
+    """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
+
+    __slots__ = ("kind", "target", "arguments", "out_dir", "format", "limits", "quiet", "propagate", "show")
+
+    def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
+        """UsageError when the line is wrong."""
+        self.show: str | None = None
+        self.kind = self.target = ""
+        self.arguments: list[str] = []
+        given: dict[str, object] = {}
+        at = 0
+        while at < len(arguments):
+            argument = arguments[at]
+            at += 1
+            if argument == "--":
+                if at == len(arguments):
+                    break
+                self.kind, self.target, self.arguments = run.SCRIPT, arguments[at], arguments[at + 1 :]
+                break
+            if argument == "-" or not argument.startswith("-"):
+                self.kind, self.target, self.arguments = run.SCRIPT, argument, arguments[at:]
+                break
+            if argument[:2] in (run.MODULE, run.COMMAND) and not argument.startswith("--"):
+                value = argument[2:]
+                if not value:
+                    if at == len(arguments):
+                        what = "a module's name" if argument == run.MODULE else "a piece of code"
+                        raise _usage(f"{argument} needs {what} behind it")
+                    value = arguments[at]
+                    at += 1
+                self.kind, self.target, self.arguments = argument[:2], value, arguments[at:]
+                break
+            if argument in ("-h", "--help"):
+                self.show = HELP.format(
+                    name=name, propagates=" (default)" if propagate else "", does_not="" if propagate else " (default)"
+                )
+                return
+            if argument in ("-V", "--version"):
+                from ._native import version
+
+                self.show = f"codetracer-python-recorder {version}\n"
+                return
+            if argument in SWITCHES:
+                key, value_of_switch = SWITCHES[argument]
+                given[key] = value_of_switch
+                continue
+            option, equals, value = argument.partition("=")
+            if argument.startswith("-o") and len(argument) > 2 and not argument.startswith("--"):
+                option, equals, value = "-o", "=", argument[2:].removeprefix("=")
+            if option not in VALUES:
+                if option in SWITCHES:
+                    raise _usage(f"{option} takes no value")
+                raise _usage(f"there is no option {option!r}; see --help. If it is the program's, write it behind the program's name")
+            if not equals:
+                if at == len(arguments):
+                    raise _usage(f"{option} needs a value behind it")
+                value = arguments[at]
+                at += 1
+            given[VALUES[option]] = _value(option, VALUES[option], value)
+        if not self.kind:
+            raise _usage("name the program to record: a script, -m MODULE or -c CODE; see --help")
+
+        self.out_dir = str(given.pop("out_dir", "") or environment.get("CODETRACER_PYTHON_RECORDER_OUT_DIR", "") or DEFAULT_FOLDER)
+        self.format = str(given.pop("format", session.DEFAULT_FORMAT))
+        self.quiet = bool(given.pop("quiet", False))
+        chosen = given.pop("propagate", None)
+        self.propagate = bool(_from_environment(environment, propagate) if chosen is None else chosen)
+        try:
+            self.limits = session.Limits(given)
+        except (TypeError, ValueError) as error:
+            name, _, rest = str(error).partition(" ")
+            raise _usage(f"--{name.replace('_', '-')} {rest}") from None
+
+
+def _value(option: str, key: str, text: str) -> object:
+    if key == "out_dir":
+        if not text:
+            raise _usage(f"{option} needs the name of a folder")
+        return text
+    if key == "format":
+        try:
+            return export.canonical(text)
+        except ValueError as error:
+            raise _usage(f"{option}: {error}") from None
+    if key == "globals":
+        if text not in session.GLOBALS:
+            raise _usage(f"{option} is one of {', '.join(session.GLOBALS)}, not {text!r}")
+        return text
+    try:
+        numbers = tuple(int(part) for part in text.split(",")) if key == "export_depth" else (int(text),)
+        if len(numbers) > 2:
+            raise ValueError
+    except ValueError:
+        raise _usage(f"{option} needs a whole number, not {text!r}") from None
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _from_environment(environment: "Mapping[str, str]", default: bool) -> bool:
+    text = environment.get("CODETRACER_PROPAGATE_SCRIPT_EXIT", "").strip().lower()
+    if not text:
+        return default
+    if text in ("1", "true", "t", "yes", "y"):
+        return True
+    if text in ("0", "false", "f", "no", "n"):
+        return False
+    raise errors.UsageError(
+        "ERR_INVALID_POLICY_VALUE", f"CODETRACER_PROPAGATE_SCRIPT_EXIT must be true or false (or 1, 0, yes, no), not {text!r}"
+    )
+
+
+def _usage(message: str) -> errors.UsageError:
+    return errors.UsageError("ERR_USAGE", message)
+
+
+def main_record() -> int:
+    """The console script `codetracer-record`."""
+    return _main("codetracer-record", True)
+
+
+def main_module() -> int:
+    """`python -m codetracer_python_recorder` and the console script `codetracer-python-recorder`."""
+    called = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return _main("python -m codetracer_python_recorder" if called else "codetracer-python-recorder", False)
+
+
+def _main(name: str, propagate: bool) -> int:
+    """The exit status; or raises what the program raised, for the interpreter to end as it always does."""
+    try:
+        options = Options(name, sys.argv[1:], os.environ, propagate)
+    except errors.RecorderError as error:
+        return _refuse(name, error)
+    if options.show is not None:
+        sys.stdout.write(options.show)
+        return 0
+    if not sys.flags.safe_path and sys.path:
+        del sys.path[0]  # ours: the folder of the console script, or of `python -m`
+    try:
+        if options.kind == run.SCRIPT:
+            program = run.load_script(options.target)
+        elif options.kind == run.MODULE:
+            program = run.load_module(options.target)
+        else:
+            program = run.load_command(options.target)
+        recording = session.Recording(options.out_dir, options.format, program.name, options.limits, is_command_line=True)
+    except (errors.RecorderError, ValueError, RuntimeError) as error:
+        return _refuse(name, error)
+    except SyntaxError:
+        run.hide_our_frames(False)
+        raise
+    return _record(name, options, program, recording)
+
+
+def _record(name: str, options: Options, program: run.Program, recording: session.Recording) -> int:
+    import atexit
+
+    ending = Ending()
+    atexit.register(close, options, recording, ending)
+    is_script = program.kind == run.SCRIPT
+    code = program.code if program.kind == run.COMMAND else None
+    shown = program.script or options.target if program.kind == run.MODULE else program.argv0
+
+    def begin() -> None:
+        recording.begin(options.arguments, program=shown, script=program.script, code=code, source=program.source)
+
+    try:
+        program.run(options.arguments, begin)
+    except BaseException as error:
+        if recording.state == session.NEW:
+            recording.discard()
+            if not isinstance(error, (errors.RecorderError, RuntimeError)):
+                raise
+            return _refuse(name, error)
+        ending.set(error)
+        recording.program_failed = ending.status != 0
+        if run.program_did_not_start(error):
+            recording.unwanted = True
+        elif ending.status and ending.signal is None and not options.propagate and recording.is_here():  # not in a forked child
+            ending.status = ending.hidden_status = run.print_uncaught(error, is_script)
+            return 0
+        run.hide_our_frames(is_script)
+        raise
+    ending.status = 0
+    return 0
+
+
+class Ending:
+    """How the program ended: an exit status, or death by a signal."""
+
+    __slots__ = ("status", "signal", "error", "hidden_status")
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.signal: int | None = None
+        self.error: str | None = None
+        self.hidden_status = 0  # the program's, when ours is another
+
+    def set(self, error: BaseException) -> None:
+        if type(error) is KeyboardInterrupt:
+            self.signal = 2  # CPython ends the process by SIGINT
+        else:
+            self.status = run.status_of(error)
+        if not isinstance(error, SystemExit):
+            self.error = type(error).__qualname__
+
+
+class Interruptions:
+    """Ctrl-C and SIGTERM while the trace is written: both stop it by KeyboardInterrupt, and `number` says which it was.
+
+    They are ours only then. A signal that the program or its parent ignores stays ignored.
+    """
+
+    def __init__(self) -> None:
+        import _signal  # type: ignore[import-not-found]
+
+        self.number = _signal.SIGINT
+        self._before: list[tuple[int, object]] = []
+        try:
+            for number in (_signal.SIGINT, _signal.SIGTERM):
+                before = _signal.getsignal(number)
+                if before is not None and before != _signal.SIG_IGN:
+                    _signal.signal(number, self._interrupt)
+                    self._before.append((number, before))
+        except ValueError:
+            pass  # not in the main thread: nothing can be installed
+
+    def _interrupt(self, number: int, frame: object) -> None:
+        self.number = number
+        raise KeyboardInterrupt
+
+    def give_back(self) -> None:
+        import _signal
+
+        for number, before in self._before:
+            _signal.signal(number, before)
+        self._before.clear()
+
+
+def close(options: Options, recording: session.Recording, ending: Ending) -> None:
+    """The last of the process's atexit functions: ends the recording, puts the trace in place, says where it is."""
+    if not recording.is_here() or recording.state == session.NEW:
+        return
+    run.flush_output()
+    interruptions = Interruptions()
+    progress = None if options.quiet else export.Progress.on_terminal()
+    try:
+        try:
+            result = recording.finish(ending.status, ending.signal, ending.error, progress)
+        finally:
+            if progress is not None:
+                progress.clear()
+    except KeyboardInterrupt:
+        session.report(
+            "stopped while writing the trace; the recording is complete and kept: " + errors.recover_command(recording.folder.shown)
+        )
+        _leave(128 + interruptions.number)
+    except Exception as error:
+        session.report(str(error) if isinstance(error, errors.RecorderError) else session.internal(error, recording))
+        if not (options.propagate and (ending.status or ending.signal)):
+            _leave(1)
+    else:
+        if result is None:
+            pass
+        elif options.quiet:
+            pass
+        elif result.path is None:
+            session.report(f"nothing was recorded, because the program did not get to its first line; {options.out_dir!r} is as it was")
+        else:
+            session.report(result.sentence())
+    if ending.hidden_status:
+        session.say(
+            f"Script exited with status {ending.hidden_status}; returning 0. Use '--propagate-script-exit' to mirror the script exit code."
+        )
+    interruptions.give_back()
+
+
+def _leave(status: int) -> "NoReturn":
+    """Ends the process with another status than the one that is already decided; what is skipped are destructors."""
+    run.flush_output()
+    os._exit(status)
+
+
+def _refuse(name: str, error: BaseException) -> int:
+    """Nothing was recorded and no program was run: why."""
+    status = error.status if isinstance(error, errors.RecorderError) else 1
+    print(f"{name}: {error}", file=sys.stderr)
+    return status

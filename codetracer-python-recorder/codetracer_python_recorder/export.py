@@ -1,0 +1,118 @@
+"""Formats: what they are called, which files they make, and the making of a trace from a finished journal."""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._native import Exported
+
+FORMATS = ("ct", "json", "journal")
+NOT_YET = ("binary",)
+ALIASES = {"ctfs": "ct", "ctj": "journal", "bin": "binary"}
+
+
+def canonical(name: object) -> str:
+    """The format's own name. ValueError when there is no such format."""
+    if not isinstance(name, str):
+        raise TypeError(f"format must be a string, not {type(name).__name__}")
+    found = ALIASES.get(name.lower(), name.lower())
+    if found in NOT_YET:
+        raise ValueError(f"the format {name!r} comes in a later version; available now: {', '.join(FORMATS)}")
+    if found not in FORMATS:
+        raise ValueError(f"there is no format {name!r}; choose one of {', '.join(FORMATS)}")
+    return found
+
+
+def file_names(format: str, stem: str) -> tuple[str, ...]:
+    """What the finished trace consists of, inside its folder."""
+    if format == "json":
+        from .folder import JSON_FILES
+
+        return JSON_FILES
+    return (stem + (".ctj" if format == "journal" else ".ct"),)
+
+
+def export(
+    journal: str,
+    format: str,
+    folder: str,
+    stem: str,
+    budget: dict[str, int],
+    progress: "Callable[[int, int], None] | None" = None,
+) -> "Exported | None":
+    """Makes the trace from the journal inside the folder. The journal format is the journal itself, moved there.
+    Raises OSError, ValueError, KeyboardInterrupt."""
+    from . import _native
+
+    os.mkdir(folder, 0o700)
+    if format == "journal":
+        os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
+        return None
+    target = folder if format == "json" else os.path.join(folder, file_names(format, stem)[0])
+    return _native.export(journal, "json" if format == "json" else "ct", target, budget, progress)
+
+
+class Progress:
+    """A bar on the terminal, from the second second on; nothing when stderr is no terminal. Call clear() at the end."""
+
+    WIDTH = 30
+
+    def __init__(self, descriptor: int = 2) -> None:
+        import time
+
+        self._descriptor = descriptor
+        self._clock = time.monotonic
+        self._next = self._clock() + 1.0
+        self._drawn = False
+
+    @classmethod
+    def on_terminal(cls, descriptor: int = 2) -> "Progress | None":
+        try:
+            return cls(descriptor) if os.isatty(descriptor) else None
+        except OSError:
+            return None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = self._clock()
+        if now < self._next:
+            return
+        self._next = now + 0.1
+        part = min(done / total, 1.0) if total else 0.0
+        bar = "#" * int(part * self.WIDTH)
+        self._write(f"\rwriting the trace [{bar:<{self.WIDTH}}] {int(part * 100):3d}%")
+        self._drawn = True
+
+    def clear(self) -> None:
+        if self._drawn:
+            self._write("\r" + " " * (self.WIDTH + 25) + "\r")
+            self._drawn = False
+
+    def _write(self, text: str) -> None:
+        try:
+            os.write(self._descriptor, text.encode())
+        except OSError:
+            pass
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people: `812 bytes`, `5.2 kB`, `1.3 GB`."""
+    if size < 1000:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    number = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.95 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}"
+
+
+def size_on_disk(path: str) -> int:
+    """Bytes of a file, or of everything in a folder; what cannot be read counts nothing."""
+    try:
+        if not os.path.isdir(path):
+            return os.stat(path).st_size
+        return sum(size_on_disk(os.path.join(path, name)) for name in os.listdir(path))
+    except OSError:
+        return 0

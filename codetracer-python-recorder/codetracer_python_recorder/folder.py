@@ -1,0 +1,251 @@
+"""The output folder: where a recording is made, and how it takes the place of the trace that was there before.
+
+A recording lives in a private folder `.recording-PID-RANDOM` inside the output folder until it is complete, and is then moved
+into place by renaming. One folder holds one trace: an earlier one of ours is replaced whole, in whatever format it was; what
+is not ours is never touched. The invariant: whatever happens in between, the old trace or the new one is there whole.
+
+"Ours" is what shows it itself: the recorder's name in trace_metadata.json, the journal's magic bytes, a `.ct` in the layout for both
+of CodeTracer's readers. Links are never ours, and are never followed.
+"""
+
+import os
+import stat
+
+from . import errors
+
+RECORDER = "codetracer_python_recorder"
+RECORDER_NAMES = (RECORDER, "codetracer-python-recorder")
+PRIVATE_PREFIX = ".recording-"
+
+JOURNAL_MAGIC = b"\x89CTJ\r\n\x1a\n"
+CT_MAGIC = b"\xc0\xde\x72\xac\xe2"
+
+# What a trace of several files consists of. `files` is a folder of source copies, named after their absolute paths.
+METADATA, PATHS, SOURCES = "trace_metadata.json", "trace_paths.json", "files"
+JSON_FILES = ("trace.json", METADATA, PATHS, SOURCES)
+METADATA_FILES = ("trace.json", "trace.bin", METADATA, PATHS)
+
+
+class OutputFolder:
+    """One output folder during one recording. The constructor makes the private folder or raises RecorderError or ValueError;
+    then either commit() or discard() is called, or the private folder is kept for `codetracer-trace recover`."""
+
+    __slots__ = ("path", "shown", "private", "names", "made")
+
+    def __init__(self, path: str, names: tuple[str, ...]) -> None:
+        self.shown = path
+        self.path = os.path.abspath(path)
+        self.names = names
+        self.made: list[str] = []  # folders that did not exist before, innermost last
+        _check(self.path, path)
+        self.check_foreign()
+        try:
+            self._make_parents(self.path)
+            self.private = os.path.join(self.path, f"{PRIVATE_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
+            os.mkdir(self.private, 0o700)
+        except OSError as error:
+            self._remove_made()
+            raise errors.EnvironmentError(
+                "ERR_TRACE_DIR_CREATE_FAILED",
+                f"the output folder {path!r} cannot be written ({errors.reason(error)}); choose another with --out-dir",
+                path=path,
+            ) from None
+
+    def _make_parents(self, path: str) -> None:
+        if os.path.isdir(path):
+            return
+        parent = os.path.dirname(path)
+        if parent != path:
+            self._make_parents(parent)
+        os.mkdir(path, 0o700 if path == self.path else 0o777)
+        self.made.append(path)
+
+    @property
+    def journal(self) -> str:
+        return os.path.join(self.private, "journal.ctj")
+
+    @property
+    def live(self) -> str:
+        return os.path.join(self.private, "journal.live")
+
+    @property
+    def exported(self) -> str:
+        """The folder in which the finished trace is put together."""
+        return os.path.join(self.private, "trace")
+
+    def check_foreign(self) -> None:
+        """Raises when a file that is not ours has one of the names that the trace will have."""
+        ours = _earlier_trace(self.path)
+        for name in self.names:
+            if name not in ours and os.path.lexists(os.path.join(self.path, name)):
+                raise errors.EnvironmentError(
+                    "ERR_TRACE_DIR_CONFLICT",
+                    f"{os.path.join(self.shown, name)!r} exists and is not a trace of this recorder, so it is left alone; "
+                    "move it away or choose another folder with --out-dir",
+                    path=os.path.join(self.path, name),
+                )
+
+    def commit(self) -> None:
+        """Moves what is in `exported` into place, in exchange for our earlier trace, and removes the private folder."""
+        self.check_foreign()
+        replaced = os.path.join(self.private, "replaced")
+        os.mkdir(replaced, 0o700)
+        moved: list[tuple[str, str]] = []
+        try:
+            for name in _earlier_trace(self.path):
+                _move(self.path, replaced, name, moved)
+            for name in sorted(os.listdir(self.exported)):
+                _move(self.exported, self.path, name, moved)
+        except BaseException:
+            for here, there in reversed(moved):
+                os.rename(there, here)
+            os.rmdir(replaced)
+            raise
+        try:
+            remove_tree(self.private)
+        except KeyboardInterrupt:
+            pass  # the trace is in place: there is nothing left to interrupt
+
+    def discard(self) -> None:
+        """Nothing is to be kept: the output folder is as it was before."""
+        remove_tree(self.private)
+        self._remove_made()
+
+    def _remove_made(self) -> None:
+        for path in reversed(self.made):
+            try:
+                os.rmdir(path)
+            except OSError:
+                return
+
+
+def _move(source: str, target: str, name: str, moved: list[tuple[str, str]]) -> None:
+    pair = os.path.join(source, name), os.path.join(target, name)
+    os.rename(*pair)
+    moved.append(pair)
+
+
+def _check(path: str, shown: str) -> None:
+    """Refuses a file, and a folder (or a link to one) that belongs to another user, who could read or replace the trace."""
+    try:
+        status, link = os.stat(path), os.lstat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise ValueError(f"the output folder {shown!r} is a link that leads nowhere; choose another folder") from None
+        return
+    except NotADirectoryError:
+        raise ValueError(f"the output folder {shown!r} lies below a file; choose another folder") from None
+    except OSError as error:
+        raise errors.EnvironmentError(
+            "ERR_TRACE_DIR_CREATE_FAILED",
+            f"the output folder {shown!r} cannot be used ({errors.reason(error)}); choose another with --out-dir",
+            path=shown,
+        ) from None
+    if not stat.S_ISDIR(status.st_mode):
+        raise ValueError(f"the output folder {shown!r} is a file; choose a folder")
+    if hasattr(os, "geteuid") and not status.st_uid == link.st_uid == os.geteuid():
+        raise errors.EnvironmentError(
+            "ERR_TRACE_DIR_CONFLICT",
+            f"the output folder {shown!r} belongs to another user, who could read or change the trace; choose a folder of your own",
+            path=shown,
+        )
+
+
+def _earlier_trace(path: str) -> list[str]:
+    """Names in the folder that belong to traces of ours."""
+    try:
+        names = os.listdir(path)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise errors.EnvironmentError(
+            "ERR_TRACE_DIR_CREATE_FAILED", f"the output folder {path!r} cannot be read ({errors.reason(error)})", path=path
+        ) from None
+    ours = [
+        name
+        for name in names
+        if (name.endswith(".ctj") and _is_journal(os.path.join(path, name)))
+        or (name.endswith(".ct") and _is_ct(os.path.join(path, name)))
+    ]
+    if METADATA in names and _is_metadata(os.path.join(path, METADATA)):
+        ours += [name for name in METADATA_FILES if name in names and _is_file(os.path.join(path, name))]
+        if SOURCES in names and _are_sources(path):
+            ours.append(SOURCES)
+    return ours
+
+
+def _is_file(path: str) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def _read(path: str, size: int) -> bytes:
+    """The first bytes of a regular file; none when it is something else or cannot be read."""
+    try:
+        descriptor = os.open(path, _READ_FLAGS)
+    except OSError:
+        return b""
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return b""
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def _is_journal(path: str) -> bool:
+    return _read(path, len(JOURNAL_MAGIC)) == JOURNAL_MAGIC
+
+
+def _is_metadata(path: str) -> bool:
+    # No JSON parser is loaded for this. A text inside a JSON string cannot match: its quotes stand behind backslashes.
+    text = _read(path, 1 << 20).translate(None, b" \t\r\n")
+    return any(f'"recorder":{{"name":"{name}"'.encode() in text for name in RECORDER_NAMES)
+
+
+# The head of a .ct file (CTFS): 12 bytes, u32 number of entries, entries of three u64 (size, block, name). The recorder's name has
+# a field in meta.dat, but writers leave it empty. What tells ours from all others is that meta.dat is there twice: once among the
+# first 31 entries and once behind them, where only one of CodeTracer's two readers looks.
+_ENTRIES_OF_BOTH = 31
+_META_NAME = bytes.fromhex("efcb6f4183040000")
+
+
+def _is_ct(path: str) -> bool:
+    head = _read(path, 4096)
+    if head[:5] != CT_MAGIC:
+        return False
+    names = [head[at + 16 : at + 24] for at in range(16, min(len(head) - 23, 16 + 24 * int.from_bytes(head[12:16], "little")), 24)]
+    return _META_NAME in names[:_ENTRIES_OF_BOTH] and _META_NAME in names[_ENTRIES_OF_BOTH:]
+
+
+def _are_sources(path: str) -> bool:
+    """Whether everything below files/ is named in trace_paths.json."""
+    import json
+
+    try:
+        with open(os.path.join(path, PATHS), "rb") as file:
+            known = {os.path.join(path, SOURCES, name.lstrip("/\\")) for name in json.load(file)}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
+    top = os.path.join(path, SOURCES)
+    if os.path.islink(top) or not os.path.isdir(top):
+        return False
+    return all(os.path.join(here, name) in known for here, _, names in os.walk(top) for name in names)
+
+
+def remove_tree(path: str) -> None:
+    """Removes a folder with everything in it as far as possible, following no link."""
+    try:
+        with os.scandir(path) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    remove_tree(entry.path)
+                else:
+                    os.unlink(entry.path)
+        os.rmdir(path)
+    except OSError:
+        pass

@@ -1,0 +1,443 @@
+"""One recording from its beginning to the trace in the output folder, and the Python API for it.
+
+`Recording` is what the command line and the API share: it makes the private folder, starts and stops the extension, exports and
+puts the trace in place. It prints nothing and installs no handler; who uses it does. There is at most one at a time in a process, and
+in a forked child it is nobody's: every method does nothing there.
+"""
+
+import os
+import sys
+
+from . import _native, errors, export, folder, prefixes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
+    from typing import Any, Literal, Self
+
+    from ._native import Exported, Summary
+
+DEFAULT_FORMAT = "ct"
+
+# Limits: smallest and largest value, as in the extension. The defaults are the extension's.
+RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 100_000_000), "max_string": (16, 1 << 30)}
+# export_depth may also be a pair: containers, attributes.
+EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export_string": (1, 1 << 62)}
+SWITCHES = ("include_stdlib", "include_exec")
+GLOBALS = ("none", "referenced")
+
+
+class Limits:
+    """Everything that says how much is recorded and exported, checked. TypeError for an unknown name, ValueError for a bad value."""
+
+    __slots__ = ("recording", "budget")
+
+    def __init__(self, values: "dict[str, Any]") -> None:
+        self.recording: dict[str, object] = {}
+        self.budget: dict[str, int] = {}
+        for name, value in values.items():
+            if name in RECORDING_LIMITS:
+                self.recording[name] = _within(RECORDING_LIMITS[name], name, value)
+            elif name in EXPORT_LIMITS:
+                if name == "export_depth" and isinstance(value, tuple) and len(value) == 2:
+                    value, attributes = value
+                    self.budget["export_attr_depth"] = _within(EXPORT_LIMITS[name], name, attributes)
+                self.budget[name] = _within(EXPORT_LIMITS[name], name, value)
+            elif name in SWITCHES:
+                self.recording[name] = bool(value)
+            elif name == "globals":
+                if value not in GLOBALS:
+                    raise ValueError(f"globals must be one of {', '.join(GLOBALS)}, not {value!r}")
+                self.recording["globals_referenced"] = value == "referenced"
+            else:
+                raise TypeError(f"there is no option {name!r}")
+
+
+def _within(bounds: tuple[int, int], name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    least, most = bounds
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, not {value}")
+    return value
+
+
+NEW, RUNNING, DONE = "new", "running", "done"
+
+
+class Result:
+    """What came of a recording. `path` is the trace as a person would name it; None when nothing was kept."""
+
+    __slots__ = ("path", "size", "summary", "exported")
+
+    def __init__(self, path: str | None, size: int, summary: "Summary", exported: "Exported | None") -> None:
+        self.path = path
+        self.size = size
+        self.summary = summary
+        self.exported = exported
+
+    def sentence(self) -> str:
+        """The closing line: where, steps, size, anything cut."""
+        summary = self.summary
+        text = f"{self.path}: {_count(summary.get('steps', 0), 'step')}, {export.size_text(self.size)}"
+        cut = [
+            f"{_count(number, what)} ({option})"
+            for number, what, option in (
+                (summary.get("cut_items", 0), "container", "--max-items"),
+                (summary.get("cut_depth", 0), "deep value", "--max-depth"),
+                (summary.get("cut_string", 0), "long string", "--max-string"),
+            )
+            if number
+        ]
+        if cut:
+            text += "; cut in the recording: " + ", ".join(cut)
+        if self.exported and self.exported.get("cut_values", 0):
+            text += (
+                f"; cut in the export: {_count(self.exported['cut_values'], 'value')} of "
+                f"{_count(self.exported.get('cut_variables', 0), 'variable')} (--export-nodes, --export-depth, --export-string)"
+            )
+        return text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+class Recording:
+    """begin() starts it, finish() ends it and puts the trace in place; discard() when it never began."""
+
+    __slots__ = (
+        "format", "stem", "limits", "folder", "process", "state", "is_command_line", "program_failed", "unwanted", "result"
+    )  # fmt: skip
+
+    def __init__(self, path: str, format: str, stem: str, limits: Limits, *, is_command_line: bool = False) -> None:
+        if current_here() is not None or _native.is_tracing():
+            raise RuntimeError("tracing already active")
+        self.format = format
+        self.stem = stem_for_file(stem)
+        self.limits = limits
+        self.process = os.getpid()
+        self.state = NEW
+        self.is_command_line = is_command_line
+        self.program_failed = False  # … and without a step there is nothing to keep
+        self.unwanted = False  # nothing is to be kept in any case
+        self.result: Result | None = None
+        self.folder = folder.OutputFolder(path, export.file_names(format, self.stem))
+
+    def is_here(self) -> bool:
+        """False in a forked child, which records nothing and must not touch the parent's files."""
+        return self.process == os.getpid() and (_native.is_tracing() or not _native.recorded_elsewhere())
+
+    def begin(
+        self, arguments: list[str], *, program: str, script: str | None, code: "CodeType | None" = None, source: str | None = None
+    ) -> None:
+        """The last thing before the program's own code. `code` and `source`: of a program that lies in no file."""
+        global current
+        standard = prefixes.standard_library()
+        try:
+            workdir = os.getcwd()
+        except OSError:
+            workdir = ""
+        meta = [
+            ("program", program),
+            *(("arg", argument) for argument in arguments),
+            ("workdir", workdir),
+            ("stem", self.stem),
+            ("python", f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))} {sys.executable}"),
+            ("recorder", f"{folder.RECORDER} {_native.version}"),
+        ]
+        if script:
+            meta.append(("script", script))
+        options: dict[str, object] = {
+            **self.limits.recording,
+            "script": script or "",
+            "skip_prefixes": standard,
+            "keep_prefixes": prefixes.site_packages(standard),
+            "own_prefixes": prefixes.own(),
+            "meta": meta,
+        }
+        if code is not None:
+            options["main_code"], options["main_source"] = code, source
+        try:
+            _native.start(self.folder.journal, self.folder.live, options)
+        except OSError as error:
+            self.discard()
+            raise errors.EnvironmentError(
+                "ERR_IO",
+                f"recording into {self.folder.shown!r} could not start ({errors.reason(error)}); make room, or choose another folder",
+                path=self.folder.shown,
+            ) from None
+        except BaseException:
+            self.discard()
+            raise
+        self.state = RUNNING
+        current = self
+
+    def discard(self) -> None:
+        if self.process == os.getpid():
+            self.folder.discard()
+
+    def flush(self) -> None:
+        if self.is_here():
+            _native.flush()
+
+    def finish(
+        self,
+        exit_status: int | None = None,
+        exit_signal: int | None = None,
+        error_text: str | None = None,
+        progress: "Callable[[int, int], None] | None" = None,
+    ) -> Result | None:
+        """Ends the recording; when it was ended before, only says again what came of it. None in a forked child, and after a failure.
+        Raises NotFinished (the recording is kept), KeyboardInterrupt (kept, too)."""
+        global current
+        here = self.is_here()
+        if current is self:
+            current = None
+        if not here or self.state != RUNNING:
+            return self.result
+        self.state = DONE
+        summary = _native.stop(exit_status, exit_signal, error_text)
+        failed = summary.get("failed")
+        if failed:
+            why = os.strerror(failed[0]) if failed[0] else failed[1]
+            raise errors.NotFinished(
+                "ERR_IO",
+                f"recording stopped before the program's end ({why}); what was recorded until then is kept: "
+                f"{errors.recover_command(self.folder.shown)}",
+                folder=self.folder.shown,
+            )
+        if self.unwanted or (self.program_failed and not summary.get("steps", 0)):
+            self.discard()
+            self.result = Result(None, 0, summary, None)
+            return self.result
+        try:
+            exported = export.export(
+                self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, progress
+            )
+            names = os.listdir(self.folder.exported)
+            self.folder.commit()
+        except (OSError, ValueError, errors.RecorderError) as error:
+            self._keep_journal()
+            why = errors.reason(error) if isinstance(error, OSError) else str(error)
+            raise errors.NotFinished(
+                "ERR_IO",
+                f"the trace could not be written ({why}); the recording is complete and kept: "
+                f"{errors.recover_command(self.folder.shown)}",
+                folder=self.folder.shown,
+            ) from None
+        except BaseException:
+            self._keep_journal()
+            raise
+        path = os.path.join(self.folder.path, names[0]) if len(names) == 1 else self.folder.path
+        shown = os.path.join(self.folder.shown, names[0]) if len(names) == 1 else self.folder.shown
+        size = export.size_on_disk(path) if len(names) == 1 else sum(
+            export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
+        )
+        self.result = Result(shown, size, summary, exported)
+        return self.result
+
+    def _keep_journal(self) -> None:
+        """Of a private folder whose export failed, the journal stays and nothing else."""
+        name = export.file_names("journal", self.stem)[0]
+        if self.format == "journal" and os.path.exists(os.path.join(self.folder.exported, name)):
+            os.rename(os.path.join(self.folder.exported, name), self.folder.journal)
+        folder.remove_tree(self.folder.exported)
+
+
+# The recording of this process, and of nobody in a forked child.
+current: Recording | None = None
+
+
+def current_here() -> Recording | None:
+    return current if current is not None and current.is_here() else None
+
+
+def stem_for_file(stem: str) -> str:
+    """A stem that is a possible file name: no separators, not too long, something."""
+    for separator in (os.sep, os.altsep, "\0"):
+        if separator:
+            stem = stem.replace(separator, "_")
+    return os.fsdecode(os.fsencode(stem)[:200]) or "trace"
+
+
+def stem_of_program() -> str:
+    """For a recording started by the program itself."""
+    name = sys.argv[0] if getattr(sys, "argv", None) else ""
+    if not isinstance(name, str) or name in ("-c", "-m", "-", ""):
+        return "trace"
+    return os.path.splitext(os.path.basename(name))[0] or "trace"
+
+
+# ---- the Python API ----
+
+
+class TraceSession:
+    """A recording started by start(). A with-statement stops it at its end."""
+
+    __slots__ = ("path", "format", "_recording")
+
+    def __init__(self, path: str, format: str, recording: Recording) -> None:
+        self.path = path
+        self.format = format
+        self._recording = recording
+
+    def stop(self, *, exit_code: int | None = None) -> None:
+        """Ends the recording and puts the trace in place. Does nothing when it was stopped before."""
+        _finish(self._recording, exit_code)
+
+    def flush(self) -> None:
+        """Everything recorded so far is on its way to the disk: `codetracer-trace print` shows it."""
+        if current is self._recording:
+            self._recording.flush()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
+    ) -> "Literal[False]":
+        self.stop()
+        return False
+
+    def __repr__(self) -> str:
+        state = "recording" if current is self._recording else "stopped"
+        return f"<TraceSession {self.path!r} format={self.format!r} {state}>"
+
+
+def start(path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **limits: "Any") -> TraceSession:
+    """Begins recording every thread of this process into the folder `path`, which is made when it does not exist.
+
+    Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
+    include_stdlib, include_exec (booleans), globals ("none" or "referenced"). They mean what the command line's options mean.
+
+    RuntimeError when a recording is active; ValueError when `path` is a file or a format or limit is not possible;
+    RecorderError when the folder cannot be used.
+    """
+    name = os.fspath(path)
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    chosen = export.canonical(format)
+    checked = Limits(limits)
+    recording = Recording(name, chosen, stem_of_program(), checked)
+
+    _register_at_exit()
+    arguments = [item for item in getattr(sys, "argv", []) if isinstance(item, str)]
+    main = sys.modules.get("__main__")
+    script = getattr(main, "__file__", None)
+    recording.begin(
+        arguments[1:],
+        program=arguments[0] if arguments else "<unknown>",
+        script=os.path.abspath(script) if isinstance(script, str) else None,
+    )
+    return TraceSession(name, chosen, recording)
+
+
+def stop(*, exit_code: int | None = None) -> None:
+    """Ends the active recording and puts its trace in place. Does nothing when there is none."""
+    recording = current_here()
+    if recording is not None:
+        _finish(recording, exit_code)
+
+
+def flush() -> None:
+    """Everything recorded so far is on its way to the disk. Does nothing when there is no recording."""
+    recording = current_here()
+    if recording is not None:
+        recording.flush()
+
+
+def is_tracing() -> bool:
+    """Whether this process is being recorded."""
+    return _native.is_tracing()
+
+
+class trace:
+    """`with trace("trace-out"): …` records the block. Options are those of start()."""
+
+    __slots__ = ("_path", "_format", "_limits", "_session")
+
+    def __init__(self, path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **limits: "Any") -> None:
+        self._path = path
+        self._format = format
+        self._limits = limits
+        self._session: TraceSession | None = None
+
+    def __enter__(self) -> TraceSession:
+        self._session = start(self._path, format=self._format, **self._limits)
+        return self._session
+
+    def __exit__(
+        self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
+    ) -> "Literal[False]":
+        session, self._session = self._session, None
+        if session is not None:
+            session.stop()
+        return False
+
+
+def _finish(recording: Recording, exit_code: int | None) -> None:
+    try:
+        recording.finish(exit_code)
+    except KeyboardInterrupt as error:
+        error.add_note(f"The recording is complete and kept: {errors.recover_command(recording.folder.shown)}")
+        raise
+
+
+_registered = False
+
+
+def _register_at_exit() -> None:
+    """Once in a process: the earlier it is registered, the later it runs, and the more of the end is recorded."""
+    global _registered
+    if not _registered:
+        import atexit
+
+        atexit.register(_at_exit)
+        _registered = True
+
+
+def _at_exit() -> None:
+    """The program ends, and nobody stopped the recording that it started."""
+    recording = current_here()
+    if recording is None or recording.is_command_line:
+        return
+    try:
+        recording.finish()
+    except Exception as error:
+        report(str(error) if isinstance(error, errors.RecorderError) else internal(error, recording))
+    except KeyboardInterrupt:
+        report(f"interrupted while writing the trace; the recording is complete and kept: {errors.recover_command(recording.folder.shown)}")
+
+
+def internal(error: BaseException, recording: Recording) -> str:
+    return (
+        f"internal error while writing the trace ({type(error).__name__}: {error}); the recording is kept: "
+        f"{errors.recover_command(recording.folder.shown)}"
+    )
+
+
+def report(message: str) -> None:
+    say(f"codetracer: {message}")
+
+
+def say(line: str) -> None:
+    """One line on the stderr that the process began with, whatever the program has made of sys.stderr since. Nothing when
+    descriptor 2 is another file now: the program's own, perhaps."""
+    try:
+        if _stderr is not None and _stderr == _identity(2):
+            os.write(2, f"{line}\n".encode("utf-8", "surrogateescape"))
+    except (OSError, UnicodeError):
+        pass
+
+
+def _identity(descriptor: int) -> "tuple[int, int, int] | None":
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, getattr(status, "st_rdev", 0)
+
+
+_stderr = _identity(2)

@@ -1,0 +1,403 @@
+/* Threads, call stacks and generators: which activation an event belongs to.
+ *
+ * Each thread has a stack of the activations of recorded code; code that is not recorded is not on it, so calls through it nest by themselves. A
+ * generator's activation leaves the stack when it yields and comes back when it is resumed, perhaps on another thread.
+ *
+ * Invariant: when an event of a frame is handled, that frame's activation is on top of its thread's stack, and below it are the activations of its
+ * nearest recorded callers. The interpreter does not report every end (gh-140373: no PY_UNWIND when a generator is closed, 3.13.0-3.14), and recording may begin
+ * within running calls, so the stack is never trusted: an event whose frame is not on top brings it in line with the chain of frames.
+ */
+#include "recorder.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- threads ---- */
+
+/* A thread that ends says so here, without the GIL: its number, on a list that the next event takes over. */
+typedef struct exit_note { struct exit_note *next; thread_record *thread; uint64_t session; } exit_note;
+static _Atomic(exit_note *) exit_notes;
+static pthread_key_t exit_key;
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+
+static void
+thread_ended(void *value)
+{
+    exit_note *note = value;
+    exit_note *first = atomic_load(&exit_notes);
+    do
+        note->next = first;
+    while (!atomic_compare_exchange_weak(&exit_notes, &first, note));
+}
+
+static void
+make_exit_key(void)
+{
+    pthread_key_create(&exit_key, thread_ended);
+}
+
+static void
+watch_thread_end(recorder *r, thread_record *thread)
+{
+    pthread_once(&exit_key_once, make_exit_key);
+    exit_note *note = pthread_getspecific(exit_key);
+    if (note == NULL && (note = malloc(sizeof *note)) == NULL)
+        return;
+    *note = (exit_note){NULL, thread, r->session};
+    pthread_setspecific(exit_key, note);
+}
+
+static void
+set_stream_thread(recorder *r, uint64_t number)
+{
+    if (r->stream_thread == number)
+        return;
+    r->stream_thread = number;
+    ct_event_begin(r->out);
+    ct_put_number(r->out, CT_R_THREAD, number);
+}
+
+static void
+announce_thread(recorder *r, thread_record *thread)
+{
+    size_t size = strlen(thread->name);
+    set_stream_thread(r, thread->number);
+    ct_event_begin(r->out);
+    uint8_t *at = r->out->cursor;
+    *at++ = CT_R_THREAD_START;
+    at = ct_write_varint(at, thread->number);
+    at = ct_write_varint(at, thread->system_id);
+    at = ct_write_varint(at, size);
+    memcpy(at, thread->name, size);
+    r->out->cursor = at + size;
+    ct_event_end(r->out);
+}
+
+static void
+enter_other_thread(recorder *r, PyThreadState *tstate)
+{
+    r->tstate = tstate;
+    r->tstate_id = tstate->id;
+    thread_record *thread = r->threads;
+    while (thread && thread->tstate_id != tstate->id)
+        thread = thread->next;
+    if (thread == NULL) {
+        thread = calloc(1, sizeof *thread);
+        if (thread == NULL) {
+            r->no_memory = true;
+            if (r->thread == NULL)
+                r->thread = &r->spare_thread;
+            return;
+        }
+        thread->number = ++r->thread_count;
+        thread->tstate_id = tstate->id;
+        thread->system_id = (uint64_t)syscall(SYS_gettid);
+        if (pthread_getname_np(pthread_self(), thread->name, sizeof thread->name) != 0)
+            thread->name[0] = 0;
+        thread->next = r->threads;
+        r->threads = thread;
+        r->thread = thread;
+        watch_thread_end(r, thread);
+        announce_thread(r, thread);
+    }
+    r->thread = thread;
+    set_stream_thread(r, thread->number);
+}
+
+static void
+write_key_state(recorder *r)
+{
+    ct_recording *out = r->out;
+    ct_segment_begin(out);
+    ct_event_begin(out);
+    *out->cursor++ = CT_R_KEY_BEGIN;
+    out->cursor = ct_write_varint(out->cursor, r->activation_count);
+    out->cursor = ct_write_varint(out->cursor, r->object_count);
+    out->cursor = ct_write_varint(out->cursor, r->stream_thread);
+    out->cursor = ct_write_varint(out->cursor, out->last_address);
+    objects_write_key_state(r);
+    activations_write_key_state(r);
+    ct_event_begin(out);
+    *out->cursor++ = CT_R_KEY_END;
+    ct_segment_ready(out);
+}
+
+void
+recorder_enter_thread(recorder *r)
+{
+    r->stamp++;
+    if (__builtin_expect(r->out->wants_segment, 0))
+        write_key_state(r);
+    PyThreadState *tstate = ct_thread_state();
+    if (__builtin_expect(tstate != r->tstate || tstate->id != r->tstate_id, 0))
+        enter_other_thread(r, tstate);
+    if (__builtin_expect(r->ended_count || atomic_load_explicit(&exit_notes, memory_order_relaxed) != NULL, 0))
+        recorder_write_ended(r);
+}
+
+void
+recorder_write_ended(recorder *r)
+{
+    for (size_t i = 0; i < r->ended_count; i++) {
+        ct_event_begin(r->out);
+        ct_put_number(r->out, CT_R_ENDED, r->ended[i]);
+        ct_event_end(r->out);
+    }
+    r->ended_count = 0;
+    exit_note *note = atomic_exchange(&exit_notes, NULL);
+    while (note) {
+        exit_note *next = note->next;
+        if (note->session == r->session && !note->thread->exited) {
+            thread_record *thread = note->thread;
+            uint64_t now = r->stream_thread;
+            set_stream_thread(r, thread->number);
+            while (thread->top) {
+                activation *a = thread->top;
+                activation_pop(r, a);
+                ct_event_begin(r->out);
+                *r->out->cursor++ = CT_R_LOST;
+                ct_event_end(r->out);
+                activation_end(r, a);
+            }
+            ct_event_begin(r->out);
+            ct_put_number(r->out, CT_R_THREAD_EXIT, thread->number);
+            ct_event_end(r->out);
+            thread->exited = true;
+            set_stream_thread(r, now);
+        }
+        free(note);
+        note = next;
+    }
+}
+
+void
+threads_forget(recorder *r)
+{
+    while (r->threads) {
+        thread_record *next = r->threads->next;
+        free(r->threads);
+        r->threads = next;
+    }
+}
+
+/* ---- activations ---- */
+
+enum { POOLED_SLOTS = sizeof ((recorder *)0)->pool / sizeof *((recorder *)0)->pool };
+
+activation *
+activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached)
+{
+    activation *a;
+    uint32_t slots = info->slot_count;
+    if (slots < POOLED_SLOTS && r->pool[slots]) {
+        a = r->pool[slots];
+        r->pool[slots] = a->next_free;
+    }
+    else if ((a = malloc(sizeof *a + slots * sizeof *a->slots)) == NULL) {
+        r->no_memory = true;
+        return NULL;
+    }
+    a->frame = frame;
+    a->info = info;
+    a->id = r->activation_count++;
+    a->line = info->first_line;
+    a->code = info->code;
+    a->in_generator = ct_frame_in_generator(frame);
+    a->attached = attached;
+    a->slot_count = slots;
+    a->names = a->globals = NULL;
+    for (uint32_t i = 0; i < slots; i++)
+        a->slots[i].size = 0;
+    activation_put_on_top(r, a);
+    if (a->in_generator) {
+        /* The same frame address in the table: an earlier generator whose end was not reported, nor its death seen. */
+        activation *stale = pointer_map_get(&r->suspended, frame);
+        if (stale) {
+            ct_event_begin(r->out);
+            ct_put_number(r->out, CT_R_ENDED, stale->id);
+            ct_event_end(r->out);
+            activation_end(r, stale);
+        }
+        if (!pointer_map_set(&r->suspended, frame, a))
+            r->no_memory = true;
+        lifetime_watch((char *)frame - CT_GENERATOR_FRAME_OFFSET - ct_size_before(&PyGen_Type));
+    }
+    return a;
+}
+
+void
+activation_put_on_top(recorder *r, activation *a)
+{
+    a->thread = r->thread;
+    a->below = r->thread->top;
+    a->on_stack = true;
+    r->thread->top = a;
+}
+
+void
+activation_pop(recorder *r, activation *a)
+{
+    (void)r;
+    a->thread->top = a->below;
+    a->below = NULL;
+    a->on_stack = false;
+}
+
+void
+activation_end(recorder *r, activation *a)
+{
+    if (a->in_generator) {
+        pointer_map_remove(&r->suspended, a->frame);
+        lifetime_unwatch((char *)a->frame - CT_GENERATOR_FRAME_OFFSET - ct_size_before(&PyGen_Type));
+    }
+    namespace_free(a->names);
+    namespace_free(a->globals);
+    if (a->slot_count < POOLED_SLOTS) {
+        a->next_free = r->pool[a->slot_count];
+        r->pool[a->slot_count] = a;
+    }
+    else
+        free(a);
+}
+
+activation *
+activation_suspended(recorder *r, ct_frame *frame)
+{
+    return pointer_map_get(&r->suspended, frame);
+}
+
+static void
+lose_top(recorder *r)
+{
+    activation *a = r->thread->top;
+    activation_pop(r, a);
+    ct_event_begin(r->out);
+    *r->out->cursor++ = CT_R_LOST;
+    ct_event_end(r->out);
+    activation_end(r, a);
+}
+
+static bool
+is_caller_of(ct_frame *frame, const ct_frame *caller)
+{
+    for (frame = ct_frame_previous(frame); frame; frame = ct_frame_previous(frame))
+        if (frame == caller)
+            return true;
+    return false;
+}
+
+void
+activations_trim(recorder *r, ct_frame *frame)
+{
+    while (r->thread->top && !is_caller_of(frame, r->thread->top->frame))
+        lose_top(r);
+}
+
+/* Puts frame, and its callers that are recorded and not on the stack, on it. Depth is bounded by the interpreter's own stack; frames are taken from the
+ * outside in by walking the chain once per frame to be attached, which happens only at the start of a recording. */
+activation *
+activation_resync(recorder *r, ct_frame *frame)
+{
+    for (activation *a = r->thread->top; a; a = a->below)
+        if (a->frame == frame) {
+            while (r->thread->top != a)
+                lose_top(r);
+            return a;
+        }
+    activations_trim(r, frame);
+    ct_frame *known = r->thread->top ? r->thread->top->frame : NULL;
+    activation *pushed = NULL;
+    for (;;) {
+        /* The outermost frame inside `known` that is recorded. */
+        ct_frame *outermost = NULL;
+        code_info *its_info = NULL;
+        for (ct_frame *f = frame; f && f != known; f = ct_frame_previous(f)) {
+            PyCodeObject *code = ct_frame_code(f);
+            code_info *info = code ? code_info_of(r, code, f) : NULL;
+            if (info && !info->skipped) {
+                outermost = f;
+                its_info = info;
+            }
+        }
+        if (outermost == NULL)
+            return known == frame ? pushed : NULL;
+        pushed = activation_push(r, outermost, its_info, true);
+        if (pushed == NULL)
+            return NULL;
+        r->calls++;
+        ct_event_begin(r->out);
+        ct_put_call(r->out, pushed->code, CT_CALL_ATTACHED);
+        snapshot_write(r, pushed, outermost);
+        ct_event_end(r->out);
+        known = outermost;
+        if (outermost == frame)
+            return pushed;
+    }
+}
+
+void
+activations_write_key_state(recorder *r)
+{
+    ct_recording *out = r->out;
+    for (thread_record *thread = r->threads; thread; thread = thread->next)
+        for (activation *a = thread->top; a; a = a->below)
+            snapshot_write_key_state(r, a);
+    for (size_t i = 0; r->suspended.entries && i <= r->suspended.mask; i++) {
+        activation *a = r->suspended.entries[i].value;
+        if ((uintptr_t)r->suspended.entries[i].key > 1 && !a->on_stack)
+            snapshot_write_key_state(r, a);
+    }
+    for (thread_record *thread = r->threads; thread; thread = thread->next) {
+        if (thread->exited)
+            continue;
+        size_t depth = 0;
+        for (activation *a = thread->top; a; a = a->below)
+            depth++;
+        ct_room(out, depth * 10 + 128);
+        uint8_t *at = out->cursor;
+        *at++ = CT_R_KEY_THREAD;
+        at = ct_write_varint(at, thread->number);
+        at = ct_write_varint(at, thread->system_id);
+        size_t size = strlen(thread->name);
+        at = ct_write_varint(at, size);
+        memcpy(at, thread->name, size);
+        at = ct_write_varint(at + size, depth);
+        /* From the bottom: the stack is linked from the top. */
+        uint64_t *ids = malloc((depth + 1) * sizeof *ids);
+        if (ids == NULL) {
+            r->no_memory = true;
+            return;
+        }
+        size_t index = depth;
+        for (activation *a = thread->top; a; a = a->below)
+            ids[--index] = a->id;
+        for (size_t i = 0; i < depth; i++)
+            at = ct_write_varint(at, ids[i]);
+        free(ids);
+        out->cursor = at;
+    }
+}
+
+void
+activations_free(recorder *r)
+{
+    for (thread_record *thread = r->threads; thread; thread = thread->next)
+        while (thread->top) {
+            activation *a = thread->top;
+            activation_pop(r, a);
+            activation_end(r, a);
+        }
+    for (size_t i = 0; r->suspended.entries && i <= r->suspended.mask; i++)
+        if ((uintptr_t)r->suspended.entries[i].key > 1)
+            activation_end(r, r->suspended.entries[i].value);
+    pointer_map_clear(&r->suspended);
+    for (size_t i = 0; i < POOLED_SLOTS; i++)
+        while (r->pool[i]) {
+            activation *next = r->pool[i]->next_free;
+            free(r->pool[i]);
+            r->pool[i] = next;
+        }
+}

@@ -1,0 +1,290 @@
+/* What the recorder knows of a code object: whether it is recorded, and its definition in the journal. Made once per code object, when it
+ * first runs, and kept in the code object's own extra slot, so it dies with it.
+ *
+ * The filter: the standard library (by directory), frozen modules, the recorder itself and code with a name in angle brackets are skipped.
+ * Skipped code is switched off in the interpreter (events.c returns DISABLE), so it costs one callback per place.
+ */
+#include "recorder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static Py_ssize_t extra_index = -1;
+static PyObject *name_key; /* "__name__" */
+
+static void
+code_info_free(void *extra)
+{
+    code_info *info = extra;
+    if (info == NULL)
+        return;
+    free(info->given_path);
+    free(info->kinds);
+    free(info->names);
+    free(info->global_keys);
+    free(info->global_names);
+    free(info);
+}
+
+int
+code_info_setup(void)
+{
+    if (extra_index < 0) {
+        extra_index = PyUnstable_Eval_RequestCodeExtraIndex(code_info_free);
+        if (extra_index < 0) {
+            PyErr_SetString(PyExc_RuntimeError, "the interpreter has no free slot for per-code data");
+            return -1;
+        }
+    }
+    if (name_key == NULL)
+        name_key = PyUnicode_InternFromString("__name__");
+    return name_key ? 0 : -1;
+}
+
+static bool
+lies_under(const char *path, const path_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        size_t size = strlen(list->paths[i]);
+        if (strncmp(path, list->paths[i], size) == 0 && (path[size] == '/' || (size && path[size - 1] == '/')))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_recorded(const recorder *r, const char *path)
+{
+    size_t size = strlen(path);
+    if (size == 0 || lies_under(path, &r->own))
+        return false;
+    if (path[0] == '<' && path[size - 1] == '>')
+        return r->include_exec && strncmp(path, "<frozen", 7) != 0;
+    if (r->include_stdlib)
+        return true;
+    return !lies_under(path, &r->skip) || lies_under(path, &r->keep);
+}
+
+/* The absolute path of a code object's file, as a malloc'ed string. */
+static char *
+path_of(recorder *r, PyCodeObject *code)
+{
+    const char *bytes;
+    size_t size;
+    if (!text_utf8(r, code->co_filename, 1 << 16, &bytes, &size))
+        return NULL;
+    bool relative = size && bytes[0] != '/' && bytes[0] != '<';
+    size_t prefix = relative ? strlen(r->workdir) + 1 : 0;
+    char *path = malloc(prefix + size + 1);
+    if (path == NULL) {
+        r->no_memory = true;
+        return NULL;
+    }
+    if (relative) {
+        memcpy(path, r->workdir, prefix - 1);
+        path[prefix - 1] = '/';
+    }
+    memcpy(path + prefix, bytes, size);
+    path[prefix + size] = 0;
+    return path;
+}
+
+enum { LARGEST_SOURCE = 16 << 20 };
+
+/* True the first time for each path. */
+static bool
+claim_source(recorder *r, uint32_t path_id)
+{
+    if (path_id >= r->source_count) {
+        size_t count = path_id + 64;
+        bool *kept = realloc(r->sources_kept, count);
+        if (kept == NULL)
+            return false;
+        memset(kept + r->source_count, 0, count - r->source_count);
+        r->sources_kept = kept;
+        r->source_count = count;
+    }
+    bool first = !r->sources_kept[path_id];
+    r->sources_kept[path_id] = true;
+    return first;
+}
+
+/* Keeps the text of the file as it is now, when its code is first met: it may be gone or changed when the trace is read. */
+static void
+keep_source(recorder *r, uint32_t path_id, const char *path)
+{
+    if (!claim_source(r, path_id))
+        return;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    if (file < 0)
+        return;
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= LARGEST_SOURCE) {
+        char *text = malloc((size_t)status.st_size + 1);
+        ssize_t size = text ? read(file, text, (size_t)status.st_size) : -1;
+        if (size >= 0)
+            ct_define_source(r->out, path_id, text, (size_t)size);
+        free(text);
+    }
+    close(file);
+}
+
+/* globals()["__name__"] of the frame, borrowed, or NULL. */
+static PyObject *
+module_name(ct_frame *frame)
+{
+    PyObject *globals = ct_frame_globals(frame);
+    if (globals == NULL || !PyDict_Check(globals))
+        return NULL;
+    PyObject *name = ct_dict_is_text_keyed(globals) ? PyDict_GetItemWithError(globals, name_key) : dict_get_text(globals, "__name__");
+    return name && PyUnicode_Check(name) ? name : NULL;
+}
+
+static bool
+describe_slots(recorder *r, PyCodeObject *code, code_info *info)
+{
+    info->slot_count = (uint32_t)code->co_nlocalsplus;
+    info->kinds = malloc(info->slot_count + 1);
+    info->names = malloc((info->slot_count + 1) * sizeof *info->names);
+    if (info->kinds == NULL || info->names == NULL)
+        return false;
+    memcpy(info->kinds, PyBytes_AS_STRING(code->co_localspluskinds), info->slot_count);
+    for (uint32_t i = 0; i < info->slot_count; i++)
+        info->names[i] = name_of(r, PyTuple_GET_ITEM(code->co_localsplusnames, i));
+    return true;
+}
+
+/* The names that the code looks up as globals: all of co_names that its module has; attribute names among them do no harm
+ * unless a global has the same name, which is then recorded though only an attribute was meant. */
+static bool
+describe_globals(recorder *r, PyCodeObject *code, code_info *info)
+{
+    info->global_count = (size_t)PyTuple_GET_SIZE(code->co_names);
+    info->global_keys = malloc((info->global_count + 1) * sizeof *info->global_keys);
+    info->global_names = malloc((info->global_count + 1) * sizeof *info->global_names);
+    if (info->global_keys == NULL || info->global_names == NULL)
+        return false;
+    for (size_t i = 0; i < info->global_count; i++) {
+        info->global_keys[i] = PyTuple_GET_ITEM(code->co_names, i);
+        info->global_names[i] = name_of(r, info->global_keys[i]);
+    }
+    return true;
+}
+
+static void
+define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_frame *frame)
+{
+    ct_code_definition definition = {.path = ct_define_path(r->out, path, strlen(path)), .first_line = (uint32_t)code->co_firstlineno};
+    if (path[0] != '<')
+        keep_source(r, definition.path, path);
+
+    char module[512];
+    PyObject *name = module_name(frame);
+    const char *bytes;
+    size_t size;
+    if (name && text_utf8(r, name, sizeof module, &bytes, &size)) {
+        memcpy(module, bytes, size);
+        definition.module = module;
+        definition.module_size = size;
+    }
+    static const struct { int theirs; uint32_t ours; } FLAGS[] = {
+        {CO_VARARGS, CT_CODE_VARARGS}, {CO_VARKEYWORDS, CT_CODE_VARKEYWORDS}, {CO_GENERATOR, CT_CODE_GENERATOR},
+        {CO_COROUTINE, CT_CODE_COROUTINE}, {CO_ASYNC_GENERATOR, CT_CODE_ASYNC_GENERATOR},
+    };
+    for (size_t i = 0; i < sizeof FLAGS / sizeof *FLAGS; i++)
+        if (code->co_flags & FLAGS[i].theirs)
+            definition.flags |= FLAGS[i].ours;
+    if (info->is_namespace) {
+        definition.flags |= CT_CODE_NAMESPACE;
+        if (PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0)
+            definition.flags |= CT_CODE_MODULE;
+    }
+    definition.arguments = (uint32_t)code->co_argcount;
+    definition.keyword_only = (uint32_t)code->co_kwonlyargcount;
+    info->parameter_count = definition.arguments + definition.keyword_only + ((code->co_flags & CO_VARARGS) != 0) +
+        ((code->co_flags & CO_VARKEYWORDS) != 0);
+
+    ct_code_slot *slots = malloc((info->slot_count + 1) * sizeof *slots);
+    if (slots == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < info->slot_count; i++) {
+        uint8_t kind = info->kinds[i];
+        slots[i].name = info->names[i];
+        slots[i].kind = (uint8_t)((i < info->parameter_count ? CT_SLOT_PARAMETER : 0) | (kind & CO_FAST_CELL ? CT_SLOT_CELL : 0) |
+                                  (kind & CO_FAST_FREE ? CT_SLOT_FREE : 0) | (kind & CO_FAST_HIDDEN ? CT_SLOT_HIDDEN : 0));
+    }
+    definition.slots = slots;
+    definition.slot_count = info->slot_count;
+    /* Last, for it may use the same buffer as the texts before. */
+    if (text_utf8(r, code->co_qualname, 1 << 16, &definition.qualified_name, &definition.qualified_name_size))
+        info->code = ct_define_code(r->out, &definition);
+    free(slots);
+}
+
+code_info *
+code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
+{
+    void *extra = NULL;
+    PyUnstable_Code_GetExtra((PyObject *)code, extra_index, &extra);
+    code_info *info = extra;
+    if (__builtin_expect(info != NULL && info->session == r->session, 1))
+        return info;
+
+    char *path = info && info->given_path ? strdup(info->given_path) : path_of(r, code);
+    bool given = info && info->given_path;
+    info = calloc(1, sizeof *info); /* setting it frees the one of an earlier recording, or that had only a given path */
+    if (info == NULL || path == NULL || PyUnstable_Code_SetExtra((PyObject *)code, extra_index, info) < 0) {
+        PyErr_Clear();
+        free(info);
+        free(path);
+        r->no_memory = true;
+        return NULL;
+    }
+    info->session = r->session;
+    info->skipped = !given && !is_recorded(r, path);
+    if (!info->skipped) {
+        info->first_line = code->co_firstlineno;
+        info->is_namespace = !(code->co_flags & CO_OPTIMIZED);
+        if (!describe_slots(r, code, info) || (r->record_globals && !info->is_namespace && !describe_globals(r, code, info)))
+            r->no_memory = true;
+        else
+            define(r, code, info, path, frame);
+    }
+    free(path);
+    return info;
+}
+
+static void
+give_path(recorder *r, PyCodeObject *code, const char *path)
+{
+    void *old = NULL;
+    PyUnstable_Code_GetExtra((PyObject *)code, extra_index, &old);
+    if (old && ((code_info *)old)->session == r->session)
+        return; /* it has run already */
+    code_info *info = calloc(1, sizeof *info);
+    if (info == NULL || (info->given_path = strdup(path)) == NULL || PyUnstable_Code_SetExtra((PyObject *)code, extra_index, info) < 0) {
+        PyErr_Clear();
+        code_info_free(info);
+        r->no_memory = true;
+        return;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i);
+        if (PyCode_Check(constant)) /* as deep as the program's own blocks nest: the compiler allows 100 at most */
+            give_path(r, (PyCodeObject *)constant, path);
+    }
+}
+
+void
+code_info_give_source(recorder *r, PyCodeObject *code, const char *path, const char *source, size_t size)
+{
+    uint32_t id = ct_define_path(r->out, path, strlen(path));
+    if (claim_source(r, id))
+        ct_define_source(r->out, id, source, size);
+    give_path(r, code, path);
+}

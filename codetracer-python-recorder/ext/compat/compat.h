@@ -1,0 +1,78 @@
+/* Everything that differs between CPython versions, behind one set of names.
+ *
+ * The rest of ext/ includes this file and nothing internal to CPython. Each supported version has a file of its own, which
+ * defines the functions listed below; a difference that stems from a CPython issue names it there.
+ *
+ *   ct_thread_state()                 the current thread's state, unchecked
+ *   ct_current_frame(tstate)          its innermost frame, complete or not
+ *   ct_frame_code(frame)              its code object, borrowed; NULL for a frame that runs no Python code (yet)
+ *   ct_frame_previous(frame)          the frame that called it, or NULL
+ *   ct_frame_slots(frame)             its localsplus: PyObject *[co_nlocalsplus], NULL where unbound
+ *   ct_frame_namespace(frame)         f_locals of a module or class body, borrowed, or NULL
+ *   ct_frame_globals(frame)           borrowed
+ *   ct_frame_in_generator(frame)      true: it is part of a generator, coroutine or async generator, and outlives its suspensions
+ *   ct_instance_view(object, view)    where the instance's attributes lie: in line, or in a dict
+ *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
+ *
+ * Thread/GIL: all need the GIL.
+ */
+#ifndef CT_COMPAT_H
+#define CT_COMPAT_H
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_BUILD_CORE
+#define Py_BUILD_CORE 1
+#endif
+#include <Python.h>
+
+#include <stdbool.h>
+
+#include "internal/pycore_code.h"
+#include "internal/pycore_dict.h"
+#include "internal/pycore_frame.h"
+#include "internal/pycore_interp.h"
+#include "internal/pycore_long.h"
+#include "internal/pycore_object.h"
+#include "internal/pycore_pystate.h"
+#undef Py_BUILD_CORE
+
+typedef _PyInterpreterFrame ct_frame;
+
+/* The attributes of an instance: `dict` when they are in a dict, else `count` of them in line, the i-th in order of
+ * definition being value(order[i]) under key(order[i]). Neither: no attributes. */
+typedef struct ct_instance_attributes {
+    PyObject *dict;
+    PyObject *const *values;
+    PyDictUnicodeEntry *keys;
+    const uint8_t *order;
+    int order_step; /* the order array runs forwards (1) or backwards (-1) */
+    int count;
+} ct_instance_attributes;
+
+#if PY_VERSION_HEX >= 0x030E0000
+#error "this recorder supports CPython 3.12 and 3.13"
+#elif PY_VERSION_HEX >= 0x030D0000
+#include "compat/cpython313.h"
+#elif PY_VERSION_HEX >= 0x030C0000
+#include "compat/cpython312.h"
+#else
+#error "this recorder supports CPython 3.12 and 3.13"
+#endif
+
+/* Both versions: the object that holds a generator's frame begins this many bytes before it. */
+#define CT_GENERATOR_FRAME_OFFSET offsetof(PyGenObject, gi_iframe)
+
+static inline bool
+ct_dict_is_text_keyed(PyObject *dict)
+{
+    return ((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL;
+}
+
+/* What PyObject_GC_New and the like put before an object: the block that is freed begins there. */
+static inline size_t
+ct_size_before(PyTypeObject *type)
+{
+    return (size_t)_PyType_PreHeaderSize(type);
+}
+
+#endif

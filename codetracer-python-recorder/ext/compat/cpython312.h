@@ -1,0 +1,42 @@
+/* CPython 3.12: frames and instances. See compat.h for what each function promises. */
+#ifndef CT_COMPAT_CPYTHON312_H
+#define CT_COMPAT_CPYTHON312_H
+
+static inline PyThreadState *ct_thread_state(void) { return _PyThreadState_UncheckedGet(); }
+static inline ct_frame *ct_current_frame(PyThreadState *tstate) { return tstate->cframe->current_frame; }
+
+static inline PyCodeObject *
+ct_frame_code(ct_frame *frame)
+{
+    /* An entry frame of the C stack runs a trampoline, not the program. */
+    return frame->owner == FRAME_OWNED_BY_CSTACK || _PyFrame_IsIncomplete(frame) ? NULL : frame->f_code;
+}
+
+static inline ct_frame *ct_frame_previous(ct_frame *frame) { return frame->previous; }
+static inline PyObject **ct_frame_slots(ct_frame *frame) { return frame->localsplus; }
+static inline PyObject *ct_frame_namespace(ct_frame *frame) { return frame->f_locals; }
+static inline PyObject *ct_frame_globals(ct_frame *frame) { return frame->f_globals; }
+static inline bool ct_frame_in_generator(ct_frame *frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
+
+/* Attributes of an instance with a managed dict: a tagged pointer to values (their count and order in the bytes before
+ * them, last first), or a dict. pycore_object.h, Objects/dictobject.c. */
+static inline void
+ct_instance_view(PyObject *object, ct_instance_attributes *view)
+{
+    PyDictOrValues dorv = *_PyObject_DictOrValuesPointer(object);
+    view->dict = NULL;
+    view->count = 0;
+    if (!_PyDictOrValues_IsValues(dorv)) {
+        view->dict = _PyDictOrValues_GetDict(dorv);
+        return;
+    }
+    PyDictValues *values = _PyDictOrValues_GetValues(dorv);
+    const uint8_t *size = (const uint8_t *)values - 2;
+    view->values = values->values;
+    view->keys = DK_UNICODE_ENTRIES(((PyHeapTypeObject *)Py_TYPE(object))->ht_cached_keys);
+    view->count = *size;
+    view->order = size - 1;
+    view->order_step = -1;
+}
+
+#endif

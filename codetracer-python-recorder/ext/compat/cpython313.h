@@ -1,0 +1,41 @@
+/* CPython 3.13: frames and instances. See compat.h for what each function promises. */
+#ifndef CT_COMPAT_CPYTHON313_H
+#define CT_COMPAT_CPYTHON313_H
+
+static inline PyThreadState *ct_thread_state(void) { return PyThreadState_GetUnchecked(); }
+static inline ct_frame *ct_current_frame(PyThreadState *tstate) { return tstate->current_frame; }
+
+static inline PyCodeObject *
+ct_frame_code(ct_frame *frame)
+{
+    return _PyFrame_IsIncomplete(frame) ? NULL : _PyFrame_GetCode(frame);
+}
+
+static inline ct_frame *ct_frame_previous(ct_frame *frame) { return frame->previous; }
+static inline PyObject **ct_frame_slots(ct_frame *frame) { return frame->localsplus; }
+static inline PyObject *ct_frame_namespace(ct_frame *frame) { return frame->f_locals; }
+static inline PyObject *ct_frame_globals(ct_frame *frame) { return frame->f_globals; }
+static inline bool ct_frame_in_generator(ct_frame *frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
+
+/* Attributes of an instance with a managed dict: in line behind the object while `valid`, else in the managed dict. While a
+ * materialised dict shares the in-line values they are both, and the values are current. Objects/dictobject.c. */
+static inline void
+ct_instance_view(PyObject *object, ct_instance_attributes *view)
+{
+    view->dict = NULL;
+    view->count = 0;
+    if (Py_TYPE(object)->tp_flags & Py_TPFLAGS_INLINE_VALUES) {
+        PyDictValues *values = _PyObject_InlineValues(object);
+        if (values->valid) {
+            view->values = values->values;
+            view->keys = DK_UNICODE_ENTRIES(((PyHeapTypeObject *)Py_TYPE(object))->ht_cached_keys);
+            view->count = values->size;
+            view->order = (const uint8_t *)&values->values[values->capacity];
+            view->order_step = 1;
+            return;
+        }
+    }
+    view->dict = (PyObject *)_PyObject_GetManagedDict(object);
+}
+
+#endif

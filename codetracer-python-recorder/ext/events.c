@@ -1,0 +1,476 @@
+/* sys.monitoring's callbacks: one per event, each a small object of our own type called by vectorcall (the cheapest way in).
+ *
+ * Every callback: is there a recording, is the code recorded (if not: DISABLE, and the interpreter does not call for this place again), which activation, then the
+ * head record and the changes. They never raise, and run no Python code.
+ *
+ * CPython issues dealt with here:
+ *   gh-155992 (3.13)        a body on its def's line gives no LINE: PY_START is always on with LINE
+ *   gh-140373 (3.13, 3.14)  no PY_UNWIND when a generator is closed: activations.c never counts on it
+ *   gh-113728 (3.12)        extra raise/handled/unwind when a generator is closed: an end of a frame that is not known is ignored
+ *   gh-129013 (3.12-3.14)   PY_YIELD passes an async generator's wrapper: what it wraps is recorded
+ *   gh-118360, gh-112086    RERAISE doubled: not subscribed
+ *   tool ids taken by others: any free one will do
+ */
+#include "recorder.h"
+
+enum { NO_TOOL = -1 };
+static int tool_id = NO_TOOL;
+static PyObject *disable; /* sys.monitoring.DISABLE */
+static PyTypeObject *callback_type;
+static PyTypeObject *async_generator_wrapper; /* known once one was seen */
+
+typedef struct callback { PyObject_HEAD vectorcallfunc call; } callback;
+
+/* ---- a callback's beginning and end ---- */
+
+static inline PyObject *
+ignore(bool can_disable)
+{
+    return Py_NewRef(can_disable ? disable : Py_None);
+}
+
+/* The recording and code of an event; NULL: nothing to record, and `can_disable` tells what to return. */
+static inline recorder *
+begin(PyObject *const *args, code_info **info, ct_frame **frame)
+{
+    recorder *r = active_recorder;
+    if (__builtin_expect(r == NULL, 0))
+        return NULL;
+    if (__builtin_expect(r->inside, 0)) { /* our reading of a value has run Python code: never; counted, so that tests can tell */
+        r->python_inside++;
+        return NULL;
+    }
+    *frame = ct_current_frame(ct_thread_state());
+    *info = code_info_of(r, (PyCodeObject *)args[0], *frame);
+    if (*info == NULL || (*info)->skipped)
+        return NULL;
+    r->inside = true;
+    recorder_enter_thread(r);
+    return r;
+}
+
+static inline PyObject *
+end(recorder *r)
+{
+    r->inside = false;
+    if (__builtin_expect(r->no_memory || (r->stamp & 1023) == 0, 0))
+        recorder_check(r);
+    return Py_NewRef(Py_None);
+}
+
+static inline void
+visit_value(recorder *r, object_record *record)
+{
+    if (record)
+        object_visit(r, record, r->limits.containers, r->limits.attributes);
+}
+
+/* A head record with a value, then the last snapshot of the activation. */
+static void
+write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *frame, PyObject *value)
+{
+    uint8_t bytes[CT_VALUE_MAX];
+    object_record *record;
+    ct_event_begin(r->out);
+    size_t size = (size_t)(value_encode(r, value, bytes, &record) - bytes);
+    ct_put_value(r->out, head, bytes, size);
+    snapshot_write(r, a, frame);
+    visit_value(r, record);
+    ct_event_end(r->out);
+}
+
+/* ---- the events ---- */
+
+static PyObject *
+on_start(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(true);
+    activation *top = r->thread->top;
+    if (top ? ct_frame_previous(frame) != top->frame : !r->thread->entered) {
+        /* The caller is not on top: code between them that is not recorded, an end that was not reported, or calls that were running when recording began. */
+        ct_frame *caller = ct_frame_previous(frame);
+        while (caller) {
+            PyCodeObject *code = ct_frame_code(caller);
+            code_info *its_info = code ? code_info_of(r, code, caller) : NULL;
+            if (its_info && !its_info->skipped)
+                break;
+            caller = ct_frame_previous(caller);
+        }
+        if (caller)
+            recorder_activation(r, caller);
+        else
+            activations_trim(r, frame);
+    }
+    r->thread->entered = true;
+    activation *a = activation_push(r, frame, info, false);
+    if (a) {
+        r->calls++;
+        ct_event_begin(r->out);
+        ct_put_call(r->out, info->code, 0);
+        if (info->is_namespace)
+            object_write_deaths(r); /* a namespace has no arguments: its first line shows what is in it */
+        else
+            snapshot_write(r, a, frame);
+        ct_event_end(r->out);
+    }
+    return end(r);
+}
+
+static PyObject *
+on_line(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(true);
+    activation *a = recorder_activation(r, frame);
+    if (a) {
+        int line = (int)_PyLong_CompactValue((PyLongObject *)args[1]);
+        ct_event_begin(r->out);
+        ct_put_step(r->out, line - a->line);
+        a->line = line;
+        snapshot_write(r, a, frame);
+        ct_event_end(r->out);
+    }
+    return end(r);
+}
+
+static PyObject *
+on_return(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(true);
+    activation *a = recorder_activation(r, frame);
+    if (a) {
+        write_with_value(r, CT_R_RETURN, a, frame, args[2]);
+        activation_pop(r, a);
+        activation_end(r, a);
+    }
+    return end(r);
+}
+
+/* Objects/genobject.c: a private type that holds one reference. */
+typedef struct async_wrapper { PyObject_HEAD PyObject *value; } async_wrapper;
+
+static PyObject *
+unwrap_yield(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (async_generator_wrapper == NULL && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && strcmp(type->tp_name, "async_generator_wrapped_value") == 0)
+        async_generator_wrapper = type;
+    return type == async_generator_wrapper ? ((async_wrapper *)value)->value : value;
+}
+
+static PyObject *
+on_yield(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(true);
+    activation *a = recorder_activation(r, frame);
+    if (a) {
+        write_with_value(r, CT_R_YIELD, a, frame, unwrap_yield(args[2]));
+        activation_pop(r, a);
+        if (!a->in_generator)
+            activation_end(r, a);
+    }
+    return end(r);
+}
+
+/* The activation of a generator that runs again; one that began before the recording is attached (NULL then: its CALL says all). */
+static activation *
+resumed(recorder *r, ct_frame *frame)
+{
+    activation *a = activation_suspended(r, frame);
+    activation *top = r->thread->top;
+    if (top && ct_frame_previous(frame) != top->frame)
+        activations_trim(r, frame);
+    if (a && !a->on_stack) {
+        activation_put_on_top(r, a);
+        return a;
+    }
+    recorder_activation(r, frame);
+    return NULL;
+}
+
+static PyObject *
+on_resume(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(true);
+    activation *a = resumed(r, frame);
+    if (a) {
+        ct_event_begin(r->out);
+        ct_put_number(r->out, CT_R_RESUME, a->id);
+        object_write_deaths(r);
+        ct_event_end(r->out);
+    }
+    return end(r);
+}
+
+static PyObject *
+on_throw(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(false);
+    activation *a = resumed(r, frame);
+    if (a) {
+        uint8_t bytes[CT_VALUE_MAX];
+        object_record *record;
+        ct_event_begin(r->out);
+        size_t size = (size_t)(value_encode(r, args[2], bytes, &record) - bytes);
+        ct_put_number(r->out, CT_R_THROW, a->id);
+        ct_put_bytes(r->out, bytes, size);
+        object_write_deaths(r);
+        visit_value(r, record);
+        ct_event_end(r->out);
+    }
+    return end(r);
+}
+
+static PyObject *
+on_unwind(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(false);
+    activation *top = r->thread->top;
+    for (activation *a = top; a; a = a->below)
+        if (a->frame == frame) {
+            a = recorder_activation(r, frame);
+            write_with_value(r, CT_R_UNWIND, a, frame, args[2]);
+            activation_pop(r, a);
+            activation_end(r, a);
+            break;
+        }
+    return end(r);
+}
+
+static void
+write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_frame *frame)
+{
+    for (activation *a = r->thread->top; a; a = a->below)
+        if (a->frame == frame) {
+            recorder_activation(r, frame);
+            int offset = (int)_PyLong_CompactValue((PyLongObject *)args[1]);
+            int line = PyCode_Addr2Line((PyCodeObject *)args[0], offset);
+            uint8_t bytes[CT_VALUE_MAX];
+            object_record *record;
+            ct_event_begin(r->out);
+            size_t size = (size_t)(value_encode(r, args[2], bytes, &record) - bytes);
+            ct_put_value(r->out, head, bytes, size);
+            r->out->cursor = ct_write_varint(r->out->cursor, line < 0 ? 0 : (uint64_t)line);
+            object_write_deaths(r);
+            visit_value(r, record);
+            ct_event_end(r->out);
+            return;
+        }
+}
+
+static PyObject *
+on_raise(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(false);
+    write_exception(r, CT_R_RAISE, args, frame);
+    return end(r);
+}
+
+static PyObject *
+on_handled(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+{
+    (void)self; (void)count; (void)names;
+    code_info *info;
+    ct_frame *frame;
+    recorder *r = begin(args, &info, &frame);
+    if (r == NULL)
+        return ignore(false);
+    write_exception(r, CT_R_HANDLED, args, frame);
+    return end(r);
+}
+
+static const struct { const char *name; vectorcallfunc handler; } EVENTS[] = {
+    {"PY_START", on_start}, {"PY_RESUME", on_resume}, {"PY_THROW", on_throw},  {"PY_RETURN", on_return},        {"PY_YIELD", on_yield},
+    {"PY_UNWIND", on_unwind}, {"LINE", on_line},      {"RAISE", on_raise},     {"EXCEPTION_HANDLED", on_handled},
+};
+enum { EVENT_COUNT = sizeof EVENTS / sizeof *EVENTS };
+
+/* ---- installing them ---- */
+
+static void
+callback_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef CALLBACK_MEMBERS[] = {
+    {"__vectorcalloffset__", Py_T_PYSSIZET, offsetof(callback, call), Py_READONLY, NULL},
+    {0},
+};
+static PyType_Slot CALLBACK_SLOTS[] = {
+    {Py_tp_dealloc, callback_dealloc}, {Py_tp_call, PyVectorcall_Call}, {Py_tp_members, CALLBACK_MEMBERS}, {0, NULL},
+};
+static PyType_Spec CALLBACK_SPEC = {
+    "codetracer_python_recorder._native.callback", sizeof(callback), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE, CALLBACK_SLOTS,
+};
+
+static PyObject *
+monitoring(void)
+{
+    PyObject *module = PySys_GetObject("monitoring"); /* borrowed */
+    if (module == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "this interpreter has no sys.monitoring");
+    return module;
+}
+
+static int
+take_tool_id(PyObject *module)
+{
+    /* 3 and 4 belong to nobody; then those of the optimizer, profiler, coverage tool and debugger, if nobody is there. */
+    static const int ORDER[] = {3, 4, 5, 2, 1, 0};
+    for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
+        PyObject *owner = PyObject_CallMethod(module, "get_tool", "i", ORDER[i]);
+        if (owner == NULL)
+            return -1;
+        bool is_free = owner == Py_None;
+        Py_DECREF(owner);
+        if (!is_free)
+            continue;
+        PyObject *taken = PyObject_CallMethod(module, "use_tool_id", "is", ORDER[i], "codetracer");
+        if (taken == NULL)
+            return -1;
+        Py_DECREF(taken);
+        tool_id = ORDER[i];
+        return 0;
+    }
+    PyErr_SetString(PyExc_RuntimeError, "all six tool ids of sys.monitoring are taken by other tools; end one of them (coverage, a debugger, a profiler) to record");
+    return -1;
+}
+
+static int
+register_callback(PyObject *module, long event, PyObject *function)
+{
+    PyObject *old = PyObject_CallMethod(module, "register_callback", "ilO", tool_id, event, function);
+    if (old == NULL)
+        return -1;
+    Py_DECREF(old);
+    return 0;
+}
+
+static int
+set_events(PyObject *module, long events)
+{
+    PyObject *done = PyObject_CallMethod(module, "set_events", "il", tool_id, events);
+    if (done == NULL)
+        return -1;
+    Py_DECREF(done);
+    return 0;
+}
+
+static int
+event_bit(PyObject *module, const char *name, long *bit)
+{
+    PyObject *events = PyObject_GetAttrString(module, "events"); /* public headers lack the numbers in 3.12 */
+    PyObject *number = events ? PyObject_GetAttrString(events, name) : NULL;
+    Py_XDECREF(events);
+    if (number == NULL)
+        return -1;
+    *bit = PyLong_AsLong(number);
+    Py_DECREF(number);
+    return *bit == -1 && PyErr_Occurred() ? -1 : 0;
+}
+
+int
+events_install(recorder *r)
+{
+    (void)r;
+    events_remove(); /* a forked child inherits its parent's */
+    PyObject *module = monitoring();
+    if (module == NULL)
+        return -1;
+    if (callback_type == NULL && (callback_type = (PyTypeObject *)PyType_FromSpec(&CALLBACK_SPEC)) == NULL)
+        return -1;
+    Py_XSETREF(disable, PyObject_GetAttrString(module, "DISABLE"));
+    if (disable == NULL || take_tool_id(module) < 0)
+        return -1;
+    long all = 0;
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        long bit;
+        callback *function = PyObject_New(callback, callback_type);
+        if (function == NULL)
+            goto failed;
+        function->call = EVENTS[i].handler;
+        int code = event_bit(module, EVENTS[i].name, &bit) < 0 ? -1 : register_callback(module, bit, (PyObject *)function);
+        Py_DECREF(function);
+        if (code < 0)
+            goto failed;
+        all |= bit;
+    }
+    /* Places that an earlier recording switched off are switched on again. */
+    PyObject *done = PyObject_CallMethod(module, "restart_events", NULL);
+    Py_XDECREF(done);
+    if (done == NULL || set_events(module, all) < 0)
+        goto failed;
+    return 0;
+
+failed:
+    events_remove();
+    return -1;
+}
+
+void
+events_remove(void)
+{
+    if (tool_id == NO_TOOL)
+        return;
+    PyObject *pending = PyErr_GetRaisedException();
+    PyObject *module = monitoring();
+    if (module) {
+        if (set_events(module, 0) < 0)
+            PyErr_Clear();
+        for (size_t i = 0; i < EVENT_COUNT; i++) {
+            long bit;
+            if (event_bit(module, EVENTS[i].name, &bit) < 0 || register_callback(module, bit, Py_None) < 0)
+                PyErr_Clear();
+        }
+        PyObject *done = PyObject_CallMethod(module, "free_tool_id", "i", tool_id);
+        if (done == NULL)
+            PyErr_Clear();
+        Py_XDECREF(done);
+    }
+    PyErr_Clear();
+    tool_id = NO_TOOL;
+    PyErr_SetRaisedException(pending);
+}

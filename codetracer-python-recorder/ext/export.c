@@ -1,0 +1,97 @@
+/* The binding of the library's exports: arguments from Python, the work without the GIL, progress and signals now and then with it. */
+#include "session.h"
+
+#include "codetracer/export.h"
+
+#include <string.h>
+
+typedef struct progress_state { PyObject *function; } progress_state;
+
+static ct_code
+report_progress(void *context, uint64_t done, uint64_t total)
+{
+    progress_state *state = context;
+    PyGILState_STATE gil = PyGILState_Ensure();
+    ct_code code = PyErr_CheckSignals() < 0 ? CT_E_STOPPED : CT_OK;
+    if (code == CT_OK && state->function != Py_None) {
+        PyObject *result = PyObject_CallFunction(state->function, "KK", (unsigned long long)done, (unsigned long long)total);
+        if (result == NULL)
+            code = CT_E_STOPPED;
+        Py_XDECREF(result);
+    }
+    PyGILState_Release(gil);
+    return code;
+}
+
+static int
+read_number(PyObject *options, const char *name, uint64_t most, uint64_t *number)
+{
+    PyObject *value = PyDict_GetItemString(options, name);
+    if (value == NULL || value == Py_None)
+        return 0;
+    *number = PyLong_AsUnsignedLongLong(value);
+    if (*number == (uint64_t)-1 && PyErr_Occurred())
+        return -1;
+    if (*number > most) {
+        PyErr_Format(PyExc_ValueError, "%s must be at most %llu", name, (unsigned long long)most);
+        return -1;
+    }
+    return 0;
+}
+
+PyObject *
+export_journal(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *journal_path, *target, *options, *function, *journal_bytes = NULL, *target_bytes = NULL, *result = NULL;
+    const char *format;
+    if (!PyArg_ParseTuple(args, "UsUO!O", &journal_path, &format, &target, &PyDict_Type, &options, &function))
+        return NULL;
+    bool json = strcmp(format, "json") == 0;
+    if (!json && strcmp(format, "ct") != 0)
+        return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are json and ct)", format);
+    progress_state state = {function};
+    ct_export_options export = {.progress = report_progress, .progress_context = &state};
+    uint64_t containers = 0, attributes = 0;
+    if (read_number(options, "export_nodes", UINT64_MAX, &export.nodes) < 0 || read_number(options, "export_depth", 100, &containers) < 0 ||
+        read_number(options, "export_attr_depth", 100, &attributes) < 0 || read_number(options, "export_string", UINT64_MAX, &export.string_bytes) < 0)
+        return NULL;
+    export.container_depth = (uint32_t)containers;
+    export.attribute_depth = (uint32_t)attributes;
+    if (!PyUnicode_FSConverter(journal_path, &journal_bytes) || !PyUnicode_FSConverter(target, &target_bytes))
+        goto done;
+
+    ct_journal *journal = NULL;
+    ct_export_result exported = {0};
+    ct_error error = {0};
+    ct_code code;
+    Py_BEGIN_ALLOW_THREADS
+    code = ct_journal_open(PyBytes_AS_STRING(journal_bytes), &journal, &error);
+    if (code == CT_OK)
+        code = json ? ct_export_json(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error)
+                    : ct_export_ct(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error);
+    ct_journal_close(journal);
+    Py_END_ALLOW_THREADS
+    if (code == CT_OK)
+        result = Py_BuildValue("{sKsKsKsKsK}", "steps", exported.steps, "calls", exported.calls, "bytes", exported.bytes, "cut_values",
+                               exported.cut_values, "cut_variables", exported.cut_variables);
+    else if (PyErr_Occurred())
+        ; /* the progress function's exception, or a signal handler's */
+    else if (code == CT_E_NOMEM)
+        PyErr_NoMemory();
+    else if (code == CT_E_STOPPED)
+        PyErr_SetNone(PyExc_KeyboardInterrupt);
+    else if (error.system) {
+        PyObject *arguments = Py_BuildValue("isO", error.system, strerror(error.system), target);
+        if (arguments)
+            PyErr_SetObject(PyExc_OSError, arguments);
+        Py_XDECREF(arguments);
+    }
+    else
+        PyErr_Format(PyExc_ValueError, "%s (at byte %llu of %U)", error.message ? error.message : "the export failed",
+                     (unsigned long long)error.position, journal_path);
+done:
+    Py_XDECREF(journal_bytes);
+    Py_XDECREF(target_bytes);
+    return result;
+}

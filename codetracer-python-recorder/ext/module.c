@@ -1,0 +1,53 @@
+/* The extension module codetracer_python_recorder._native: a table of functions. What they do is in session.c and export.c. */
+#include "session.h"
+
+#include "codetracer/version.h"
+
+static PyMethodDef FUNCTIONS[] = {
+    {"start", session_start, METH_VARARGS,
+     "start(journal_path, live_path, options)\n--\n\nBegin recording, in all threads of this process.\n\n"
+     "Both files are created. options is a dict: max_depth, max_attr_depth, max_items, max_string, include_stdlib, include_exec,\n"
+     "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories), meta (pairs of str).\n"
+     "Raises RuntimeError when a recording is active or no monitoring tool id is free, OSError when the files cannot be made."},
+    {"stop", (PyCFunction)(void (*)(void))session_stop, METH_VARARGS | METH_KEYWORDS,
+     "stop(exit_status=None, exit_signal=None, error_text=None)\n--\n\nEnd the recording and complete the journal.\n\n"
+     "Returns a dict of counts: steps, events, calls, file_bytes, cut_items, cut_depth, cut_string, and failed: None or (errno, text).\n"
+     "An empty dict when nothing was being recorded."},
+    {"flush", session_flush, METH_NOARGS, "flush()\n--\n\nWait until everything recorded so far is in the journal file."},
+    {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},
+    {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
+     "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
+    {"export", export_journal, METH_VARARGS,
+     "export(journal_path, format, target, options, progress)\n--\n\nWrite a journal in another format: 'json' into the folder target, 'ct' as the file target.\n\n"
+     "progress(done, total) is called now and then, or None. Signals are handled meanwhile. Returns counts: steps, calls, bytes, cut_values,\n"
+     "cut_variables. Raises OSError, ValueError for a damaged journal, or what progress or a signal handler raised."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int
+module_exec(PyObject *module)
+{
+    return PyModule_AddStringConstant(module, "version", ct_version());
+}
+
+static PyModuleDef_Slot SLOTS[] = {
+    {Py_mod_exec, module_exec},
+    /* One recording a process: what it hooks is process-wide. */
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+    {0, NULL},
+};
+
+static PyModuleDef DEFINITION = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "codetracer_python_recorder._native",
+    .m_doc = "The recorder in C. Use codetracer_python_recorder instead.",
+    .m_size = 0,
+    .m_methods = FUNCTIONS,
+    .m_slots = SLOTS,
+};
+
+PyMODINIT_FUNC
+PyInit__native(void)
+{
+    return PyModuleDef_Init(&DEFINITION);
+}

@@ -1,0 +1,717 @@
+/* The object table: which objects the journal knows, and what it says of each.
+ *
+ * A record belongs to one object for as long as that lives (lifetime.c tells of its death) and holds the encoded state that was written last. A
+ * visit encodes the object as it is now and writes what differs. Finding changes this way, by looking at everything that can be reached from
+ * the snapshot within the depth limits, needs no assumption about who may have changed what: it is the reference for any faster way.
+ *
+ * Invariant: after object_visit(record, containers, attributes), every object within those limits has a record whose state is what the
+ * journal says, and the journal says what is in memory.
+ */
+#include "recorder.h"
+
+#include <stdlib.h>
+
+/* Modules/_collectionsmodule.c and Objects/rangeobject.c, the same in 3.12 and 3.13. */
+enum { DEQUE_BLOCK = 64 };
+typedef struct deque_block { struct deque_block *left; PyObject *data[DEQUE_BLOCK]; struct deque_block *right; } deque_block;
+typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ssize_t left_index, right_index; } deque_object;
+typedef struct range_object { PyObject_HEAD PyObject *start, *stop, *step, *length; } range_object;
+
+object_record *
+object_find_or_new(recorder *r, PyObject *object)
+{
+    object_record *record = pointer_map_get(&r->objects, object);
+    if (record && record->type->type == Py_TYPE(object))
+        return record;
+    type_info *type = type_info_of(r, Py_TYPE(object));
+    if (type == NULL)
+        return NULL;
+    if (record) { /* obj.__class__ = Other: the same object, read in another way from now on */
+        record->type = type;
+        record->has_state = false;
+        record->settled = false;
+        return record;
+    }
+    record = calloc(1, sizeof *record);
+    if (record == NULL || !pointer_map_set(&r->objects, object, record)) {
+        free(record);
+        r->no_memory = true;
+        return NULL;
+    }
+    record->object = object;
+    record->block = (char *)object - ct_size_before(type->type);
+    record->type = type;
+    record->id = r->object_count++;
+    record->length = -1;
+    lifetime_watch(record->block);
+    return record;
+}
+
+static void
+push_child(recorder *r, object_record *child)
+{
+    if (r->child_count == r->child_capacity) {
+        size_t capacity = r->child_capacity ? r->child_capacity * 2 : 256;
+        object_record **children = realloc(r->children, capacity * sizeof *children);
+        if (children == NULL) {
+            r->no_memory = true;
+            return;
+        }
+        r->children = children;
+        r->child_capacity = capacity;
+    }
+    r->children[r->child_count++] = child;
+}
+
+/* ---- encoding a state, at the end of r->values ---- */
+
+static void
+append(recorder *r, PyObject *object)
+{
+    uint8_t *at = scratch_room(&r->values, CT_VALUE_MAX);
+    if (at == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    object_record *child = NULL;
+    if (object)
+        at = value_encode(r, object, at, &child);
+    else
+        *at++ = CT_V_UNBOUND;
+    scratch_take(&r->values, at);
+    if (child)
+        push_child(r, child);
+}
+
+static void
+append_varint(recorder *r, uint64_t number)
+{
+    uint8_t *at = scratch_room(&r->values, 10);
+    if (at == NULL)
+        r->no_memory = true;
+    else
+        scratch_take(&r->values, ct_write_varint(at, number));
+}
+
+static void
+append_field(recorder *r, uint32_t name, PyObject *value)
+{
+    if (r->field_count == r->field_capacity) {
+        size_t capacity = r->field_capacity ? r->field_capacity * 2 : 64;
+        uint32_t *names = realloc(r->field_names, capacity * sizeof *names);
+        if (names == NULL) {
+            r->no_memory = true;
+            return;
+        }
+        r->field_names = names;
+        r->field_capacity = capacity;
+    }
+    r->field_names[r->field_count++] = name;
+    append(r, value);
+}
+
+static Py_ssize_t
+true_length(PyObject *object, enum reading reading)
+{
+    switch (reading) {
+    case READ_LIST: case READ_TUPLE: case READ_DEQUE: return Py_SIZE(object);
+    case READ_DICT: return ((PyDictObject *)object)->ma_used;
+    case READ_SET: return ((PySetObject *)object)->used;
+    default: return -1;
+    }
+}
+
+/* Items of a container, after its true length and their number. */
+static void
+append_items(recorder *r, PyObject *object, enum reading reading, Py_ssize_t length)
+{
+    Py_ssize_t shown = length < r->limits.items ? length : r->limits.items;
+    append_varint(r, (uint64_t)length);
+    append_varint(r, (uint64_t)(reading == READ_DICT ? 2 * shown : shown));
+    switch (reading) {
+    case READ_LIST:
+        for (Py_ssize_t i = 0; i < shown; i++)
+            append(r, ((PyListObject *)object)->ob_item[i]);
+        break;
+    case READ_TUPLE:
+        for (Py_ssize_t i = 0; i < shown; i++)
+            append(r, ((PyTupleObject *)object)->ob_item[i]);
+        break;
+    case READ_DICT: {
+        Py_ssize_t position = 0;
+        PyObject *key, *value;
+        for (Py_ssize_t i = 0; i < shown && PyDict_Next(object, &position, &key, &value); i++) {
+            append(r, key);
+            append(r, value);
+        }
+        break;
+    }
+    case READ_SET: {
+        PySetObject *set = (PySetObject *)object;
+        for (Py_ssize_t i = 0; i <= set->mask && shown > 0; i++)
+            if (set->table[i].key && set->table[i].hash != -1) { /* a removed entry has the hash -1 */
+                append(r, set->table[i].key);
+                shown--;
+            }
+        break;
+    }
+    case READ_DEQUE: {
+        deque_object *deque = (deque_object *)object;
+        deque_block *block = deque->left;
+        Py_ssize_t index = deque->left_index;
+        for (; shown > 0; shown--) {
+            append(r, block->data[index]);
+            if (++index == DEQUE_BLOCK) {
+                block = block->right;
+                index = 0;
+            }
+        }
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+/* The name of the i-th in-line attribute of instances of this type: its key is looked up once. */
+static uint32_t
+cached_key_name(recorder *r, type_info *type, size_t index, PyObject *key)
+{
+    if (index >= type->key_count) {
+        size_t count = index + 8;
+        PyObject **objects = realloc(type->key_objects, count * sizeof *objects);
+        if (objects)
+            type->key_objects = objects;
+        uint32_t *names = realloc(type->key_names, count * sizeof *names);
+        if (names)
+            type->key_names = names;
+        if (objects == NULL || names == NULL) {
+            r->no_memory = true;
+            return 0;
+        }
+        for (size_t i = type->key_count; i < count; i++)
+            objects[i] = NULL;
+        type->key_count = count;
+    }
+    if (type->key_objects[index] != key) {
+        type->key_names[index] = name_of(r, key);
+        Py_XSETREF(type->key_objects[index], Py_NewRef(key)); /* keys of shared-key dicts are exact strs */
+    }
+    return type->key_names[index];
+}
+
+static void
+append_dict_fields(recorder *r, PyObject *dict)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    while (PyDict_Next(dict, &position, &key, &value))
+        if (PyUnicode_Check(key) && (Py_ssize_t)r->field_count < r->limits.items)
+            append_field(r, name_of(r, key), value);
+}
+
+static PyObject *
+instance_dict(PyObject *object, const type_info *type)
+{
+    Py_ssize_t offset = type->dict_offset;
+    if (offset < 0) /* from the end of a variable-sized object: Objects/object.c, _PyObject_ComputedDictPointer */
+        offset += (Py_ssize_t)_PyObject_VAR_SIZE(type->type, Py_SIZE(object));
+    return *(PyObject **)((char *)object + offset);
+}
+
+static void
+append_attributes(recorder *r, PyObject *object, type_info *type)
+{
+    for (size_t i = 0; i < type->member_count; i++) {
+        PyObject *value = *(PyObject **)((char *)object + type->members[i].offset);
+        if (value)
+            append_field(r, type->members[i].name, value);
+    }
+    if (type->managed_dict) {
+        ct_instance_attributes view;
+        ct_instance_view(object, &view);
+        if (view.dict)
+            append_dict_fields(r, view.dict);
+        for (int i = 0; i < view.count; i++) {
+            size_t index = view.order[i * view.order_step];
+            PyObject *value = view.values[index];
+            if (value)
+                append_field(r, cached_key_name(r, type, index, view.keys[index].me_key), value);
+        }
+    }
+    else if (type->has_dict) {
+        PyObject *dict = instance_dict(object, type);
+        if (dict && PyDict_Check(dict))
+            append_dict_fields(r, dict);
+    }
+}
+
+static void
+append_enum_fields(recorder *r, PyObject *object, type_info *type)
+{
+    uint32_t name = ct_define_name(r->out, "_name_", 6), value = ct_define_name(r->out, "_value_", 7);
+    PyObject *found_name = NULL, *found_value = NULL;
+    ct_instance_attributes view = {0};
+    if (type->managed_dict)
+        ct_instance_view(object, &view);
+    PyObject *dict = type->managed_dict ? view.dict : type->has_dict ? instance_dict(object, type) : NULL;
+    if (dict && PyDict_Check(dict)) {
+        found_name = dict_get_text(dict, "_name_");
+        found_value = dict_get_text(dict, "_value_");
+    }
+    for (int i = 0; i < view.count; i++) {
+        size_t index = view.order[i * view.order_step];
+        uint32_t key = cached_key_name(r, type, index, view.keys[index].me_key);
+        if (key == name)
+            found_name = view.values[index];
+        else if (key == value)
+            found_value = view.values[index];
+    }
+    if (found_name)
+        append_field(r, ct_define_name(r->out, "name", 4), found_name);
+    if (found_value)
+        append_field(r, ct_define_name(r->out, "value", 5), found_value);
+}
+
+/* Finishes the fields begun at r->values offset `at`: their shape goes before them. */
+static void
+finish_fields(recorder *r, type_info *type, size_t at)
+{
+    if (type->shape == UINT32_MAX || type->shape_count != r->field_count ||
+        (r->field_count && memcmp(type->shape_names, r->field_names, r->field_count * sizeof *r->field_names) != 0)) {
+        if (r->field_count > type->shape_capacity) {
+            uint32_t *names = realloc(type->shape_names, r->field_count * sizeof *names);
+            if (names == NULL) {
+                r->no_memory = true;
+                return;
+            }
+            type->shape_names = names;
+            type->shape_capacity = r->field_count;
+        }
+        if (r->field_count)
+            memcpy(type->shape_names, r->field_names, r->field_count * sizeof *r->field_names);
+        type->shape_count = r->field_count;
+        type->shape = ct_define_shape(r->out, r->field_names, r->field_count);
+    }
+    uint8_t shape[10];
+    size_t size = (size_t)(ct_write_varint(shape, type->shape) - shape);
+    if (scratch_room(&r->values, size) == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    memmove(r->values.bytes + at + size, r->values.bytes + at, r->values.size - at);
+    memcpy(r->values.bytes + at, shape, size);
+    r->values.size += size;
+}
+
+/* Encodes the whole state at the end of r->values and its children on r->children; returns the state's flags. */
+static uint8_t
+encode_state(recorder *r, object_record *record, Py_ssize_t length)
+{
+    PyObject *object = record->object;
+    type_info *type = record->type;
+    uint8_t flags = 0;
+    r->field_count = 0;
+    if (type->is_container) {
+        append_items(r, object, type->reading, length);
+        flags |= CT_O_ITEMS;
+        if (type->member_count == 0 && !type->managed_dict && !type->has_dict)
+            return flags;
+        size_t at = r->values.size;
+        append_attributes(r, object, type);
+        if (r->field_count == 0)
+            return flags;
+        finish_fields(r, type, at);
+        return flags | CT_O_FIELDS;
+    }
+    uint8_t *at;
+    switch (type->reading) {
+    case READ_OPAQUE:
+        return 0;
+    case READ_BASE_INT: case READ_BASE_FLOAT: case READ_BASE_TEXT: case READ_BASE_BYTES: case READ_BASE_COMPLEX: case READ_BYTEARRAY:
+    case READ_MEMORYVIEW:
+        if ((at = scratch_room(&r->values, CT_VALUE_MAX)) == NULL) {
+            r->no_memory = true;
+            return 0;
+        }
+        if (type->reading == READ_BASE_INT)
+            at = value_encode_int(r, (PyLongObject *)object, at);
+        else if (type->reading == READ_BASE_FLOAT)
+            at = ct_write_float(at, ((PyFloatObject *)object)->ob_fval);
+        else if (type->reading == READ_BASE_TEXT)
+            at = value_encode_str(r, object, at);
+        else if (type->reading == READ_BASE_BYTES)
+            at = value_encode_bytes(r, PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object), at);
+        else if (type->reading == READ_BASE_COMPLEX) {
+            Py_complex c = ((PyComplexObject *)object)->cval;
+            at = ct_write_complex(at, c.real, c.imag);
+        }
+        else if (type->reading == READ_BYTEARRAY)
+            at = value_encode_bytes(r, PyByteArray_AS_STRING(object), (size_t)Py_SIZE(object), at);
+        else {
+            PyMemoryViewObject *view = (PyMemoryViewObject *)object;
+            bool readable = !(view->flags & (_Py_MEMORYVIEW_RELEASED)) && view->mbuf && !(view->mbuf->flags & _Py_MANAGED_BUFFER_RELEASED) &&
+                PyBuffer_IsContiguous(&view->view, 'C');
+            if (!readable)
+                return 0;
+            at = value_encode_bytes(r, view->view.buf, (size_t)view->view.len, at);
+        }
+        scratch_take(&r->values, at);
+        return CT_O_PAYLOAD;
+    case READ_INSTANCE:
+        append_attributes(r, object, type);
+        break;
+    case READ_EXCEPTION: {
+        PyBaseExceptionObject *exception = (PyBaseExceptionObject *)object;
+        append_field(r, ct_define_name(r->out, "args", 4), exception->args);
+        for (size_t i = 0; i < type->member_count; i++) {
+            PyObject *value = *(PyObject **)((char *)object + type->members[i].offset);
+            if (value)
+                append_field(r, type->members[i].name, value);
+        }
+        if (exception->dict && PyDict_Check(exception->dict))
+            append_dict_fields(r, exception->dict);
+        break;
+    }
+    case READ_ENUM:
+        append_enum_fields(r, object, type);
+        break;
+    case READ_RANGE: case READ_SLICE: {
+        range_object *range = (range_object *)object;
+        PySliceObject *slice = (PySliceObject *)object;
+        bool is_range = type->reading == READ_RANGE;
+        append_field(r, ct_define_name(r->out, "start", 5), is_range ? range->start : slice->start);
+        append_field(r, ct_define_name(r->out, "stop", 4), is_range ? range->stop : slice->stop);
+        append_field(r, ct_define_name(r->out, "step", 4), is_range ? range->step : slice->step);
+        break;
+    }
+    default:
+        return literal_write(r, object, type, record) ? CT_O_PAYLOAD : 0;
+    }
+    finish_fields(r, type, 0);
+    return CT_O_FIELDS;
+}
+
+/* ---- writing what differs ---- */
+
+static size_t
+value_size(const uint8_t *at)
+{
+    const uint8_t *start = at;
+    uint8_t tag = *at++;
+    if (tag >= CT_V_TEXT)
+        return 1 + (size_t)(tag - CT_V_TEXT);
+    switch (tag) {
+    case CT_V_INT: case CT_V_OBJECT: case CT_V_CONTENT:
+        while (*at++ & 0x80)
+            ;
+        return (size_t)(at - start);
+    case CT_V_BIGINT: return 3 + (size_t)at[1];
+    case CT_V_FLOAT: return 9;
+    case CT_V_COMPLEX: return 17;
+    case CT_V_BYTES: return 2 + (size_t)at[0];
+    default: return 1;
+    }
+}
+
+static uint64_t
+read_varint(const uint8_t **at)
+{
+    uint64_t value = 0;
+    for (int shift = 0;; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        if (!(byte & 0x80))
+            return value;
+    }
+}
+
+static void
+put_item(ct_recording *out, enum ct_record record, uint64_t id, uint64_t index, const uint8_t *value, size_t size)
+{
+    ct_room(out, 0);
+    uint8_t *at = out->cursor;
+    *at++ = (uint8_t)record;
+    at = ct_write_varint(at, id);
+    at = ct_write_varint(at, index);
+    memcpy(at, value, size);
+    out->cursor = at + size;
+}
+
+enum { MOST_SINGLE_CHANGES = 4 };
+
+/* Element by element: a few single changes, or one run replaced by another. False: write the whole state. */
+static bool
+put_difference(recorder *r, object_record *record, const uint8_t *now, size_t now_size, uint8_t flags)
+{
+    ct_recording *out = r->out;
+    if (flags != record->flags || (flags != CT_O_ITEMS && flags != CT_O_FIELDS))
+        return false;
+    const uint8_t *old = record->state, *old_end = record->state + record->state_size, *now_end = now + now_size;
+    uint64_t first_old = read_varint(&old), first_now = read_varint(&now); /* shape, or true length */
+    uint64_t old_count = 0, now_count = 0;
+    if (flags == CT_O_ITEMS) {
+        old_count = read_varint(&old);
+        now_count = read_varint(&now);
+    }
+    else if (first_old != first_now)
+        return false;
+
+    const uint8_t *a = old, *b = now;
+    if (flags == CT_O_FIELDS || (old_count == now_count && first_old == first_now)) {
+        struct { uint64_t index; const uint8_t *value; size_t size; } changes[MOST_SINGLE_CHANGES];
+        size_t count = 0;
+        for (uint64_t i = 0; a < old_end && b < now_end; i++) {
+            size_t a_size = value_size(a), b_size = value_size(b);
+            if (a_size != b_size || memcmp(a, b, a_size) != 0) {
+                if (count == MOST_SINGLE_CHANGES)
+                    return false;
+                changes[count].index = i;
+                changes[count].value = b;
+                changes[count++].size = b_size;
+            }
+            a += a_size;
+            b += b_size;
+        }
+        for (size_t i = 0; i < count; i++)
+            put_item(out, flags == CT_O_FIELDS ? CT_R_FIELD : CT_R_ITEM, record->id, changes[i].index, changes[i].value, changes[i].size);
+        return true;
+    }
+    /* Lengths differ: skip what is equal at the beginning; what is equal at the end by bytes, if that falls on element boundaries. */
+    uint64_t start = 0;
+    while (a < old_end && b < now_end) {
+        size_t a_size = value_size(a);
+        if (a_size != value_size(b) || memcmp(a, b, a_size) != 0)
+            break;
+        a += a_size;
+        b += a_size;
+        start++;
+    }
+    size_t equal = 0, most = (size_t)(old_end - a) < (size_t)(now_end - b) ? (size_t)(old_end - a) : (size_t)(now_end - b);
+    while (equal < most && old_end[-1 - (ptrdiff_t)equal] == now_end[-1 - (ptrdiff_t)equal])
+        equal++;
+    /* The replaced run ends, in both, at the first element that lies wholly within the equal bytes. */
+    const uint8_t *a_stop = a, *b_stop = b;
+    uint64_t removed = 0, added = 0;
+    while (a_stop < old_end && (size_t)(old_end - a_stop) > equal) {
+        a_stop += value_size(a_stop);
+        removed++;
+    }
+    while (b_stop < now_end && (size_t)(now_end - b_stop) > equal) {
+        b_stop += value_size(b_stop);
+        added++;
+    }
+    while (old_end - a_stop != now_end - b_stop) { /* not on the same boundary: take more until it is */
+        if (old_end - a_stop > now_end - b_stop) {
+            a_stop += value_size(a_stop);
+            removed++;
+        }
+        else {
+            b_stop += value_size(b_stop);
+            added++;
+        }
+    }
+    size_t bytes = (size_t)(b_stop - b);
+    if (bytes > now_size / 2 && bytes > 64)
+        return false;
+    ct_room(out, bytes + 64);
+    uint8_t *at = out->cursor;
+    *at++ = CT_R_SPLICE;
+    at = ct_write_varint(at, record->id);
+    at = ct_write_varint(at, start);
+    at = ct_write_varint(at, removed);
+    at = ct_write_varint(at, added);
+    memcpy(at, b, bytes);
+    out->cursor = ct_write_varint(at + bytes, first_now);
+    return true;
+}
+
+/* An OBJECT record: `flags` says what `state` holds; its address is written the first time, and in key states. */
+static void
+put_object(recorder *r, object_record *record, uint8_t flags, const uint8_t *state, size_t size, bool with_address)
+{
+    ct_recording *out = r->out;
+    record->type_written = record->type->id;
+    ct_room(out, size + 64);
+    uint8_t *at = out->cursor;
+    *at++ = CT_R_OBJECT;
+    at = ct_write_varint(at, record->id);
+    at = ct_write_varint(at, record->type->id);
+    *at++ = (uint8_t)(flags | (with_address ? CT_O_ADDRESS : 0));
+    if (with_address) {
+        uint64_t address = (uint64_t)(uintptr_t)record->object;
+        at = ct_write_svarint(at, (int64_t)(address - out->last_address));
+        out->last_address = address;
+    }
+    if (size)
+        memcpy(at, state, size);
+    out->cursor = at + size;
+}
+
+/* Beyond the depth limit: the object's type and address, of a container its length. */
+static void
+visit_outside(recorder *r, object_record *record, Py_ssize_t length)
+{
+    uint8_t bytes[10];
+    size_t size = length < 0 ? 0 : (size_t)(ct_write_varint(bytes, (uint64_t)length) - bytes);
+    if (!record->announced || record->type_written != record->type->id) {
+        put_object(r, record, length < 0 ? 0 : CT_O_LENGTH, bytes, size, !record->announced);
+        r->cut_depth += !record->announced;
+        record->announced = true;
+        record->has_state = false;
+    }
+    else if (record->length != length) {
+        ct_room(r->out, 0);
+        ct_put_number(r->out, CT_R_LENGTH, record->id);
+        ct_put_bytes(r->out, bytes, size);
+        record->has_state = false;
+    }
+    record->length = length;
+}
+
+static bool
+keep_state(recorder *r, object_record *record, const uint8_t *state, size_t size, uint8_t flags)
+{
+    if (size > record->state_capacity) {
+        size_t capacity = size + size / 8;
+        uint8_t *bytes = realloc(record->state, capacity);
+        if (bytes == NULL) {
+            r->no_memory = true;
+            return false;
+        }
+        record->state = bytes;
+        record->state_capacity = (uint32_t)capacity;
+    }
+    if (size)
+        memcpy(record->state, state, size);
+    record->state_size = (uint32_t)size;
+    record->flags = flags;
+    record->has_state = true;
+    return true;
+}
+
+/* True for a tuple or frozenset that is complete: one still being built in C has empty places. */
+static bool
+has_fixed_items(PyObject *object)
+{
+    if (Py_TYPE(object) == &PyFrozenSet_Type)
+        return true;
+    if (Py_TYPE(object) != &PyTuple_Type)
+        return false;
+    for (Py_ssize_t i = 0; i < Py_SIZE(object); i++)
+        if (((PyTupleObject *)object)->ob_item[i] == NULL)
+            return false;
+    return true;
+}
+
+void
+object_visit(recorder *r, object_record *record, int containers, int attributes)
+{
+    if (record->visited == r->stamp) {
+        if (record->visited_containers >= containers && record->visited_attributes >= attributes)
+            return;
+        /* Seen in this event with other levels left: look with the larger of each, which covers both. */
+        if (record->visited_containers > containers)
+            containers = record->visited_containers;
+        if (record->visited_attributes > attributes)
+            attributes = record->visited_attributes;
+    }
+    record->visited = r->stamp;
+    record->visited_containers = (uint8_t)containers;
+    record->visited_attributes = (uint8_t)attributes;
+
+    type_info *type = record->type;
+    if (__builtin_expect((type->type->tp_flags & Py_TPFLAGS_HEAPTYPE) && (type->version == 0 || type->version != type->type->tp_version_tag), 0))
+        type_info_refresh(r, type);
+    if (record->announced && record->type_written != type->id)
+        record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */
+    if (record->settled)
+        return;
+    Py_ssize_t length = true_length(record->object, type->reading);
+    bool has_fields = type->reading == READ_INSTANCE || (type->reading >= READ_EXCEPTION && type->reading <= READ_SLICE);
+    if ((type->is_container && containers <= 0) || (has_fields && attributes <= 0)) {
+        visit_outside(r, record, length);
+        return;
+    }
+
+    /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
+    size_t children = r->child_count;
+    uint8_t flags = encode_state(r, record, length);
+    const uint8_t *state = r->values.bytes;
+    size_t size = r->values.size;
+    r->values.size = 0;
+    if (r->no_memory) {
+        r->child_count = children;
+        return;
+    }
+    if (!record->has_state || size != record->state_size || flags != record->flags || (size && memcmp(state, record->state, size) != 0)) {
+        if (!record->announced || !record->has_state || !put_difference(r, record, state, size, flags))
+            put_object(r, record, flags, state, size, !record->announced);
+        record->announced = true;
+        record->length = length;
+        if (length > r->limits.items)
+            r->cut_items++;
+        keep_state(r, record, state, size, flags);
+    }
+    if (r->child_count == children) {
+        /* Nothing below it can change. A tuple or frozenset of scalars, and what lies in immutable C storage, cannot either: its elements are fixed at
+         * its making, and scalars of exact types are immutable; that it is still this object is certain, for its death is seen. */
+        record->settled = type->immutable || (flags == CT_O_ITEMS && has_fixed_items(record->object));
+        return;
+    }
+    size_t last = r->child_count;
+    for (size_t i = children; i < last; i++)
+        object_visit(r, r->children[i], containers - type->is_container, attributes - !type->is_container);
+    r->child_count = children;
+}
+
+void
+object_write_deaths(recorder *r)
+{
+    for (size_t i = 0; i < r->died_count; i++) {
+        ct_room(r->out, 0);
+        ct_put_number(r->out, CT_R_DIED, r->died[i]);
+    }
+    r->died_count = 0;
+}
+
+void
+objects_write_key_state(recorder *r)
+{
+    for (size_t i = 0; r->objects.entries && i <= r->objects.mask; i++) {
+        if ((uintptr_t)r->objects.entries[i].key <= 1)
+            continue;
+        object_record *record = r->objects.entries[i].value;
+        if (!record->announced)
+            continue;
+        uint8_t bytes[10];
+        if (record->has_state)
+            put_object(r, record, record->flags, record->state, record->state_size, true);
+        else if (record->length >= 0)
+            put_object(r, record, CT_O_LENGTH, bytes, (size_t)(ct_write_varint(bytes, (uint64_t)record->length) - bytes), true);
+        else
+            put_object(r, record, 0, NULL, 0, true);
+    }
+}
+
+void
+objects_free(recorder *r)
+{
+    for (size_t i = 0; r->objects.entries && i <= r->objects.mask; i++) {
+        if ((uintptr_t)r->objects.entries[i].key <= 1)
+            continue;
+        object_record *record = r->objects.entries[i].value;
+        lifetime_unwatch(record->block);
+        for (int g = 0; g < 2; g++)
+            Py_CLEAR(record->guards[g]);
+        free(record->state);
+        free(record);
+    }
+    pointer_map_clear(&r->objects);
+    free(r->died);
+    free(r->children);
+    free(r->field_names);
+    free(r->values.bytes);
+    free(r->text.bytes);
+    free(r->literal.bytes);
+}

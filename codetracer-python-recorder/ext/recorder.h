@@ -1,0 +1,285 @@
+/* The recorder: what a running recording consists of, and how its parts fit together.
+ *
+ *   events.c        sys.monitoring's callbacks            -> one call each into activations.c and snapshot.c
+ *   activations.c   threads, call stacks, generators      which activation an event belongs to
+ *   snapshot.c      slots and namespaces                  which of its variables changed
+ *   values.c        Python values -> journal values       reads C storage only
+ *   objects.c       the object table                      which objects changed, key states
+ *   types.c         Python types -> how to read them      classified once per type
+ *   literals.c      texts of Decimal, datetime, Path …    from their C storage or slots
+ *   code_info.c     code objects -> definitions, filter   once per code object
+ *   lifetime.c      deaths of objects, types, generators  process-wide hooks
+ *   io_capture.c    text through sys.stdout, stderr, stdin
+ *   fork.c          what a fork does to a recording
+ *   session.c       start, stop, failure
+ *
+ * The one invariant: between the entry of a callback and its return no Python code runs, nothing that the program can see is
+ * written, and the GIL is held all the time. So within a callback borrowed references stay valid, and the GIL is the lock for
+ * everything here. No callback ever raises.
+ */
+#ifndef CT_RECORDER_H
+#define CT_RECORDER_H
+
+#include "compat/compat.h"
+
+#include "codetracer/record.h"
+
+typedef struct recorder recorder;
+typedef struct activation activation;
+typedef struct code_info code_info;
+typedef struct object_record object_record;
+typedef struct thread_record thread_record;
+typedef struct type_info type_info;
+
+/* An open-addressing table from a pointer to a pointer. Keys NULL and (void *)1 are not allowed. */
+typedef struct pointer_map {
+    struct pointer_entry { const void *key; void *value; } *entries;
+    size_t mask, used, live;
+} pointer_map;
+
+void *pointer_map_get(const pointer_map *map, const void *key);
+bool pointer_map_set(pointer_map *map, const void *key, void *value); /* false: no memory */
+void *pointer_map_remove(pointer_map *map, const void *key);          /* the value that was there */
+void pointer_map_clear(pointer_map *map);
+
+/* A growing stack of bytes for values being put together; nested users keep positions, never pointers, across growth. */
+typedef struct scratch { uint8_t *bytes; size_t size, capacity; } scratch;
+uint8_t *scratch_room(scratch *s, size_t count); /* NULL: no memory. The bytes are taken with scratch_take */
+static inline void scratch_take(scratch *s, const uint8_t *end) { s->size = (size_t)(end - s->bytes); }
+
+/* The last journal value written for a slot. size 0: unbound. */
+typedef struct shadow { uint8_t size; uint8_t bytes[CT_VALUE_MAX]; } shadow;
+
+typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; shadow last; } named_shadow;
+
+/* The last values of a namespace (module or class body), or of the globals that a function refers to, in dict order. */
+typedef struct namespace_shadow { named_shadow *names; size_t count, capacity; } namespace_shadow;
+
+struct activation {
+    ct_frame *frame;             /* compared, and read only while an event of this very frame is being handled */
+    code_info *info;             /* valid while the frame lives: the frame owns its code */
+    uint64_t id;
+    int line;
+    uint32_t code;               /* journal id; outlives info */
+    bool in_generator, on_stack, attached;
+    uint32_t slot_count;
+    namespace_shadow *names;     /* of a namespace body */
+    namespace_shadow *globals;   /* with --globals=referenced */
+    activation *below;           /* on its thread's stack */
+    activation *next_free;
+    thread_record *thread;
+    shadow slots[];
+};
+
+struct thread_record {
+    uint64_t number, tstate_id, system_id;
+    char name[64];               /* the system's name for it */
+    activation *top;
+    bool entered;                /* a call was seen in it: what was running before is attached */
+    bool exited;
+    thread_record *next;
+};
+
+/* How objects of a type are read. */
+enum reading {
+    READ_OPAQUE, READ_LIST, READ_TUPLE, READ_DICT, READ_SET, READ_DEQUE, READ_INSTANCE, READ_EXCEPTION, READ_ENUM, READ_RANGE, READ_SLICE,
+    READ_FUNCTION, READ_BUILTIN, READ_METHOD, READ_CLASS, READ_MODULE, READ_BYTEARRAY, READ_MEMORYVIEW, READ_BASE_INT, READ_BASE_FLOAT,
+    READ_BASE_TEXT, READ_BASE_BYTES, READ_BASE_COMPLEX, READ_DECIMAL, READ_FRACTION, READ_UUID, READ_PATH, READ_DATE, READ_TIME, READ_DATETIME, READ_TIMEDELTA,
+    READ_TIMEZONE
+};
+
+typedef struct slot_member { Py_ssize_t offset; uint32_t name; } slot_member;
+
+struct type_info {
+    PyTypeObject *type;
+    void *block;                 /* allocation that holds a heap type: its death ends this record */
+    uint32_t id;                 /* journal type */
+    enum reading reading;
+    bool is_container;           /* elements count as container levels, else attribute levels */
+    bool immutable;              /* the text or payload of an object of this type never changes */
+    bool managed_dict;
+    bool has_dict;               /* an instance dict at dict_offset */
+    Py_ssize_t dict_offset;
+    size_t member_count;
+    slot_member *members;        /* __slots__ of Python classes, base classes first */
+    PyObject **key_objects;      /* in-line attributes: the i-th cached key (held) and its name id */
+    uint32_t *key_names;
+    size_t key_count;
+    uint32_t shape; uint32_t *shape_names; size_t shape_count, shape_capacity; /* the shape written last */
+    char *name; size_t name_size;
+    unsigned int version;        /* the type's version tag when its name was read: a class can be renamed */
+};
+
+struct object_record {
+    PyObject *object;            /* not held: compared, and read only while it is known to be alive */
+    void *block;                 /* allocation that holds it */
+    type_info *type;
+    uint64_t id;
+    uint64_t visited;            /* stamp of the visit that looked at it last … */
+    uint8_t visited_containers, visited_attributes; /* … and the levels that were left then */
+    bool has_state;              /* state holds what the journal says of it; else only address (and length) were written */
+    bool settled;                /* its state can never change */
+    uint8_t flags;               /* enum ct_object_flag of the state */
+    int64_t length;              /* the true length written last, or -1 */
+    PyObject *guards[2];         /* held exact strings from which a literal was made */
+    uint8_t *state;              /* payload, items, fields, as in the OBJECT record */
+    uint32_t state_size, state_capacity;
+    bool announced;              /* an OBJECT record was written … */
+    uint32_t type_written;       /* … naming this journal type */
+};
+
+struct code_info {
+    uint64_t session;            /* of the recording it was made for */
+    bool skipped;
+    char *given_path;            /* code whose source we were handed: the path made up for it, which is recorded */
+    uint32_t code;               /* journal id */
+    int first_line;
+    uint32_t slot_count;
+    bool is_namespace;
+    uint32_t parameter_count;
+    uint8_t *kinds;              /* CPython's kinds of the slots */
+    uint32_t *names;             /* journal names of the slots */
+    size_t global_count;
+    PyObject **global_keys;      /* names in co_names, borrowed from the code */
+    uint32_t *global_names;
+};
+
+typedef struct recorder_limits { int containers, attributes; Py_ssize_t items; size_t text; } recorder_limits;
+
+typedef struct path_list { char **paths; size_t count; } path_list;
+
+struct recorder {
+    ct_recording *out;
+    uint64_t session;
+    recorder_limits limits;
+    uint64_t segment_bytes;      /* 0: the library's default */
+    bool include_stdlib, include_exec, record_globals, capture_io;
+    path_list skip, keep, own;
+    char *workdir;
+    PyObject *compiled_name;     /* exec_source.c: file name (held) and text of what was compiled last */
+    char *compiled_text; size_t compiled_size;
+    uint64_t exec_count;
+    bool *sources_kept; size_t source_count; /* by path: its text is in the journal */
+
+    /* threads */
+    PyThreadState *tstate; uint64_t tstate_id;
+    thread_record *thread;       /* of the events being written */
+    thread_record *threads;
+    uint64_t thread_count, stream_thread;
+    thread_record spare_thread;  /* stands in when there is no memory for a record */
+
+    /* activations */
+    uint64_t activation_count;
+    activation *pool[64];        /* free ones, by number of slots */
+    pointer_map suspended;       /* frame of a generator -> its activation, running ones too */
+
+    /* objects */
+    pointer_map objects;         /* PyObject * -> object_record * */
+    pointer_map types;           /* PyTypeObject * -> type_info * */
+    pointer_map names;           /* PyObject * (held exact str) -> name id + 1 */
+    uint64_t object_count, stamp;
+    uint64_t *died; size_t died_count, died_capacity;
+    uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
+    scratch values, text, literal;
+    object_record **children; size_t child_count, child_capacity;
+    uint32_t *field_names; size_t field_count, field_capacity;
+
+    uint64_t calls, cut_items, cut_depth, cut_text;
+    bool inside;                 /* a callback is being handled */
+    uint64_t python_inside;      /* Python code that ran within one: 0, or a fault of ours */
+    bool no_memory;              /* an allocation of ours failed: recording ends at this event */
+};
+
+/* The recording of this process, or NULL. Set and cleared with the GIL held. */
+extern recorder *active_recorder;
+
+/* session.c */
+void recorder_check(recorder *r); /* now and then, between events: ends the recording if it failed, and sees to the hooks */
+
+/* threads and activations: activations.c. Each is called at the beginning of an event of `frame`. */
+void recorder_enter_thread(recorder *r);                       /* THREAD records as needed; key state when due */
+activation *activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached); /* writes no record */
+activation *activation_resync(recorder *r, ct_frame *frame);   /* top of the stack is not frame: brings the stack in line; NULL: not recorded */
+void activation_pop(recorder *r, activation *a);               /* off the stack; stays known when suspended */
+void activation_end(recorder *r, activation *a);               /* gone: freed */
+activation *activation_suspended(recorder *r, ct_frame *frame);
+void activation_put_on_top(recorder *r, activation *a);
+void activations_trim(recorder *r, ct_frame *frame);           /* pops what is on the stack but not among frame's callers */
+void activations_free(recorder *r);
+void activations_write_key_state(recorder *r);
+void recorder_write_ended(recorder *r);                        /* ENDED for generators that died unseen, THREAD_EXIT for threads */
+void threads_forget(recorder *r);
+
+static inline activation *
+recorder_activation(recorder *r, ct_frame *frame)
+{
+    activation *top = r->thread->top;
+    return __builtin_expect(top != NULL && top->frame == frame, 1) ? top : activation_resync(r, frame);
+}
+
+/* code_info.c */
+code_info *code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame); /* frame: one that runs it, for its module's name. NULL: no memory */
+/* Records `code` and the code objects within it under a path made up for the text they were compiled from. */
+void code_info_give_source(recorder *r, PyCodeObject *code, const char *path, const char *source, size_t size);
+int code_info_setup(void);          /* once per process; -1 with an exception */
+
+/* snapshot.c */
+void snapshot_write(recorder *r, activation *a, ct_frame *frame); /* changes since the last one */
+void snapshot_write_key_state(recorder *r, const activation *a);
+void namespace_free(namespace_shadow *names);
+
+/* values.c: writes the journal value of an object at `at` (CT_VALUE_MAX bytes), returns the end. *record: the object's record when it has
+ * one, to be visited with object_visit, else NULL. */
+uint8_t *value_encode(recorder *r, PyObject *object, uint8_t *at, object_record **record);
+uint8_t *value_encode_text(recorder *r, const char *utf8, size_t size, uint8_t *at);
+uint8_t *value_encode_str(recorder *r, PyObject *text, uint8_t *at);
+uint8_t *value_encode_int(recorder *r, PyLongObject *number, uint8_t *at);
+uint8_t *value_encode_bytes(recorder *r, const void *bytes, size_t size, uint8_t *at);
+/* The text of an exact or derived str as WTF-8, at most `limit` bytes, in r->text from its start; *size bytes. False: no memory. */
+bool text_utf8(recorder *r, PyObject *text, size_t limit, const char **bytes, size_t *size);
+uint32_t name_of(recorder *r, PyObject *text); /* journal name of a str; kept by pointer (held) */
+void names_forget(recorder *r);
+
+/* objects.c */
+object_record *object_find_or_new(recorder *r, PyObject *object);
+void object_visit(recorder *r, object_record *record, int containers, int attributes);
+void object_write_deaths(recorder *r);
+void objects_write_key_state(recorder *r);
+void objects_free(recorder *r);
+
+/* types.c */
+type_info *type_info_of(recorder *r, PyTypeObject *type); /* NULL: no memory */
+void type_info_refresh(recorder *r, type_info *info); /* after the class was modified: a new journal type if it was renamed */
+void type_info_died(recorder *r, type_info *info);
+void types_free(recorder *r);
+/* `module.qualname` of a type from its storage, bare for builtins; written into buffer as a terminated string, cut to its size. */
+size_t type_qualified_name(recorder *r, PyTypeObject *type, char *buffer, size_t capacity);
+PyObject *dict_get_text(PyObject *dict, const char *key); /* borrowed; NULL if absent; runs no Python code */
+
+/* literals.c: writes the text of an object that is shown as a literal into r->values (appended); false: cannot be read, show it opaque. */
+bool literal_write(recorder *r, PyObject *object, type_info *info, object_record *record);
+
+/* lifetime.c */
+void lifetime_watch(const void *block);
+void lifetime_unwatch(const void *block);
+int lifetime_install(void);   /* -1 with an exception */
+void lifetime_remove(void);
+void lifetime_check(recorder *r); /* puts the hook back if another tool has taken it out, and forgets what may have died meanwhile */
+
+/* exec_source.c: with include_exec, the texts that exec(), eval() and compile() get */
+int exec_source_install(recorder *r);
+void exec_source_remove(recorder *r);
+
+/* io_capture.c */
+int io_capture_install(recorder *r);
+void io_capture_remove(void);
+
+/* fork.c */
+int fork_setup(void);
+extern bool forked_from_recording;
+
+/* events.c */
+int events_install(recorder *r); /* -1 with an exception */
+void events_remove(void);        /* safe in any state; keeps a pending exception */
+
+#endif

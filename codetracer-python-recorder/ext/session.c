@@ -1,0 +1,359 @@
+/* A recording from start to stop: its options, the order in which its parts are set up and taken down, and its end by failure.
+ *
+ * At most one recording at a time in a process. Start and stop are ordinary calls from Python, with the GIL; they may raise.
+ */
+#include "session.h"
+
+#include "recorder.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+recorder *active_recorder;
+static recorder *ended_recorder; /* ended by a failure, waits for stop() */
+static uint64_t session_count;
+
+void
+recorder_check(recorder *r)
+{
+    lifetime_check(r);
+    if (!r->no_memory && !ct_recording_failed(r->out, NULL))
+        return;
+    /* Within a callback: the interpreter's events cannot be switched off here, but each place answers DISABLE from now on. */
+    active_recorder = NULL;
+    ended_recorder = r;
+}
+
+/* ---- options ---- */
+
+static int
+option_number(PyObject *options, const char *name, Py_ssize_t least, Py_ssize_t most, Py_ssize_t fallback, Py_ssize_t *number)
+{
+    PyObject *value = PyDict_GetItemString(options, name);
+    *number = fallback;
+    if (value == NULL || value == Py_None)
+        return 0;
+    *number = PyLong_AsSsize_t(value);
+    if (*number == -1 && PyErr_Occurred())
+        return -1;
+    if (*number < least || *number > most) {
+        PyErr_Format(PyExc_ValueError, "%s must be from %zd to %zd, not %zd", name, least, most, *number);
+        return -1;
+    }
+    return 0;
+}
+
+static bool
+option_flag(PyObject *options, const char *name, bool fallback)
+{
+    PyObject *value = PyDict_GetItemString(options, name);
+    return value ? value == Py_True : fallback;
+}
+
+static int
+option_paths(PyObject *options, const char *name, path_list *list)
+{
+    PyObject *value = PyDict_GetItemString(options, name);
+    if (value == NULL)
+        return 0;
+    PyObject *fast = PySequence_Fast(value, "directories must be a list");
+    if (fast == NULL)
+        return -1;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(fast);
+    list->paths = calloc((size_t)count + 1, sizeof *list->paths);
+    for (Py_ssize_t i = 0; list->paths && i < count; i++) {
+        PyObject *bytes;
+        if (!PyUnicode_FSConverter(PySequence_Fast_GET_ITEM(fast, i), &bytes)) {
+            Py_DECREF(fast);
+            return -1;
+        }
+        char *copy = strdup(PyBytes_AS_STRING(bytes));
+        Py_DECREF(bytes);
+        if (copy && *copy)
+            list->paths[list->count++] = copy;
+        else
+            free(copy);
+    }
+    Py_DECREF(fast);
+    if (list->paths == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static void
+paths_free(path_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->paths[i]);
+    free(list->paths);
+}
+
+static int
+read_options(recorder *r, PyObject *options)
+{
+    Py_ssize_t containers, attributes, items, text, segment;
+    if (option_number(options, "max_depth", 0, 100, 6, &containers) < 0 || option_number(options, "max_attr_depth", 0, 100, 3, &attributes) < 0 ||
+        option_number(options, "max_items", 0, 100000000, 10000, &items) < 0 ||
+        option_number(options, "max_string", 16, 1 << 30, 1 << 20, &text) < 0 ||
+        option_number(options, "segment_bytes", 0, PY_SSIZE_T_MAX, 0, &segment) < 0)
+        return -1;
+    r->segment_bytes = (uint64_t)segment;
+    r->limits = (recorder_limits){(int)containers, (int)attributes, items, (size_t)text};
+    r->include_stdlib = option_flag(options, "include_stdlib", false);
+    r->include_exec = option_flag(options, "include_exec", false);
+    r->record_globals = option_flag(options, "globals_referenced", false);
+    r->capture_io = option_flag(options, "capture_io", true);
+    return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
+            option_paths(options, "own_prefixes", &r->own) < 0
+        ? -1
+        : 0;
+}
+
+static int
+write_meta(recorder *r, PyObject *options)
+{
+    PyObject *meta = PyDict_GetItemString(options, "meta");
+    if (meta) {
+        PyObject *fast = PySequence_Fast(meta, "meta must be a list of (key, value)");
+        if (fast == NULL)
+            return -1;
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast); i++) {
+            const char *key;
+            PyObject *value;
+            if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "sU", &key, &value)) {
+                Py_DECREF(fast);
+                return -1;
+            }
+            const char *bytes;
+            size_t size;
+            if (text_utf8(r, value, 1 << 20, &bytes, &size))
+                ct_define_meta(r->out, key, bytes, size);
+        }
+        Py_DECREF(fast);
+    }
+    const struct { const char *key; unsigned long long value; } LIMITS[] = {
+        {"limit.container-depth", (unsigned long long)r->limits.containers},
+        {"limit.attribute-depth", (unsigned long long)r->limits.attributes},
+        {"limit.items", (unsigned long long)r->limits.items},
+        {"limit.string", r->limits.text},
+    };
+    for (size_t i = 0; i < sizeof LIMITS / sizeof *LIMITS; i++) {
+        char number[32];
+        int size = snprintf(number, sizeof number, "%llu", LIMITS[i].value);
+        ct_define_meta(r->out, LIMITS[i].key, number, (size_t)size);
+    }
+    return 0;
+}
+
+/* main_code, main_source: a program without a file (-c), recorded under the name its code has. */
+static int
+give_main_source(recorder *r, PyObject *options)
+{
+    PyObject *code = PyDict_GetItemString(options, "main_code"), *source = PyDict_GetItemString(options, "main_source");
+    if (code == NULL || !PyCode_Check(code) || source == NULL || !PyUnicode_Check(source))
+        return 0;
+    const char *name = PyUnicode_AsUTF8(((PyCodeObject *)code)->co_filename);
+    const char *bytes;
+    size_t size;
+    if (name == NULL)
+        return -1;
+    if (text_utf8(r, source, 16 << 20, &bytes, &size))
+        code_info_give_source(r, (PyCodeObject *)code, name, bytes, size);
+    return 0;
+}
+
+/* ---- start ---- */
+
+static void
+recorder_free(recorder *r)
+{
+    activations_free(r);
+    threads_forget(r);
+    names_forget(r);
+    objects_free(r);
+    types_free(r);
+    paths_free(&r->skip);
+    paths_free(&r->keep);
+    paths_free(&r->own);
+    free(r->ended);
+    free(r->sources_kept);
+    free(r->workdir);
+    free(r);
+}
+
+static PyObject *
+raise_error(const ct_error *error, PyObject *path)
+{
+    if (error->code == CT_E_NOMEM)
+        return PyErr_NoMemory();
+    if (error->system) {
+        PyObject *arguments = Py_BuildValue("isO", error->system, strerror(error->system), path);
+        if (arguments)
+            PyErr_SetObject(PyExc_OSError, arguments); /* OSError(errno, text, filename) makes the subclass */
+        Py_XDECREF(arguments);
+    }
+    else
+        PyErr_Format(PyExc_OSError, "%s: %U", error->message, path);
+    return NULL;
+}
+
+PyObject *
+session_start(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *journal_path, *live_path, *options, *journal_bytes = NULL, *live_bytes = NULL;
+    if (!PyArg_ParseTuple(args, "UUO!", &journal_path, &live_path, &PyDict_Type, &options))
+        return NULL;
+    if (active_recorder || ended_recorder) {
+        PyErr_SetString(PyExc_RuntimeError, "tracing already active");
+        return NULL;
+    }
+    recorder *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return PyErr_NoMemory();
+    r->session = ++session_count;
+    if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0)
+        goto failed;
+    if ((r->workdir = getcwd(NULL, 0)) == NULL && (r->workdir = strdup("/")) == NULL) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    if (!PyUnicode_FSConverter(journal_path, &journal_bytes) || !PyUnicode_FSConverter(live_path, &live_bytes))
+        goto failed;
+
+    ct_recording_options recording = {
+        .journal_path = PyBytes_AS_STRING(journal_bytes),
+        .live_path = PyBytes_AS_STRING(live_bytes),
+        /* The longest record: a text at its limit, or a container's items, each at most CT_VALUE_MAX bytes (a dict's twice). */
+        .segment_bytes = r->segment_bytes,
+        .largest_record = (uint32_t)(r->limits.text + 4096 > (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096
+                                         ? r->limits.text + 4096
+                                         : (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096) + (1 << 20),
+    };
+    ct_error error;
+    if (ct_recording_open(&recording, &r->out, &error) != CT_OK) {
+        raise_error(&error, journal_path);
+        goto failed;
+    }
+    if (write_meta(r, options) < 0 || lifetime_install() < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
+        give_main_source(r, options) < 0)
+        goto failed_open;
+    forked_from_recording = false;
+    active_recorder = r;
+    recorder_enter_thread(r);
+    if (events_install(r) < 0) {
+        active_recorder = NULL;
+        goto failed_open;
+    }
+    Py_DECREF(journal_bytes);
+    Py_DECREF(live_bytes);
+    Py_RETURN_NONE;
+
+failed_open:
+    exec_source_remove(r);
+    io_capture_remove();
+    lifetime_remove();
+    ct_recording_finish(r->out, NULL);
+    unlink(PyBytes_AS_STRING(journal_bytes));
+    unlink(PyBytes_AS_STRING(live_bytes));
+failed:
+    Py_XDECREF(journal_bytes);
+    Py_XDECREF(live_bytes);
+    recorder_free(r);
+    return NULL;
+}
+
+/* ---- stop ---- */
+
+static void
+define_number(recorder *r, const char *key, unsigned long long value)
+{
+    char number[32];
+    int size = snprintf(number, sizeof number, "%llu", value);
+    ct_define_meta(r->out, key, number, (size_t)size);
+}
+
+PyObject *
+session_stop(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    (void)module;
+    static char *NAMES[] = {"exit_status", "exit_signal", "error_text", NULL};
+    PyObject *status = Py_None, *signal = Py_None, *text = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OOO", NAMES, &status, &signal, &text))
+        return NULL;
+    recorder *r = active_recorder ? active_recorder : ended_recorder;
+    if (r == NULL)
+        return PyDict_New();
+    events_remove();
+    exec_source_remove(r);
+    io_capture_remove();
+    if (active_recorder)
+        recorder_write_ended(r);
+    active_recorder = NULL;
+    ended_recorder = NULL;
+    lifetime_remove();
+
+    long number;
+    if (PyLong_Check(status) && (number = PyLong_AsLong(status)) >= 0)
+        define_number(r, "exit.status", (unsigned long long)number);
+    if (PyLong_Check(signal) && (number = PyLong_AsLong(signal)) > 0)
+        define_number(r, "exit.signal", (unsigned long long)number);
+    PyErr_Clear();
+    const char *bytes;
+    size_t size;
+    if (PyUnicode_Check(text) && text_utf8(r, text, 1 << 20, &bytes, &size))
+        ct_define_meta(r->out, "exit.error", bytes, size);
+    define_number(r, "cut.items", r->cut_items);
+    define_number(r, "cut.depth", r->cut_depth);
+    define_number(r, "cut.string", r->cut_text);
+
+    ct_recording_counts counts;
+    bool no_memory = r->no_memory;
+    ct_error error = {0};
+    ct_code code;
+    uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside;
+    ct_recording *out = r->out;
+    recorder_free(r);
+    Py_BEGIN_ALLOW_THREADS
+    ct_recording_flush(out, NULL); /* a failure shows in what finish returns */
+    ct_recording_count(out, &counts);
+    code = ct_recording_finish(out, &error);
+    Py_END_ALLOW_THREADS
+    PyObject *failed;
+    if (code != CT_OK)
+        failed = Py_BuildValue("is", error.system, error.message ? error.message : "the journal could not be completed");
+    else if (no_memory)
+        failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
+    else
+        failed = Py_NewRef(Py_None);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed);
+}
+
+PyObject *
+session_flush(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    if (active_recorder) {
+        ct_error error;
+        if (ct_recording_flush(active_recorder->out, &error) != CT_OK)
+            return raise_error(&error, Py_None);
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
+session_is_tracing(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    return PyBool_FromLong(active_recorder != NULL);
+}
+
+PyObject *
+session_recorded_elsewhere(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    return PyBool_FromLong(forked_from_recording);
+}

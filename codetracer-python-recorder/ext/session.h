@@ -1,0 +1,16 @@
+/* Starting and ending a recording: what module.c offers to Python. */
+#ifndef CT_SESSION_H
+#define CT_SESSION_H
+
+#include "compat/compat.h"
+
+PyObject *session_start(PyObject *module, PyObject *args);          /* (journal_path, live_path, options) */
+PyObject *session_stop(PyObject *module, PyObject *args, PyObject *keywords);
+PyObject *session_flush(PyObject *module, PyObject *unused);
+PyObject *session_is_tracing(PyObject *module, PyObject *unused);
+PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
+
+/* export.c */
+PyObject *export_journal(PyObject *module, PyObject *args);         /* (journal_path, format, target, options, progress) */
+
+#endif

@@ -1,0 +1,251 @@
+/* Snapshots: which variables of an activation changed since its last one.
+ *
+ * A function's variables are its frame's slots; a module's or class body's are the entries of its namespace, and the slots of a comprehension that was inlined
+ * into it. What a reader sees at every step is the complete set; what is written is the difference to the shadow, the value written last.
+ *
+ * Invariant: after snapshot_write the shadows equal the frame, and every object they refer to has been visited.
+ */
+#include "recorder.h"
+
+#include <stdlib.h>
+
+/* The variable in a slot: cells are looked through. Whether there is a cell is told by the object, not by the slot's kind: before
+ * MAKE_CELL has run, and in an inlined comprehension, the two differ. NULL: unbound. */
+static inline PyObject *
+slot_value(PyObject **slots, const code_info *info, uint32_t i)
+{
+    PyObject *value = slots[i];
+    if (value && (info->kinds[i] & (CO_FAST_CELL | CO_FAST_FREE)) && Py_TYPE(value) == &PyCell_Type)
+        value = ((PyCellObject *)value)->ob_ref;
+    return value;
+}
+
+/* Modules are left out of snapshots. */
+static inline bool
+is_shown(PyObject *value)
+{
+    return !PyModule_CheckExact(value) && !PyModule_Check(value);
+}
+
+/* Encodes `value` and writes it if it differs from *last. */
+static inline void
+write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global)
+{
+    uint8_t bytes[CT_VALUE_MAX];
+    object_record *record;
+    size_t size = (size_t)(value_encode(r, value, bytes, &record) - bytes);
+    if (size != last->size || memcmp(bytes, last->bytes, size) != 0) {
+        ct_room(r->out, 0);
+        if (global) {
+            ct_put_number(r->out, global, slot);
+            ct_put_bytes(r->out, bytes, size);
+        }
+        else
+            ct_put_slot(r->out, slot, bytes, size);
+        last->size = (uint8_t)size;
+        memcpy(last->bytes, bytes, size);
+    }
+    if (record)
+        object_visit(r, record, r->limits.containers, r->limits.attributes);
+}
+
+static inline void
+write_unbound(recorder *r, shadow *last, uint32_t slot, enum ct_record record)
+{
+    if (last->size == 0)
+        return;
+    last->size = 0;
+    ct_room(r->out, 0);
+    ct_put_number(r->out, record, slot);
+}
+
+/* ---- namespaces ---- */
+
+void
+namespace_free(namespace_shadow *names)
+{
+    if (names == NULL)
+        return;
+    for (size_t i = 0; i < names->count; i++)
+        Py_XDECREF(names->names[i].key);
+    free(names->names);
+    free(names);
+}
+
+/* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. */
+static named_shadow *
+namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject *key)
+{
+    if (expected < names->count && names->names[expected].key == key)
+        return &names->names[expected];
+    uint32_t name = name_of(r, key);
+    for (size_t i = 0; i < names->count; i++)
+        if (names->names[i].name == name) {
+            Py_XSETREF(names->names[i].key, PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL);
+            return &names->names[i];
+        }
+    if (names->count == names->capacity) {
+        size_t capacity = names->capacity ? names->capacity * 2 : 32;
+        named_shadow *grown = realloc(names->names, capacity * sizeof *grown);
+        if (grown == NULL) {
+            r->no_memory = true;
+            return NULL;
+        }
+        names->names = grown;
+        names->capacity = capacity;
+    }
+    named_shadow *entry = &names->names[names->count++];
+    *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name};
+    return entry;
+}
+
+static void
+write_name(recorder *r, namespace_shadow *names, size_t *index, PyObject *key, PyObject *value)
+{
+    if (!PyUnicode_Check(key) || !is_shown(value) || PyUnicode_CompareWithASCIIString(key, "__builtins__") == 0)
+        return;
+    named_shadow *entry = namespace_entry(r, names, *index, key);
+    if (entry == NULL)
+        return;
+    *index = (size_t)(entry - names->names) + 1;
+    entry->seen = true;
+    write_if_changed(r, &entry->last, entry->name, value, 0);
+}
+
+/* Names not seen this time are gone; what remains closes up, so that a name bound again comes last, as in the dict. */
+static void
+drop_unseen(recorder *r, namespace_shadow *names)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        named_shadow *entry = &names->names[i];
+        if (entry->seen) {
+            entry->seen = false;
+            if (kept != i)
+                names->names[kept] = *entry;
+            kept++;
+        }
+        else {
+            write_unbound(r, &entry->last, entry->name, CT_R_UNBIND);
+            Py_XDECREF(entry->key);
+        }
+    }
+    names->count = kept;
+}
+
+static void
+write_namespace(recorder *r, activation *a, ct_frame *frame)
+{
+    if (a->names == NULL && (a->names = calloc(1, sizeof *a->names)) == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    PyObject *namespace = ct_frame_namespace(frame);
+    size_t index = 0;
+    if (namespace && PyDict_Check(namespace)) { /* exec() and __prepare__ may give any mapping: only a dict's storage is read */
+        Py_ssize_t position = 0;
+        PyObject *key, *value;
+        while (PyDict_Next(namespace, &position, &key, &value))
+            write_name(r, a->names, &index, key, value);
+    }
+    PyObject **slots = ct_frame_slots(frame);
+    for (uint32_t i = 0; i < a->slot_count; i++)
+        if (a->info->kinds[i] & CO_FAST_HIDDEN) { /* of an inlined comprehension: bound while it runs, and then shadows the name */
+            PyObject *value = slot_value(slots, a->info, i);
+            if (value && is_shown(value)) {
+                PyCodeObject *code = ct_frame_code(frame);
+                if (code)
+                    write_name(r, a->names, &index, PyTuple_GET_ITEM(code->co_localsplusnames, i), value);
+            }
+        }
+    drop_unseen(r, a->names);
+}
+
+/* ---- functions ---- */
+
+static void
+write_globals(recorder *r, activation *a, ct_frame *frame)
+{
+    PyObject *globals = ct_frame_globals(frame);
+    code_info *info = a->info;
+    if (globals == NULL || !PyDict_Check(globals) || !ct_dict_is_text_keyed(globals))
+        return;
+    if (a->globals == NULL) {
+        a->globals = calloc(1, sizeof *a->globals);
+        named_shadow *names = calloc(info->global_count + 1, sizeof *names);
+        if (a->globals == NULL || names == NULL) {
+            free(names);
+            r->no_memory = true;
+            return;
+        }
+        *a->globals = (namespace_shadow){names, info->global_count, info->global_count};
+        for (size_t i = 0; i < info->global_count; i++)
+            names[i].name = info->global_names[i];
+    }
+    for (size_t i = 0; i < info->global_count; i++) {
+        shadow *last = &a->globals->names[i].last;
+        PyObject *value = PyDict_GetItemWithError(globals, info->global_keys[i]); /* both exact strs: no code runs */
+        if (value && is_shown(value))
+            write_if_changed(r, last, info->global_names[i], value, CT_R_GLOBAL);
+        else
+            write_unbound(r, last, info->global_names[i], CT_R_GLOBAL_UNBIND);
+    }
+}
+
+void
+snapshot_write(recorder *r, activation *a, ct_frame *frame)
+{
+    if (r->died_count)
+        object_write_deaths(r);
+    code_info *info = a->info;
+    if (info->is_namespace) {
+        write_namespace(r, a, frame);
+        return;
+    }
+    PyObject **slots = ct_frame_slots(frame);
+    for (uint32_t i = 0; i < a->slot_count; i++) {
+        PyObject *value = slot_value(slots, info, i);
+        if (value && is_shown(value))
+            write_if_changed(r, &a->slots[i], i, value, 0);
+        else
+            write_unbound(r, &a->slots[i], i, CT_R_UNBIND);
+    }
+    if (r->record_globals)
+        write_globals(r, a, frame);
+}
+
+static void
+write_shadow(recorder *r, const shadow *last, uint32_t slot, bool global)
+{
+    if (last->size == 0)
+        return;
+    ct_room(r->out, 0);
+    if (global) {
+        ct_put_number(r->out, CT_R_GLOBAL, slot);
+        ct_put_bytes(r->out, last->bytes, last->size);
+    }
+    else
+        ct_put_slot(r->out, slot, last->bytes, last->size);
+}
+
+void
+snapshot_write_key_state(recorder *r, const activation *a)
+{
+    ct_recording *out = r->out;
+    ct_room(out, 0);
+    uint8_t *at = out->cursor;
+    *at++ = CT_R_KEY_ACTIVATION;
+    at = ct_write_varint(at, a->id);
+    at = ct_write_varint(at, a->code);
+    *at++ = a->attached ? CT_CALL_ATTACHED : 0;
+    out->cursor = ct_write_varint(at, (uint64_t)a->line);
+    if (a->names)
+        for (size_t i = 0; i < a->names->count; i++)
+            write_shadow(r, &a->names->names[i].last, a->names->names[i].name, false);
+    else
+        for (uint32_t i = 0; i < a->slot_count; i++)
+            write_shadow(r, &a->slots[i], i, false);
+    if (a->globals)
+        for (size_t i = 0; i < a->globals->count; i++)
+            write_shadow(r, &a->globals->names[i].last, a->globals->names[i].name, true);
+}

@@ -1,0 +1,51 @@
+/* Errors of the library: frozen numbers, constant text, a position.
+ *
+ * Every function that can fail returns a ct_code. Where it takes a ct_error *, it fills it (NULL is allowed):
+ * `message` is a constant sentence, `position` the byte offset in the file at hand (or 0), `system` the errno (or 0).
+ */
+#ifndef CODETRACER_ERROR_H
+#define CODETRACER_ERROR_H
+
+#include <stdint.h>
+
+typedef enum ct_code {
+    CT_OK = 0,
+    CT_E_PARAM = 1,   /* a wrong argument: the caller's fault */
+    CT_E_NOMEM = 2,   /* no memory */
+    CT_E_IO = 3,      /* the system refused: see ct_error.system */
+    CT_E_CORRUPT = 4, /* the bytes break the format: see ct_error.position */
+    CT_E_VERSION = 5, /* a format version that this library does not know */
+    CT_E_LIMIT = 6,   /* the target cannot hold this */
+    CT_E_STOPPED = 7, /* the caller's progress function asked to stop */
+    CT_END = 8        /* not an error: nothing follows */
+} ct_code;
+
+typedef struct ct_error {
+    ct_code code;
+    const char *message;
+    uint64_t position;
+    int system;
+} ct_error;
+
+/* Fills *error (NULL is allowed) and returns code. */
+static inline ct_code
+ct_fail(ct_error *error, ct_code code, const char *message, uint64_t position, int system)
+{
+    if (error) {
+        error->code = code;
+        error->message = message;
+        error->position = position;
+        error->system = system;
+    }
+    return code;
+}
+
+/* One way to hand an error up. */
+#define CT_TRY(expr)              \
+    do {                          \
+        ct_code code_ = (expr);   \
+        if (code_ != CT_OK)       \
+            return code_;         \
+    } while (0)
+
+#endif

@@ -1,0 +1,163 @@
+/* Reading a journal: opening it, its definitions, and walking its events with the complete state at each.
+ *
+ * A ct_journal is an open file (or the folder of a killed recording); it is read-only and may be shared by several ct_replay, each used by one
+ * thread at a time. A ct_replay stands behind one event; its state is what the program looked like there, whole.
+ *
+ *     ct_journal *journal;  ct_replay *replay;  const ct_event *event;
+ *     ct_journal_open(path, &journal, &error);
+ *     ct_replay_new(journal, &replay, &error);
+ *     while (ct_replay_next(replay, &event, &error) == CT_OK)
+ *         if (event->kind == CT_EVENT_STEP) ... event->activation->slots ...
+ *
+ * Everything pointed to belongs to the journal or the replay: definitions live as long as the journal; events, activations, objects and
+ * values only until the next ct_replay_next / ct_replay_seek_step.
+ * Format: docs/journal-format.md.
+ */
+#ifndef CODETRACER_REPLAY_H
+#define CODETRACER_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codetracer/error.h"
+#include "codetracer/journal.h"
+
+typedef struct ct_text { const char *bytes; size_t size; } ct_text; /* not terminated; WTF-8 */
+
+/* ---- definitions ---- */
+typedef struct ct_code_info {
+    uint32_t path, first_line, flags, arguments, keyword_only, slot_count;
+    ct_text qualified_name, module;
+    const uint32_t *slot_names;
+    const uint8_t *slot_kinds;
+    uint32_t parameters; /* leading slots that are parameters: all of arguments, keyword_only, *args, **kwargs */
+} ct_code_info;
+typedef struct ct_type_info { enum ct_look look; unsigned flags; ct_text name; } ct_type_info;
+typedef struct ct_shape_info { uint32_t count; const uint32_t *names; } ct_shape_info;
+typedef struct ct_meta_info { ct_text key, value; } ct_meta_info;
+
+typedef struct ct_journal ct_journal;
+typedef struct ct_journal_counts {
+    uint64_t events, steps, contents, segments, blocks, file_bytes, stored_bytes[3], raw_bytes[3]; /* per block kind */
+    uint32_t paths, names, codes, types, shapes, metas;
+    bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */
+} ct_journal_counts;
+
+/* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded
+ * now; events and contents as they are asked for. A damaged tail is not an error (complete is false); a damaged middle is found when read. */
+ct_code ct_journal_open(const char *path, ct_journal **journal, ct_error *error);
+void ct_journal_close(ct_journal *journal);
+/* Writes the journal, as far as it could be read, as one complete .ctj file to path, which must not exist: whole blocks as they are, what the live
+ * file held as further blocks, and an end block. On failure nothing is left behind. */
+ct_code ct_journal_save(ct_journal *journal, const char *path, ct_error *error);
+void ct_journal_count(const ct_journal *journal, ct_journal_counts *counts);
+const uint8_t *ct_journal_id(const ct_journal *journal);           /* 16 bytes */
+uint64_t ct_journal_start_time(const ct_journal *journal);         /* ns since 1970 */
+
+ct_text ct_journal_path(const ct_journal *journal, uint32_t path);
+ct_text ct_journal_name(const ct_journal *journal, uint32_t name);
+const ct_code_info *ct_journal_code(const ct_journal *journal, uint32_t code);
+const ct_type_info *ct_journal_type(const ct_journal *journal, uint32_t type);
+const ct_shape_info *ct_journal_shape(const ct_journal *journal, uint32_t shape);
+const ct_meta_info *ct_journal_meta(const ct_journal *journal, uint32_t index);
+/* The value of the last META of that key; size 0 and bytes NULL when there is none. */
+ct_text ct_journal_meta_value(const ct_journal *journal, const char *key);
+/* The text of a source file as it was recorded; CT_END when it is not in the journal. *text belongs to the journal. */
+ct_code ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *error);
+
+/* ---- values ---- */
+typedef enum ct_value_kind {
+    CT_UNBOUND, CT_NONE, CT_BOOL, CT_ELLIPSIS, CT_NOTIMPLEMENTED, CT_INT, CT_BIGINT, CT_FLOAT, CT_COMPLEX, CT_TEXT, CT_BYTES, CT_OBJECT
+} ct_value_kind;
+
+/* A value, decoded. Content is resolved lazily: `content` is its id + 1 (0: the bytes are here); ct_replay_resolve() fetches the bytes. */
+typedef struct ct_value {
+    ct_value_kind kind;
+    bool negative;               /* CT_BIGINT */
+    union {
+        bool boolean;
+        int64_t integer;
+        double number[2];        /* CT_FLOAT: [0]; CT_COMPLEX: real, imaginary */
+        struct { const uint8_t *bytes; uint64_t size, true_length; } data; /* CT_TEXT (true_length in characters), CT_BYTES, CT_BIGINT (LE magnitude) */
+        uint64_t object;         /* id */
+    };
+    uint64_t content;
+} ct_value;
+
+typedef struct ct_object {
+    uint64_t id, address;
+    uint32_t type;
+    uint8_t flags;               /* enum ct_object_flag: which of the following there are */
+    uint64_t true_length;        /* of the items (a dict's entries) */
+    uint64_t changed;            /* number of the event at which its state last changed */
+    ct_value payload;
+    size_t item_count; const ct_value *items;   /* flat: of a dict keys and values alternate */
+    uint32_t shape; size_t field_count; const ct_value *fields;
+    bool items_unknown;          /* only its length was looked at since its last full state */
+} ct_object;
+
+typedef struct ct_slot {
+    uint32_t name;               /* name id */
+    uint32_t number;             /* slot number in the code; for a namespace the name id */
+    ct_value value;
+    uint64_t changed;            /* number of the event at which it last changed */
+} ct_slot;
+
+typedef struct ct_activation {
+    uint64_t id;
+    uint32_t code;
+    uint8_t flags;               /* CT_CALL_ATTACHED */
+    bool on_stack;               /* false: suspended or ended */
+    int64_t line;                /* of its last step; its code's first line before one */
+    struct ct_activation *caller; /* the activation below it on the stack; NULL at the bottom */
+    uint64_t thread;             /* on whose stack it is, or was last */
+    size_t slot_count;           /* bound slots only: in slot order; in a namespace in the order of binding */
+    const ct_slot *slots;
+    size_t global_count;
+    const ct_slot *globals;
+} ct_activation;
+
+typedef struct ct_thread {
+    uint64_t number, system_id;
+    ct_text name;
+    size_t depth;
+    ct_activation *const *stack; /* bottom first */
+} ct_thread;
+
+typedef enum ct_event_kind {
+    CT_EVENT_THREAD_START, CT_EVENT_THREAD_EXIT, CT_EVENT_CALL, CT_EVENT_RESUME, CT_EVENT_THROW, CT_EVENT_RETURN, CT_EVENT_YIELD,
+    CT_EVENT_UNWIND, CT_EVENT_LOST, CT_EVENT_ENDED, CT_EVENT_RAISE, CT_EVENT_HANDLED, CT_EVENT_OUTPUT, CT_EVENT_STEP, CT_EVENT_GAP
+} ct_event_kind;
+
+typedef struct ct_event {
+    ct_event_kind kind;
+    uint64_t number;             /* of the event, from 0 */
+    uint64_t step;               /* STEP: its number, from 0; else the number of steps so far */
+    const ct_thread *thread;     /* in which it happened (THREAD_START, THREAD_EXIT: the thread meant) */
+    const ct_activation *activation; /* CALL … STEP: the one concerned, also when it has just ended; OUTPUT: the top one or NULL */
+    ct_value value;              /* RETURN, YIELD, UNWIND, THROW, RAISE, HANDLED */
+    int64_t line;                /* STEP, RAISE, HANDLED */
+    enum ct_stream_number stream; /* OUTPUT */
+    ct_text text;                /* OUTPUT */
+    uint8_t reason;              /* GAP */
+} ct_event;
+
+typedef struct ct_replay ct_replay;
+ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error); /* before the first event */
+void ct_replay_free(ct_replay *replay);
+/* Goes behind the next event with all its changes. CT_END at the end. */
+ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
+/* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. */
+ct_code ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct_error *error);
+/* NULL: no such object now (its id has died). */
+const ct_object *ct_replay_object(const ct_replay *replay, uint64_t id);
+/* Fills value->data from its content when it lies elsewhere (value->content != 0). The bytes live until the next resolve that evicts them: at least
+ * the last 64 resolved stay. */
+ct_code ct_replay_resolve(ct_replay *replay, ct_value *value, ct_error *error);
+size_t ct_replay_thread_count(const ct_replay *replay);
+const ct_thread *ct_replay_thread(const ct_replay *replay, size_t index);
+/* Grows with every event at which any object changed: two equal numbers, no object changed between. */
+uint64_t ct_replay_objects_changed(const ct_replay *replay);
+
+#endif

@@ -1,0 +1,245 @@
+/* See calls.h. */
+#include "formats/calls.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+/* Position `key` of the file of ends. It never leaves this process, so it is written as it lies in memory. */
+struct ct_call_end {
+    uint64_t exit_step;
+    uint64_t behind;               /* the next key when the call ended: behind its last descendant */
+    uint64_t value_offset, value_size;
+};
+
+enum { WINDOW = 32 * 1024 };
+
+ct_code
+ct_calls_start(ct_calls *calls, const char *path, ct_error *error)
+{
+    *calls = (ct_calls){ .entries.file = -1, .returns.file = -1, .ends.file = -1, .error = error };
+    calls->window = calloc(WINDOW, sizeof *calls->window);
+    if (!calls->window)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    CT_TRY(ct_outfile_create_unnamed(&calls->entries, path, error));
+    CT_TRY(ct_outfile_create_unnamed(&calls->returns, path, error));
+    return ct_outfile_create_unnamed(&calls->ends, path, error);
+}
+
+void
+ct_calls_free(ct_calls *calls)
+{
+    ct_outfile_abandon(&calls->entries);
+    ct_outfile_abandon(&calls->returns);
+    ct_outfile_abandon(&calls->ends);
+    free(calls->open);
+    free(calls->window);
+    calls->open = NULL;
+    calls->window = NULL;
+}
+
+static ct_code
+write_ends(ct_calls *calls, uint64_t key, const ct_call_end *ends, size_t count)
+{
+    int problem = ct_write_fully_at(calls->ends.file, ends, count * sizeof *ends, key * sizeof *ends);
+    return problem ? ct_fail(calls->error, CT_E_IO, "cannot write a temporary file of the export", 0, problem) : CT_OK;
+}
+
+ct_code
+ct_calls_enter(ct_calls *calls, uint32_t function, uint64_t entry_step, const ct_buffer *arguments)
+{
+    ct_buffer *out = &calls->entries.buffer;
+    if (calls->depth == calls->capacity) {
+        size_t capacity = calls->capacity ? calls->capacity * 2 : 256;
+        uint64_t *open = realloc(calls->open, capacity * sizeof *open);
+        if (!open)
+            return ct_fail(calls->error, CT_E_NOMEM, "no memory", 0, 0);
+        calls->open = open;
+        calls->capacity = capacity;
+    }
+    if (calls->count - calls->window_base == WINDOW) {
+        CT_TRY(write_ends(calls, calls->window_base, calls->window, WINDOW / 2));
+        memcpy(calls->window, calls->window + WINDOW / 2, WINDOW / 2 * sizeof *calls->window);
+        calls->window_base += WINDOW / 2;
+    }
+    calls->window[calls->count - calls->window_base] = (ct_call_end){ .behind = calls->count + 1 };
+    ct_buffer_add_varint(out, function);
+    ct_buffer_add_varint(out, calls->depth ? calls->open[calls->depth - 1] + 1 : 0);
+    ct_buffer_add_varint(out, entry_step);
+    ct_buffer_add_varint(out, calls->depth);
+    ct_buffer_add_varint(out, arguments->size);
+    ct_buffer_add(out, arguments->bytes, arguments->size);
+    calls->open[calls->depth++] = calls->count++;
+    return ct_outfile_drain(&calls->entries, calls->error);
+}
+
+ct_code
+ct_calls_leave(ct_calls *calls, uint64_t exit_step, const void *value, size_t size)
+{
+    if (!calls->depth)
+        return ct_fail(calls->error, CT_E_PARAM, "a return without its call", 0, 0);
+    uint64_t key = calls->open[--calls->depth];
+    ct_call_end end = { .exit_step = exit_step, .behind = calls->count,
+                        .value_offset = calls->returns.written + calls->returns.buffer.size, .value_size = size };
+    ct_buffer_add(&calls->returns.buffer, value, size);
+    CT_TRY(ct_outfile_drain(&calls->returns, calls->error));
+    if (key < calls->window_base)
+        return write_ends(calls, key, &end, 1);
+    calls->window[key - calls->window_base] = end;
+    return CT_OK;
+}
+
+/* ---- the last pass ---- */
+
+typedef struct mapped {
+    const uint8_t *bytes;
+    size_t size;
+} mapped;
+
+static ct_code
+map(ct_calls *calls, int file, uint64_t size, mapped *mapping)
+{
+    *mapping = (mapped){ NULL, (size_t)size };
+    if (!size)
+        return CT_OK;
+    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, file, 0);
+    if (bytes == MAP_FAILED)
+        return ct_fail(calls->error, errno == ENOMEM ? CT_E_NOMEM : CT_E_IO, "cannot map a temporary file of the export", 0, errno);
+    mapping->bytes = bytes;
+    return CT_OK;
+}
+
+static void
+unmap(const mapped *mapping)
+{
+    if (mapping->bytes)
+        munmap((void *)(uintptr_t)mapping->bytes, mapping->size);
+}
+
+static uint64_t
+take_varint(const uint8_t **at)
+{
+    uint64_t value = 0;
+    unsigned shift = 0;
+    while (**at & 0x80) {
+        value |= (uint64_t)(*(*at)++ & 0x7F) << shift;
+        shift += 7;
+    }
+    return value | (uint64_t)(*(*at)++) << shift;
+}
+
+/* The last pass over the three files, as far as it has come. */
+typedef struct pass {
+    mapped entries, returns, ends_file;
+    const ct_call_end *ends;
+    const uint8_t *at;             /* in entries: the next call's */
+    uint64_t looks;
+    ct_buffer head, children;      /* of the record at hand */
+} pass;
+
+/* Looked at so much: the pages go back (they stay in the system's cache), so that the memory shown for this process does not grow with the
+ * number of calls. */
+static void
+release_now_and_then(pass *p)
+{
+    const mapped *const mappings[3] = { &p->entries, &p->returns, &p->ends_file };
+    if (++p->looks % 65536)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (mappings[i]->bytes)
+            madvise((void *)(uintptr_t)mappings[i]->bytes, mappings[i]->size, MADV_DONTNEED);
+}
+
+/* The record of `key` up to the keys of its children, into p->head; moves p->at. *children_size: bytes of those keys. */
+static void
+make_head(pass *p, uint64_t key, uint64_t *children_size)
+{
+    const ct_call_end *end = &p->ends[key];
+    uint64_t children = 0;
+    p->head.size = 0;
+    ct_buffer_add_varint(&p->head, take_varint(&p->at));
+    ct_buffer_add_varint(&p->head, ct_zigzag_of((int64_t)take_varint(&p->at) - 1));
+    ct_buffer_add_varint(&p->head, take_varint(&p->at));
+    ct_buffer_add_varint(&p->head, end->exit_step);
+    ct_buffer_add_varint(&p->head, take_varint(&p->at));
+    uint64_t arguments = take_varint(&p->at);
+    ct_buffer_add(&p->head, p->at, (size_t)arguments);
+    p->at += arguments;
+    ct_buffer_add_varint(&p->head, end->value_size);
+    if (end->value_size)
+        ct_buffer_add(&p->head, p->returns.bytes + end->value_offset, (size_t)end->value_size);
+    ct_buffer_add_byte(&p->head, 0); /* no exception: upstream never writes one */
+    *children_size = 0;
+    for (uint64_t child = key + 1; child < end->behind; child = p->ends[child].behind) {
+        children++;
+        *children_size += ct_varint_size(child);
+        release_now_and_then(p);
+    }
+    ct_buffer_add_varint(&p->head, children);
+    release_now_and_then(p);
+}
+
+static ct_code
+write_children(pass *p, uint64_t key, const ct_calls_sink *sink)
+{
+    for (uint64_t child = key + 1; child < p->ends[key].behind; child = p->ends[child].behind) {
+        ct_buffer_add_varint(&p->children, child);
+        release_now_and_then(p);
+        if (p->children.size >= CT_OUTFILE_DRAIN && !p->children.failed) {
+            CT_TRY(sink->write(sink->context, p->children.bytes, p->children.size));
+            p->children.size = 0;
+        }
+    }
+    if (p->children.failed)
+        return CT_E_NOMEM;
+    CT_TRY(sink->write(sink->context, p->children.bytes, p->children.size));
+    p->children.size = 0;
+    return CT_OK;
+}
+
+/* One group of records: their size first, for it stands at the beginning of what they are compressed into. */
+static ct_code
+write_group(pass *p, uint64_t first, uint64_t behind, const ct_calls_sink *sink)
+{
+    const uint8_t *at = p->at;
+    uint64_t size = 0, children_size;
+    uint8_t length[10];
+    for (uint64_t key = first; key < behind; key++) {
+        make_head(p, key, &children_size);
+        size += ct_varint_size(p->head.size + children_size) + p->head.size + children_size;
+    }
+    CT_TRY(sink->begin(sink->context, size));
+    p->at = at;
+    for (uint64_t key = first; key < behind; key++) {
+        make_head(p, key, &children_size);
+        if (p->head.failed)
+            return CT_E_NOMEM;
+        CT_TRY(sink->write(sink->context, length, (size_t)(ct_put_varint_at(length, p->head.size + children_size) - length)));
+        CT_TRY(sink->write(sink->context, p->head.bytes, p->head.size));
+        CT_TRY(write_children(p, key, sink));
+    }
+    return sink->end(sink->context);
+}
+
+ct_code
+ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink)
+{
+    pass p = { 0 };
+    CT_TRY(write_ends(calls, calls->window_base, calls->window, (size_t)(calls->count - calls->window_base)));
+    CT_TRY(ct_outfile_flush(&calls->entries, calls->error));
+    CT_TRY(ct_outfile_flush(&calls->returns, calls->error));
+    ct_code code = map(calls, calls->entries.file, calls->entries.written, &p.entries);
+    if (code == CT_OK)
+        code = map(calls, calls->returns.file, calls->returns.written, &p.returns);
+    if (code == CT_OK)
+        code = map(calls, calls->ends.file, calls->count * sizeof *calls->window, &p.ends_file);
+    p.ends = (const ct_call_end *)(const void *)p.ends_file.bytes;
+    p.at = p.entries.bytes;
+    for (uint64_t first = 0; first < calls->count && code == CT_OK; first += group)
+        code = write_group(&p, first, calls->count - first < group ? calls->count : first + group, sink);
+    unmap(&p.entries);
+    unmap(&p.returns);
+    unmap(&p.ends_file);
+    ct_buffer_free(&p.head);
+    ct_buffer_free(&p.children);
+    return code;
+}

@@ -1,0 +1,555 @@
+/* ct_import_json: reads trace.json (trace-json.md). The top-level array is split into its events here, so that memory grows with the largest event and
+ * not with the file; each event is given to yyjson. Invariant: of the file nothing is believed but what the JSON grammar and the checks below say.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <yyjson.h>
+
+#include "formats/import.h"
+
+enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20, MOST_METADATA = 16 << 20, MOST_SOURCE = 64 << 20 };
+
+typedef struct json_in {
+    int file;
+    uint8_t *bytes;
+    size_t size, at, capacity;     /* bytes[at … size) are not read yet */
+    uint64_t position;             /* of bytes[0] in the file */
+    bool end;
+    ct_import *im;
+    const char *folder;
+    bool writing;
+    const char *message;
+    ct_error *error;
+} json_in;
+
+static ct_code
+fail(json_in *in, const char *message)
+{
+    in->message = message;
+    return CT_E_CORRUPT;
+}
+
+/* More bytes behind those that are there; false at the end of the file, or with *code set. */
+static bool
+more(json_in *in, ct_code *code)
+{
+    if (in->end)
+        return false;
+    if (in->at > 0) {
+        memmove(in->bytes, in->bytes + in->at, in->size - in->at);
+        in->position += in->at;
+        in->size -= in->at;
+        in->at = 0;
+    }
+    if (in->capacity - in->size < CHUNK) {
+        size_t capacity = in->capacity ? in->capacity * 2 : (size_t)CHUNK * 2;
+        uint8_t *bigger = capacity > (size_t)MOST_EVENT * 2 ? NULL : realloc(in->bytes, capacity);
+        if (!bigger) {
+            *code = capacity > (size_t)MOST_EVENT * 2 ? fail(in, "an event is larger than 256 MiB") : CT_E_NOMEM;
+            return false;
+        }
+        in->bytes = bigger;
+        in->capacity = capacity;
+    }
+    ssize_t got;
+    while ((got = read(in->file, in->bytes + in->size, CHUNK)) < 0 && errno == EINTR)
+        ;
+    if (got < 0) {
+        *code = ct_fail(in->error, CT_E_IO, "the file cannot be read", in->position + in->size, errno);
+        return false;
+    }
+    in->end = got == 0;
+    in->size += (size_t)got;
+    return got > 0;
+}
+
+/* The next byte that is no space; 0 at the end. */
+static uint8_t
+peek(json_in *in, ct_code *code)
+{
+    for (;;) {
+        for (; in->at < in->size; in->at++)
+            if (in->bytes[in->at] != ' ' && in->bytes[in->at] != '\n' && in->bytes[in->at] != '\r' && in->bytes[in->at] != '\t')
+                return in->bytes[in->at];
+        if (!more(in, code))
+            return 0;
+    }
+}
+
+/* How many bytes the event at in->at has; 0: the file ends within it. */
+static size_t
+event_size(json_in *in, ct_code *code)
+{
+    size_t size = 0;
+    unsigned depth = 0;
+    bool text = false, escaped = false;
+    for (;;) {
+        for (; in->at + size < in->size; size++) {
+            uint8_t byte = in->bytes[in->at + size];
+            if (escaped)
+                escaped = false;
+            else if (text && byte == '\\')
+                escaped = true;
+            else if (byte == '"') {
+                text = !text;
+                if (!text && depth == 0)
+                    return size + 1;
+            }
+            else if (!text && (byte == '{' || byte == '['))
+                depth++;
+            else if (!text && (byte == '}' || byte == ']')) {
+                if (depth == 0)
+                    return 0;
+                if (--depth == 0)
+                    return size + 1;
+            }
+            else if (!text && depth == 0)
+                return 0;
+        }
+        if (!more(in, code))
+            return 0;
+    }
+}
+
+/* ---- values ---- */
+
+static int64_t
+integer_of(yyjson_val *value, bool *good)
+{
+    if (yyjson_is_uint(value) && yyjson_get_uint(value) <= INT64_MAX)
+        return (int64_t)yyjson_get_uint(value);
+    if (yyjson_is_sint(value))
+        return yyjson_get_sint(value);
+    if (yyjson_is_str(value) && yyjson_get_len(value)) { /* the loader turns digits in a string into a number */
+        char *end;
+        errno = 0;
+        long long number = strtoll(yyjson_get_str(value), &end, 10);
+        if (!errno && end == yyjson_get_str(value) + yyjson_get_len(value))
+            return number;
+    }
+    *good = false;
+    return 0;
+}
+
+static uint64_t
+id_of(yyjson_val *value, bool *good)
+{
+    if (!yyjson_is_uint(value)) {
+        *good = false;
+        return 0;
+    }
+    return yyjson_get_uint(value);
+}
+
+static double
+float_of(yyjson_val *value, bool *good)
+{
+    if (yyjson_is_num(value))
+        return yyjson_get_num(value);
+    const char *text = yyjson_get_str(value);
+    if (!text || !*text) {
+        *good = false;
+        return 0;
+    }
+    if (strcmp(text, "NaN") == 0 || strcmp(text, "nan") == 0)
+        return (double)NAN;
+    char *end;
+    double number = strtod(text, &end);
+    if (end != text + yyjson_get_len(value))
+        *good = false;
+    return number;
+}
+
+/* Standard base64, decoded over itself. */
+static size_t
+decode_base64(uint8_t *bytes, size_t size, bool *good)
+{
+    size_t out = 0;
+    uint32_t bits = 0;
+    unsigned count = 0;
+    while (size > 0 && bytes[size - 1] == '=')
+        size--;
+    for (size_t i = 0; i < size; i++) {
+        uint8_t c = bytes[i];
+        unsigned digit = c >= 'A' && c <= 'Z'   ? c - 65u
+                         : c >= 'a' && c <= 'z' ? c - 'a' + 26u
+                         : c >= '0' && c <= '9' ? c - '0' + 52u
+                         : c == '+'             ? 62u
+                         : c == '/'             ? 63u
+                                                : 64u;
+        if (digit == 64) {
+            *good = false;
+            return 0;
+        }
+        bits = (bits << 6 | digit) & 0xFFFFFF;
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            bytes[out++] = (uint8_t)(bits >> count);
+        }
+    }
+    return out;
+}
+
+static size_t tree(json_in *in, yyjson_val *value, size_t parent, size_t *sibling, unsigned depth, bool *good);
+
+static void
+put_text(json_in *in, size_t node, ct_import_kind kind, yyjson_val *text, bool *good)
+{
+    ct_import_node *n = ct_import_at(in->im, node);
+    n->kind = kind;
+    n->bytes = (const uint8_t *)yyjson_get_str(text);
+    n->size = yyjson_get_len(text);
+    if (!n->bytes)
+        *good = false;
+}
+
+static void
+put_children(json_in *in, size_t node, ct_import_kind kind, yyjson_val *list, unsigned depth, bool *good)
+{
+    size_t index, most, sibling = 0;
+    yyjson_val *item;
+    ct_import_at(in->im, node)->kind = kind;
+    if (!yyjson_is_arr(list))
+        *good = false;
+    yyjson_arr_foreach(list, index, most, item)
+    {
+        if (*good)
+            tree(in, item, node, &sibling, depth + 1, good);
+    }
+}
+
+/* A value record with everything inside; the index of its node. */
+static size_t
+tree(json_in *in, yyjson_val *value, size_t parent, size_t *sibling, unsigned depth, bool *good)
+{
+    const char *kind = yyjson_get_str(yyjson_obj_get(value, "kind"));
+    if (kind && strcmp(kind, "Reference") == 0 && depth < CT_IMPORT_NESTING) /* Python has none that it would not show as what it leads to */
+        return tree(in, yyjson_obj_get(value, "dereferenced"), parent, sibling, depth + 1, good);
+    size_t node = kind && depth < CT_IMPORT_NESTING ? ct_import_add(in->im, parent, sibling) : 0;
+    if (!node) {
+        *good = false;
+        return 0;
+    }
+    yyjson_val *type = yyjson_obj_get(value, "type_id");
+    uint64_t type_id = type ? id_of(type, good) : UINT32_MAX;
+    ct_import_at(in->im, node)->type = type_id < UINT32_MAX ? (uint32_t)type_id : UINT32_MAX;
+    if (strcmp(kind, "None") == 0)
+        return node;
+    if (strcmp(kind, "Int") == 0) {
+        ct_import_at(in->im, node)->kind = CT_IN_INT;
+        ct_import_at(in->im, node)->integer = integer_of(yyjson_obj_get(value, "i"), good);
+    }
+    else if (strcmp(kind, "Bool") == 0) {
+        yyjson_val *b = yyjson_obj_get(value, "b");
+        ct_import_at(in->im, node)->kind = CT_IN_BOOL;
+        ct_import_at(in->im, node)->integer = yyjson_get_bool(b);
+        *good = *good && yyjson_is_bool(b);
+    }
+    else if (strcmp(kind, "Float") == 0) {
+        ct_import_at(in->im, node)->kind = CT_IN_FLOAT;
+        ct_import_at(in->im, node)->number = float_of(yyjson_obj_get(value, "f"), good);
+    }
+    else if (strcmp(kind, "String") == 0)
+        put_text(in, node, CT_IN_STRING, yyjson_obj_get(value, "text"), good);
+    else if (strcmp(kind, "Char") == 0)
+        put_text(in, node, CT_IN_STRING, yyjson_obj_get(value, "c"), good);
+    else if (strcmp(kind, "Raw") == 0)
+        put_text(in, node, CT_IN_RAW, yyjson_obj_get(value, "r"), good);
+    else if (strcmp(kind, "Error") == 0)
+        put_text(in, node, CT_IN_RAW, yyjson_obj_get(value, "msg"), good);
+    else if (strcmp(kind, "Sequence") == 0)
+        put_children(in, node, CT_IN_SEQUENCE, yyjson_obj_get(value, "elements"), depth, good);
+    else if (strcmp(kind, "Tuple") == 0)
+        put_children(in, node, CT_IN_TUPLE, yyjson_obj_get(value, "elements"), depth, good);
+    else if (strcmp(kind, "Struct") == 0)
+        put_children(in, node, CT_IN_STRUCT, yyjson_obj_get(value, "field_values"), depth, good);
+    else if (strcmp(kind, "BigInt") == 0) {
+        put_text(in, node, CT_IN_BIGINT, yyjson_obj_get(value, "b"), good);
+        ct_import_node *n = ct_import_at(in->im, node);
+        n->negative = yyjson_get_bool(yyjson_obj_get(value, "negative"));
+        if (n->bytes)
+            n->size = decode_base64((uint8_t *)(uintptr_t)n->bytes, n->size, good); /* yyjson's own copy of the text */
+    }
+    else if (strcmp(kind, "Variant") == 0) {
+        size_t inner = 0;
+        ct_import_at(in->im, node)->kind = CT_IN_STRUCT;
+        tree(in, yyjson_obj_get(value, "contents"), node, &inner, depth + 1, good);
+    }
+    else if (strcmp(kind, "Cell") == 0) {
+        ct_import_at(in->im, node)->kind = CT_IN_RAW;
+        ct_import_at(in->im, node)->bytes = (const uint8_t *)"<cell>";
+        ct_import_at(in->im, node)->size = 6;
+    }
+    else
+        *good = false;
+    return node;
+}
+
+/* ---- events ---- */
+
+static ct_code
+on_type(json_in *in, yyjson_val *body, bool *good)
+{
+    uint64_t kind = id_of(yyjson_obj_get(body, "kind"), good);
+    yyjson_val *name = yyjson_obj_get(body, "lang_type"), *field, *fields = yyjson_obj_get(yyjson_obj_get(body, "specific_info"), "fields");
+    ct_buffer names = {0};
+    size_t index, most, count = 0;
+    yyjson_arr_foreach(fields, index, most, field)
+    {
+        const char *text = yyjson_get_str(yyjson_obj_get(field, "name"));
+        ct_buffer_add(&names, text ? text : "?", strlen(text ? text : "?") + 1);
+        count++;
+    }
+    *good = *good && yyjson_is_str(name);
+    ct_code code = !*good           ? CT_OK
+                   : names.failed ? CT_E_NOMEM
+                                  : ct_import_type(in->im, kind, yyjson_get_str(name), yyjson_get_len(name), (const char *)names.bytes, count);
+    ct_buffer_free(&names);
+    return code;
+}
+
+static ct_code
+on_call(json_in *in, yyjson_val *body, bool *good)
+{
+    size_t index, most, none = 0;
+    yyjson_val *argument, *list = yyjson_obj_get(body, "args");
+    uint64_t function = id_of(yyjson_obj_get(body, "function_id"), good);
+    yyjson_arr_foreach(list, index, most, argument)
+    {
+        uint64_t variable = id_of(yyjson_obj_get(argument, "variable_id"), good);
+        size_t node = tree(in, yyjson_obj_get(argument, "value"), 0, &none, 0, good);
+        if (!*good)
+            return CT_OK;
+        CT_TRY(ct_import_argument(in->im, variable, node));
+    }
+    return *good ? ct_import_call(in->im, function) : CT_OK;
+}
+
+/* What the recorder copied beside the trace: files/p/a.py. */
+static void
+take_source(json_in *in, uint64_t number, const char *path, size_t size)
+{
+    struct stat status;
+    char *name = size && path[0] == '/' && !strstr(path, "/../") && memchr(path, 0, size) == NULL ? malloc(strlen(in->folder) + size + 16) : NULL;
+    if (!name)
+        return;
+    sprintf(name, "%s/files%.*s", in->folder, (int)size, path);
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    free(name);
+    if (fd < 0)
+        return;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_SOURCE) {
+        char *text = malloc((size_t)status.st_size + 1);
+        ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
+        if (got > 0)
+            (void)ct_import_source(in->im, number, text, (size_t)got);
+        free(text);
+    }
+    close(fd);
+}
+
+static ct_code
+on_path(json_in *in, yyjson_val *body, uint64_t *paths, bool *good)
+{
+    if (!(*good = yyjson_is_str(body)))
+        return CT_OK;
+    CT_TRY(ct_import_path(in->im, yyjson_get_str(body), yyjson_get_len(body)));
+    if (in->writing)
+        take_source(in, *paths, yyjson_get_str(body), yyjson_get_len(body));
+    ++*paths;
+    return CT_OK;
+}
+
+static ct_code
+on_event(json_in *in, yyjson_val *event, uint64_t *paths)
+{
+    static const char *const ignored[] = {"Asm", "BindVariable", "Assignment", "DropVariables", "CompoundValue", "CellValue",
+                                          "AssignCompoundItem", "AssignCell", "VariableCell", "DropVariable"};
+    ct_import_forget(in->im);
+    if (yyjson_equals_str(event, "DropLastStep"))
+        return ct_import_drop_step(in->im);
+    yyjson_obj_iter members;
+    yyjson_val *key = yyjson_is_obj(event) && yyjson_obj_size(event) == 1 && yyjson_obj_iter_init(event, &members) ? yyjson_obj_iter_next(&members) : NULL;
+    if (!key)
+        return fail(in, "an event is not an object with one member");
+    const char *name = yyjson_get_str(key);
+    yyjson_val *body = yyjson_obj_iter_get_val(key);
+    bool good = true;
+    size_t none = 0;
+    ct_code code = CT_OK;
+    if (strcmp(name, "Value") == 0) {
+        uint64_t variable = id_of(yyjson_obj_get(body, "variable_id"), &good);
+        size_t node = tree(in, yyjson_obj_get(body, "value"), 0, &none, 0, &good);
+        code = good ? ct_import_value(in->im, variable, node) : CT_OK;
+    }
+    else if (strcmp(name, "Step") == 0) {
+        uint64_t path = id_of(yyjson_obj_get(body, "path_id"), &good);
+        int64_t line = integer_of(yyjson_obj_get(body, "line"), &good);
+        code = good ? ct_import_step(in->im, path, line) : CT_OK;
+    }
+    else if (strcmp(name, "Call") == 0)
+        code = on_call(in, body, &good);
+    else if (strcmp(name, "Return") == 0) {
+        size_t node = tree(in, yyjson_obj_get(body, "return_value"), 0, &none, 0, &good);
+        code = good ? ct_import_return(in->im, node) : CT_OK;
+    }
+    else if (strcmp(name, "Event") == 0) {
+        uint64_t kind = id_of(yyjson_obj_get(body, "kind"), &good);
+        yyjson_val *content = yyjson_obj_get(body, "content");
+        good = good && yyjson_is_str(content);
+        code = good ? ct_import_output(in->im, kind, yyjson_get_str(content), yyjson_get_len(content)) : CT_OK;
+    }
+    else if (strcmp(name, "Path") == 0)
+        code = on_path(in, body, paths, &good);
+    else if (strcmp(name, "Function") == 0) {
+        uint64_t path = id_of(yyjson_obj_get(body, "path_id"), &good);
+        int64_t line = integer_of(yyjson_obj_get(body, "line"), &good);
+        yyjson_val *text = yyjson_obj_get(body, "name");
+        good = good && yyjson_is_str(text);
+        code = good ? ct_import_function(in->im, path, line, yyjson_get_str(text), yyjson_get_len(text)) : CT_OK;
+    }
+    else if (strcmp(name, "VariableName") == 0 || strcmp(name, "Variable") == 0) {
+        good = yyjson_is_str(body);
+        code = good ? ct_import_variable(in->im, yyjson_get_str(body), yyjson_get_len(body)) : CT_OK;
+    }
+    else if (strcmp(name, "Type") == 0)
+        code = on_type(in, body, &good);
+    else if (strncmp(name, "Thread", 6) == 0) {
+        uint64_t thread = id_of(body, &good);
+        ct_import_thread what = strcmp(name, "ThreadStart") == 0 ? CT_IN_THREAD_START : strcmp(name, "ThreadExit") == 0 ? CT_IN_THREAD_EXIT : CT_IN_THREAD_SWITCH;
+        good = good && (what != CT_IN_THREAD_SWITCH || strcmp(name, "ThreadSwitch") == 0);
+        code = good ? ct_import_threads(in->im, what, thread) : CT_OK;
+    }
+    else if (strcmp(name, "DropLastStep") == 0)
+        code = ct_import_drop_step(in->im);
+    else {
+        bool known = false;
+        for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+            known = known || strcmp(name, ignored[i]) == 0;
+        if (!known)
+            return fail(in, "an event of a kind that does not exist");
+    }
+    if (!good)
+        return fail(in, "an event's members are not those of its kind");
+    if (code == CT_E_CORRUPT)
+        in->message = ct_import_message(in->im);
+    return code;
+}
+
+/* The whole array, event by event. */
+static ct_code
+read_array(json_in *in)
+{
+    ct_code code = CT_OK;
+    uint64_t paths = 0;
+    if (peek(in, &code) != '[')
+        return code != CT_OK ? code : fail(in, "trace.json is not an array");
+    in->at++;
+    if (peek(in, &code) == ']')
+        return CT_OK;
+    while (code == CT_OK) {
+        peek(in, &code);
+        size_t size = code == CT_OK ? event_size(in, &code) : 0;
+        if (code != CT_OK)
+            return code;
+        if (size == 0)
+            return fail(in, in->at == in->size || in->end ? "the file ends within the trace: it was cut off" : "what stands here is no event");
+        yyjson_read_err problem;
+        yyjson_doc *doc = yyjson_read_opts((char *)in->bytes + in->at, size, YYJSON_READ_NOFLAG, NULL, &problem);
+        if (!doc)
+            return problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? CT_E_NOMEM : fail(in, "an event is no JSON");
+        code = on_event(in, yyjson_doc_get_root(doc), &paths);
+        yyjson_doc_free(doc);
+        if (code != CT_OK)
+            return code;
+        in->at += size;
+        uint8_t next = peek(in, &code);
+        if (code != CT_OK)
+            return code;
+        if (next == ']')
+            return CT_OK;
+        if (next != ',')
+            return fail(in, next ? "a comma is missing between two events" : "the file ends within the trace: it was cut off");
+        in->at++;
+    }
+    return code;
+}
+
+/* ---- metadata ---- */
+
+static void
+define_text(ct_recording *recording, const char *key, yyjson_val *value)
+{
+    if (yyjson_is_str(value))
+        ct_define_meta(recording, key, yyjson_get_str(value), yyjson_get_len(value));
+}
+
+static void
+read_metadata(const char *folder, ct_recording *recording)
+{
+    char *name = malloc(strlen(folder) + 32);
+    if (!name)
+        return;
+    sprintf(name, "%s/trace_metadata.json", folder);
+    struct stat status;
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    free(name);
+    if (fd < 0)
+        return;
+    char *text = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_METADATA ? malloc((size_t)status.st_size + 1) : NULL;
+    ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
+    close(fd);
+    yyjson_doc *doc = got > 0 ? yyjson_read(text, (size_t)got, 0) : NULL;
+    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
+    size_t index, most;
+    define_text(recording, "program", yyjson_obj_get(root, "program"));
+    define_text(recording, "script", yyjson_obj_get(root, "program"));
+    yyjson_arr_foreach(arguments, index, most, argument)
+        define_text(recording, "arg", argument);
+    define_text(recording, "workdir", yyjson_obj_get(root, "workdir"));
+    define_text(recording, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
+    yyjson_doc_free(doc);
+    free(text);
+}
+
+ct_code
+ct_import_json(const char *path, ct_recording *recording, ct_error *error)
+{
+    json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC)};
+    if (in.file < 0)
+        return ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno);
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    ct_code code = folder ? ct_import_new(recording, &in.im, error) : CT_E_NOMEM;
+    in.folder = folder;
+    if (code == CT_OK) {
+        read_metadata(folder, recording);
+        code = read_array(&in);
+    }
+    if (code == CT_OK && (lseek(in.file, 0, SEEK_SET) != 0 || (code = ct_import_write(in.im)) != CT_OK))
+        code = code != CT_OK ? code : ct_fail(error, CT_E_IO, "the file cannot be read twice", 0, errno);
+    if (code == CT_OK) {
+        in.size = in.at = 0;
+        in.position = 0;
+        in.end = false;
+        in.writing = true;
+        code = read_array(&in);
+    }
+    if (code == CT_OK)
+        code = ct_import_end(in.im);
+    ct_import_free(in.im);
+    close(in.file);
+    free(in.bytes);
+    free(folder);
+    if (code == CT_E_CORRUPT)
+        return ct_fail(error, code, in.message ? in.message : "the trace breaks its format", in.position + in.at, 0);
+    return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
+}

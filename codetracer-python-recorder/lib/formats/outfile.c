@@ -1,0 +1,96 @@
+/* See outfile.h. */
+#include "formats/outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "util/os.h"
+
+int
+ct_write_fully_at(int file, const void *bytes, size_t count, uint64_t offset)
+{
+    const uint8_t *at = bytes;
+    while (count) {
+        ssize_t done = pwrite(file, at, count, (off_t)offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return done < 0 ? errno : ENOSPC;
+        at += done;
+        offset += (uint64_t)done;
+        count -= (size_t)done;
+    }
+    return 0;
+}
+
+ct_code
+ct_outfile_create(ct_outfile *out, const char *path, ct_error *error)
+{
+    *out = (ct_outfile){ .file = ct_create_file(path) };
+    return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a file of the export", 0, errno);
+}
+
+ct_code
+ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error)
+{
+    size_t size = strlen(path);
+    char *name = malloc(size + 8);
+    *out = (ct_outfile){ .file = -1 };
+    if (!name)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    const char *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+    memcpy(name, path, folder);
+    memcpy(name + folder, ".", 2);
+#ifdef O_TMPFILE
+    out->file = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+#endif
+    if (out->file < 0) { /* file systems without it */
+        memcpy(name, path, size);
+        memcpy(name + size, ".spill", 7);
+        out->file = ct_create_file(name);
+        if (out->file >= 0)
+            unlink(name);
+    }
+    int problem = errno;
+    free(name);
+    return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a temporary file of the export", 0, problem);
+}
+
+ct_code
+ct_outfile_flush(ct_outfile *out, ct_error *error)
+{
+    if (out->buffer.failed)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    int problem = ct_write_fully_at(out->file, out->buffer.bytes, out->buffer.size, out->written);
+    if (problem)
+        return ct_fail(error, CT_E_IO, "cannot write the export", out->written, problem);
+    out->written += out->buffer.size;
+    out->buffer.size = 0;
+    if (out->buffer.capacity > 16 * CT_OUTFILE_DRAIN)
+        ct_buffer_free(&out->buffer); /* it held one huge value */
+    return CT_OK;
+}
+
+void
+ct_outfile_abandon(ct_outfile *out)
+{
+    if (out->file >= 0)
+        close(out->file);
+    out->file = -1;
+    ct_buffer_free(&out->buffer);
+}
+
+ct_code
+ct_outfile_finish(ct_outfile *out, ct_error *error)
+{
+    ct_code code = ct_outfile_flush(out, error);
+    if (code == CT_OK && close(out->file) != 0) { /* some file systems say here that the disk is full */
+        code = ct_fail(error, CT_E_IO, "cannot write the export", out->written, errno);
+        out->file = -1;
+    } else if (code == CT_OK)
+        out->file = -1;
+    ct_outfile_abandon(out);
+    return code;
+}

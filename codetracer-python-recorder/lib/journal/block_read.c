@@ -1,0 +1,94 @@
+/* Reads one payload: from the file, through zstd, past the checksum. Nothing is believed before its size was bounded. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <xxhash.h>
+#include <zstd.h>
+
+#include "journal/reader.h"
+
+ct_code
+ct_read_at(int file, void *bytes, size_t count, uint64_t position, ct_error *error)
+{
+    uint8_t *at = bytes;
+    if (position > (uint64_t)INT64_MAX - count)
+        return CT_END;
+    while (count) {
+        ssize_t got = pread(file, at, count, (off_t)position);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ct_fail(error, CT_E_IO, "the file cannot be read", position, errno);
+        if (got == 0)
+            return CT_END;
+        at += got;
+        position += (uint64_t)got;
+        count -= (size_t)got;
+    }
+    return CT_OK;
+}
+
+static ct_code
+reserve(uint8_t **bytes, size_t *capacity, size_t size, ct_error *error)
+{
+    if (*capacity >= size && *bytes)
+        return CT_OK;
+    free(*bytes);
+    *capacity = 0;
+    *bytes = malloc(size);
+    if (!*bytes)
+        return ct_fail(error, CT_E_NOMEM, "no memory for a block", 0, 0);
+    *capacity = size;
+    return CT_OK;
+}
+
+uint64_t
+ct_block_position(const ct_block_entry *block, uint64_t offset)
+{
+    return block->position + (block->codec == CT_CODEC_STORED ? offset : 0);
+}
+
+static ct_code
+read_stored(const ct_journal *journal, const ct_block_entry *block, uint8_t *bytes, ct_error *error)
+{
+    ct_code code = ct_read_at(journal->file, bytes, block->stored, block->position, error);
+    if (code == CT_END)
+        return ct_fail(error, CT_E_CORRUPT, "the file became shorter while it was read", block->position, 0);
+    return code;
+}
+
+ct_code
+ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
+              ct_error *error)
+{
+    CT_TRY(reserve(raw, capacity, (size_t)block->raw + CT_INPUT_PADDING, error));
+    memset(*raw + block->raw, 0, CT_INPUT_PADDING);
+    if (block->live) {
+        memcpy(*raw, block->live, block->raw);
+        return CT_OK;
+    }
+    if (block->codec == CT_CODEC_STORED) {
+        CT_TRY(read_stored(journal, block, *raw, error)); /* stored == raw: the index saw to it */
+    }
+    else {
+        CT_TRY(reserve(&reader->stored, &reader->stored_capacity, (size_t)block->stored + 1, error));
+        CT_TRY(read_stored(journal, block, reader->stored, error));
+        if (!reader->decompression && !(reader->decompression = ZSTD_createDCtx()))
+            return ct_fail(error, CT_E_NOMEM, "no memory to decompress", 0, 0);
+        if (ZSTD_getFrameContentSize(reader->stored, block->stored) != block->raw
+            || ZSTD_decompressDCtx(reader->decompression, *raw, block->raw, reader->stored, block->stored) != block->raw)
+            return ct_fail(error, CT_E_CORRUPT, "a block does not decompress to its size", block->position, 0);
+    }
+    if (XXH3_64bits(*raw, block->raw) != block->checksum)
+        return ct_fail(error, CT_E_CORRUPT, "a block's payload does not match its checksum", block->position, 0);
+    return CT_OK;
+}
+
+void
+ct_block_reader_free(ct_block_reader *reader)
+{
+    ZSTD_freeDCtx(reader->decompression);
+    free(reader->stored);
+    *reader = (ct_block_reader){0};
+}

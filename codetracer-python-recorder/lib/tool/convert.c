@@ -1,0 +1,76 @@
+/* codetracer-trace convert: the same trace in another format. Never overwrites. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codetracer/export.h"
+#include "tool/export_to.h"
+
+static const char HELP[] =
+    "usage: codetracer-trace convert IN OUT --to ct|json|journal\n"
+    "\n"
+    "Writes the trace IN in another format to OUT: a file that does not exist yet for ct and journal, a folder for json\n"
+    "(made if it is not there), which gets trace.json and the files that belong to it.\n"
+    "What the format has no place for is left out; what its limits cut is said in one line.\n"
+    "Exit status: 0; 1 IN is damaged or OUT cannot be written; 2 wrong options.\n";
+
+const char *const FORMAT_NAMES[] = {"ct", "json", "journal", NULL};
+
+int export_to(const char *command, ct_journal *journal, int format, const char *path)
+{
+    ct_error error = {0};
+    ct_export_options options = {0};
+    ct_export_result result = {0};
+    ct_code code = format == FORMAT_CT     ? ct_export_ct(journal, path, &options, &result, &error)
+                   : format == FORMAT_JSON ? ct_export_json(journal, path, &options, &result, &error)
+                                           : ct_journal_save(journal, path, &error);
+    if (code != CT_OK) {
+        complain_error(command, path, &error);
+        return STATUS_TRACE;
+    }
+    if (result.cut_values)
+        complain(command, "%s: %" PRIu64 " values of %" PRIu64 " variables are cut by the format's limits (docs/values.md); the journal has them whole.",
+                 path, result.cut_values, result.cut_variables);
+    return STATUS_OK;
+}
+
+int command_convert(int argc, char **argv)
+{
+    int format = -1;
+    const option options[] = {{"to", OPTION_CHOICE, &format, NULL, FORMAT_NAMES}, {0}};
+    const char *place[2];
+    size_t places;
+    int status = options_parse(argc, argv, options, HELP, 2, 2, place, &places);
+    if (status != STATUS_OK)
+        return status < 0 ? STATUS_OK : status;
+    if (format < 0) {
+        complain("convert", "--to is missing: ct, json or journal.");
+        return STATUS_USAGE;
+    }
+    struct stat there;
+    if (format == FORMAT_JSON ? stat(place[1], &there) == 0 && !S_ISDIR(there.st_mode) : lstat(place[1], &there) == 0) {
+        complain("convert", format == FORMAT_JSON ? "%s is no folder; trace.json needs one." : "%s exists already; give another name or move it away.", place[1]);
+        return STATUS_TRACE;
+    }
+    ct_journal *journal;
+    status = trace_open("convert", place[0], &journal);
+    if (status != STATUS_OK)
+        return status;
+    bool made = false;
+    if (format == FORMAT_JSON && !(made = mkdir(place[1], 0777) == 0) && errno != EEXIST) {
+        complain("convert", "%s cannot be made: %s.", place[1], strerror(errno));
+        status = STATUS_TRACE;
+    } else {
+        status = export_to("convert", journal, format, place[1]);
+    }
+    if (status != STATUS_OK && made)
+        rmdir(place[1]);
+    if (status == STATUS_OK)
+        trace_note_if_cut(place[0], journal);
+    ct_journal_close(journal);
+    return status;
+}

@@ -1,0 +1,15 @@
+/* Writing a journal in a format, for convert and recover. */
+#ifndef TOOL_EXPORT_TO_H
+#define TOOL_EXPORT_TO_H
+
+#include "codetracer/replay.h"
+#include "tool/tool.h"
+
+enum { FORMAT_CT, FORMAT_JSON, FORMAT_JOURNAL };
+extern const char *const FORMAT_NAMES[]; /* NULL-terminated, in the order above */
+
+/* Writes the journal as a file (ct, journal) or into an existing folder (json). Files must not exist; what a failure began is removed (of
+ * the files). Says on stderr what went wrong. */
+int export_to(const char *command, ct_journal *journal, int format, const char *path);
+
+#endif

@@ -1,0 +1,195 @@
+/* codetracer-trace info: what a trace says about itself. Of a journal only its header, definitions and end are read. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tool/tool.h"
+
+static const char HELP[] =
+    "usage: codetracer-trace info TRACE\n"
+    "\n"
+    "Says what was recorded, when and by what; how many steps and events there are; what the parts of the file weigh;\n"
+    "which limits were in force and what they cut; and whether the recording is complete.\n"
+    "TRACE is the folder that was recorded into, or the trace's file.\n"
+    "Exit status: 0; 1 the trace is damaged or cannot be read; 2 wrong options.\n";
+
+static void label(text *out, const char *name)
+{
+    text_format(out, "%-14s", name);
+}
+
+/* 1234567 as 1,234,567. */
+static void number(text *out, uint64_t n)
+{
+    char digits[24];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    for (int i = 0; i < count; i++) {
+        text_char(out, digits[i]);
+        if ((count - i) % 3 == 1 && i + 1 < count)
+            text_char(out, ',');
+    }
+}
+
+static void line(text *out, const char *name, ct_text value)
+{
+    if (!value.bytes || value.size == 0)
+        return;
+    label(out, name);
+    text_safe(out, value.bytes, value.size);
+    text_char(out, '\n');
+}
+
+static void program(text *out, ct_journal *journal, uint32_t metas)
+{
+    ct_text name = ct_journal_meta_value(journal, "program");
+    if (!name.size)
+        name = ct_journal_meta_value(journal, "script");
+    if (!name.size)
+        return;
+    label(out, "program");
+    text_safe(out, name.bytes, name.size);
+    for (uint32_t i = 0; i < metas; i++) {
+        const ct_meta_info *meta = ct_journal_meta(journal, i);
+        if (meta && meta->key.size == 3 && memcmp(meta->key.bytes, "arg", 3) == 0) {
+            text_char(out, ' ');
+            if (meta->value.size && !memchr(meta->value.bytes, ' ', meta->value.size))
+                text_safe(out, meta->value.bytes, meta->value.size);
+            else
+                text_python_string(out, (const uint8_t *)meta->value.bytes, meta->value.size, 1000);
+        }
+    }
+    text_char(out, '\n');
+}
+
+static void start(text *out, ct_journal *journal)
+{
+    const uint8_t *id = ct_journal_id(journal);
+    time_t seconds = (time_t)(ct_journal_start_time(journal) / 1000000000u);
+    struct tm parts;
+    char when[64];
+    label(out, "recording");
+    for (int i = 0; id && i < 16; i++)
+        text_format(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", id[i]);
+    text_char(out, '\n');
+    if (seconds && gmtime_r(&seconds, &parts) && strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S UTC", &parts)) {
+        label(out, "started");
+        text_format(out, "%s\n", when);
+    }
+}
+
+static void pairs(text *out, const char *name, ct_journal *journal, const char *const (*keys)[2])
+{
+    bool any = false;
+    for (; (*keys)[0]; keys++) {
+        ct_text value = ct_journal_meta_value(journal, (*keys)[0]);
+        if (!value.size)
+            continue;
+        if (!any)
+            label(out, name);
+        text_format(out, "%s%s ", any ? ", " : "", (*keys)[1]);
+        text_safe(out, value.bytes, value.size);
+        any = true;
+    }
+    if (any)
+        text_char(out, '\n');
+}
+
+/* META that this program does not know by name: kept visible. */
+static void others(text *out, ct_journal *journal, uint32_t metas)
+{
+    static const char *const known[] = {"program", "arg", "workdir", "python", "recorder", "script", "limit.container-depth",
+                                        "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
+                                        "cut.items", "cut.depth", "cut.string"};
+    for (uint32_t i = 0; i < metas; i++) {
+        const ct_meta_info *meta = ct_journal_meta(journal, i);
+        bool is_known = !meta;
+        for (size_t k = 0; meta && k < sizeof known / sizeof *known; k++)
+            is_known = is_known || (meta->key.size == strlen(known[k]) && memcmp(meta->key.bytes, known[k], meta->key.size) == 0);
+        if (is_known)
+            continue;
+        text_safe(out, meta->key.bytes, meta->key.size);
+        text_puts(out, " = ");
+        text_safe(out, meta->value.bytes, meta->value.size);
+        text_char(out, '\n');
+    }
+}
+
+static void amounts(text *out, const ct_journal_counts *c, bool sizes)
+{
+    static const char *const kinds[] = {"events", "definitions", "content"};
+    label(out, "steps");
+    number(out, c->steps);
+    text_puts(out, " of ");
+    number(out, c->events);
+    text_puts(out, " events\n");
+    label(out, "definitions");
+    text_format(out, "%" PRIu32 " files, %" PRIu32 " functions, %" PRIu32 " names, %" PRIu32 " types, %" PRIu32 " shapes; ", c->paths, c->codes,
+                c->names, c->types, c->shapes);
+    number(out, c->contents);
+    text_puts(out, " long values\n");
+    if (!sizes)
+        return;
+    label(out, "size");
+    number(out, c->file_bytes);
+    text_puts(out, " bytes");
+    if (c->steps)
+        text_format(out, ", %.1f a step", (double)c->file_bytes / (double)c->steps);
+    text_puts(out, "; ");
+    number(out, c->blocks);
+    text_puts(out, c->blocks == 1 ? " block, " : " blocks, ");
+    number(out, c->segments);
+    text_puts(out, c->segments == 1 ? " segment\n" : " segments\n");
+    for (int i = 0; i < 3; i++) {
+        text_format(out, "  %-12s", kinds[i]);
+        number(out, c->stored_bytes[i]);
+        text_puts(out, " bytes of ");
+        number(out, c->raw_bytes[i]);
+        text_char(out, '\n');
+    }
+}
+
+int command_info(int argc, char **argv)
+{
+    static const char *const limits[][2] = {{"limit.container-depth", "containers"}, {"limit.attribute-depth", "attributes"},
+                                            {"limit.items", "items"}, {"limit.string", "bytes of text"}, {NULL, NULL}};
+    static const char *const cuts[][2] = {{"cut.items", "containers' items"}, {"cut.depth", "by depth"}, {"cut.string", "texts"}, {NULL, NULL}};
+    static const char *const ends[][2] = {{"exit.status", "status"}, {"exit.signal", "signal"}, {NULL, NULL}};
+    const option options[] = {{0}};
+    const char *place;
+    size_t places;
+    int status = options_parse(argc, argv, options, HELP, 1, 1, &place, &places);
+    if (status != STATUS_OK)
+        return status < 0 ? STATUS_OK : status;
+    ct_journal *journal;
+    status = trace_open("info", place, &journal);
+    if (status != STATUS_OK)
+        return status;
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    text out = {0};
+    program(&out, journal, counts.metas);
+    line(&out, "script", ct_journal_meta_value(journal, "script"));
+    line(&out, "folder", ct_journal_meta_value(journal, "workdir"));
+    line(&out, "python", ct_journal_meta_value(journal, "python"));
+    line(&out, "recorder", ct_journal_meta_value(journal, "recorder"));
+    bool own = strcmp(trace_format(), "journal") == 0;
+    line(&out, "format", (ct_text){trace_format(), strlen(trace_format())});
+    if (own)
+        start(&out, journal); /* of another format's journal these would be the importer's, as its sizes are */
+    pairs(&out, "ended with", journal, ends);
+    if (own)
+        label(&out, "complete");
+    if (own)
+        text_puts(&out, counts.complete ? "yes\n" : "no: its program is still running or was killed\n");
+    amounts(&out, &counts, own);
+    pairs(&out, "limits", journal, limits);
+    pairs(&out, "cut", journal, cuts);
+    others(&out, journal, counts.metas);
+    output_write(out.bytes, out.size);
+    output_finish();
+    text_free(&out);
+    trace_note_if_cut(place, journal);
+    ct_journal_close(journal);
+    return STATUS_OK;
+}

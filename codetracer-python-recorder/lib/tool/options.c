@@ -1,0 +1,130 @@
+/* Options of the command line, and the sentences for what goes wrong. One table per subcommand; nothing is guessed or abbreviated. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool/tool.h"
+
+void complain(const char *command, const char *format, ...)
+{
+    va_list arguments;
+    fflush(stdout);
+    fprintf(stderr, "codetracer-trace%s%s: ", *command ? " " : "", command);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+void complain_error(const char *command, const char *path, const ct_error *error)
+{
+    char place[48] = "";
+    if (error->position)
+        snprintf(place, sizeof place, " (at byte %" PRIu64 ")", error->position);
+    const char *message = error->message ? error->message : "it cannot be read";
+    complain(command, "%s: %s%s%s%s", path, message, place, error->system ? ": " : "", error->system ? strerror(error->system) : "");
+}
+
+static const option *find_option(const option *options, const char *name, size_t size)
+{
+    for (; options->name; options++)
+        if (strlen(options->name) == size && memcmp(options->name, name, size) == 0)
+            return options;
+    return NULL;
+}
+
+static bool take_value(const char *command, const option *o, const char *value)
+{
+    switch (o->kind) {
+    case OPTION_NUMBER: {
+        char *end;
+        errno = 0;
+        unsigned long long number = strtoull(value, &end, 10);
+        if (*value < '0' || *value > '9' || *end || errno) {
+            complain(command, "--%s needs a whole number from 0, not '%s'.", o->name, value);
+            return false;
+        }
+        *(uint64_t *)o->target = number;
+        return true;
+    }
+    case OPTION_TEXT:
+        *(const char **)o->target = value;
+        return true;
+    case OPTION_CHOICE: {
+        text all = {0};
+        for (int i = 0; o->choices[i]; i++) {
+            if (strcmp(o->choices[i], value) == 0) {
+                *(int *)o->target = i;
+                text_free(&all);
+                return true;
+            }
+            text_format(&all, "%s%s", i ? ", " : "", o->choices[i]);
+        }
+        complain(command, "--%s is one of %.*s, not '%s'.", o->name, (int)all.size, all.bytes, value);
+        text_free(&all);
+        return false;
+    }
+    case OPTION_FLAG:
+        break;
+    }
+    return false;
+}
+
+int options_parse(int argc, char **argv, const option *options, const char *help, size_t place_minimum,
+                  size_t place_maximum, const char **places, size_t *place_count)
+{
+    const char *command = argv[0];
+    bool only_places = false;
+    *place_count = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (only_places || argument[0] != '-' || argument[1] == 0) {
+            if (*place_count == place_maximum) {
+                complain(command, "'%s' is one argument too many; see `codetracer-trace %s --help`.", argument, command);
+                return STATUS_USAGE;
+            }
+            places[(*place_count)++] = argument;
+            continue;
+        }
+        if (strcmp(argument, "--") == 0) {
+            only_places = true;
+            continue;
+        }
+        if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
+            output_write(help, strlen(help));
+            output_finish();
+            return -1;
+        }
+        const char *name = argument + (argument[1] == '-' ? 2 : 1);
+        const char *equals = strchr(name, '=');
+        const option *o = argument[1] == '-' ? find_option(options, name, equals ? (size_t)(equals - name) : strlen(name)) : NULL;
+        if (!o) {
+            complain(command, "there is no option '%s'; see `codetracer-trace %s --help`.", argument, command);
+            return STATUS_USAGE;
+        }
+        if (o->given)
+            *o->given = true;
+        if (o->kind == OPTION_FLAG) {
+            if (equals) {
+                complain(command, "--%s takes no value.", o->name);
+                return STATUS_USAGE;
+            }
+            *(bool *)o->target = true;
+            continue;
+        }
+        if (!equals && i + 1 == argc) {
+            complain(command, "--%s needs a value.", o->name);
+            return STATUS_USAGE;
+        }
+        if (!take_value(command, o, equals ? equals + 1 : argv[++i]))
+            return STATUS_USAGE;
+    }
+    if (*place_count < place_minimum) {
+        complain(command, "an argument is missing; see `codetracer-trace %s --help`.", command);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}

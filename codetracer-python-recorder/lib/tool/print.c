@@ -1,0 +1,230 @@
+/* codetracer-trace print: walks the events, chooses, prints. Reads forward only, from the seek point of --from; nothing is counted or
+ * looked for beforehand, so that the first line of a huge trace comes at once. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tool/tool.h"
+
+static const char HELP[] =
+    "usage: codetracer-trace print TRACE [options]\n"
+    "\n"
+    "Prints what the program did, one line per event: each line of source it reached, with the locals that\n"
+    "changed since the step before in the same call; calls with arguments, returned values, exceptions, output.\n"
+    "TRACE is the folder that was recorded into, or the trace's file.\n"
+    "\n"
+    "  --from STEP        begin at this step (at once, however long the trace is)\n"
+    "  --to STEP          end behind this step and what happened before the next one\n"
+    "  --all-locals       at each step all locals, not only the changed ones (these stay highlighted)\n"
+    "  --function NAME    only this function: f, Class.f or package.module.f\n"
+    "  --thread N         only this thread\n"
+    "  --grep TEXT        only lines that contain this text, as printed (upper and lower case count)\n"
+    "  --limit N          end after N lines\n"
+    "  --json             one JSON object per line, for scripts; see docs/print-json.md\n"
+    "  --color WHEN       auto (on a terminal, unless NO_COLOR is set), always or never\n"
+    "\n"
+    "On a terminal, lines are cut to its width (COLUMNS); elsewhere only values longer than 2,000 bytes are.\n"
+    "For a long trace: codetracer-trace print --color=always TRACE | less -R\n"
+    "Exit status: 0; 1 the trace is damaged or cannot be read; 2 wrong options.\n";
+
+size_t event_depth(const ct_event *event)
+{
+    size_t depth = event->thread ? event->thread->depth : 0;
+    switch (event->kind) {
+    case CT_EVENT_RETURN:
+    case CT_EVENT_YIELD:
+    case CT_EVENT_UNWIND:
+    case CT_EVENT_LOST:
+        return depth; /* it has left the stack, on which it stood above these */
+    default:
+        return depth ? depth - 1 : 0;
+    }
+}
+
+/* NAME may be the qualified name, its last part, or the qualified name behind its module. */
+static bool is_function(printer *p, const ct_activation *a, const char *name)
+{
+    const ct_code_info *code = a ? ct_journal_code(p->journal, a->code) : NULL;
+    size_t size = strlen(name);
+    if (!code)
+        return false;
+    ct_text q = code->qualified_name, m = code->module;
+    if (q.size >= size && memcmp(q.bytes + q.size - size, name, size) == 0)
+        return q.size == size || q.bytes[q.size - size - 1] == '.';
+    return m.size + 1 + q.size == size && memcmp(name, m.bytes, m.size) == 0 && name[m.size] == '.'
+           && memcmp(name + m.size + 1, q.bytes, q.size) == 0;
+}
+
+static bool wanted(printer *p, const ct_event *event)
+{
+    const print_options *o = p->options;
+    if (o->has_thread && (!event->thread || event->thread->number != o->thread))
+        return false;
+    return !o->function || is_function(p, event->activation, o->function);
+}
+
+static bool contains(const text *t, const char *what)
+{
+    return memmem(t->bytes, t->size, what, strlen(what)) != NULL;
+}
+
+/* Puts the event's line into `out`; false when the options leave it out. */
+static bool format_event(printer *p, const ct_event *event, text *out)
+{
+    bool (*format)(printer *, const ct_event *, text *) = p->options->json ? print_json : print_people;
+    text_clear(out);
+    if (!p->options->grep)
+        return format(p, event, out);
+    /* What --grep looks at is the line as a file would get it; what is shown may be cut and coloured. */
+    const print_options *shown = p->options;
+    print_options plain = *shown;
+    plain.color = false;
+    plain.columns = 0;
+    uint64_t last_thread = p->last_thread;
+    p->options = &plain;
+    bool any = format(p, event, out);
+    p->options = shown;
+    if (!any || !contains(out, shown->grep)) {
+        p->last_thread = last_thread;
+        return false;
+    }
+    if (shown->color || shown->columns) {
+        p->last_thread = last_thread;
+        text_clear(out);
+        return format(p, event, out);
+    }
+    return true;
+}
+
+static void keep_account(printer *p, const ct_event *event)
+{
+    const ct_activation *a = event->activation;
+    if (!a)
+        return;
+    switch (event->kind) {
+    case CT_EVENT_CALL: {
+        /* The call's line showed the arguments; names that a module or class begins with, and locals of a function that was running already, it did not. */
+        const ct_code_info *code = ct_journal_code(p->journal, a->code);
+        if (code && !(code->flags & CT_CODE_NAMESPACE) && !(a->flags & CT_CALL_ATTACHED))
+            changes_seen(p->changes, a, event->number);
+        break;
+    }
+    case CT_EVENT_STEP:
+    case CT_EVENT_YIELD:
+        changes_seen(p->changes, a, event->number);
+        break;
+    case CT_EVENT_RETURN:
+    case CT_EVENT_UNWIND:
+    case CT_EVENT_LOST:
+    case CT_EVENT_ENDED:
+        changes_ended(p->changes, a);
+        break;
+    default:
+        break;
+    }
+}
+
+static ct_code walk(printer *p, ct_error *error)
+{
+    const print_options *o = p->options;
+    const ct_event *event;
+    text line = {0};
+    uint64_t lines = 0;
+    ct_code code = o->from ? ct_replay_seek_step(p->replay, o->from, &event, error) : ct_replay_next(p->replay, &event, error);
+    for (; code == CT_OK; code = ct_replay_next(p->replay, &event, error)) {
+        if (o->has_to && event->kind == CT_EVENT_STEP && event->step > o->to)
+            break;
+        if (wanted(p, event) && format_event(p, event, &line)) {
+            output_write(line.bytes, line.size);
+            p->any_of_thread = p->any_of_thread || event->activation;
+            if (o->has_limit && ++lines >= o->limit)
+                break;
+        }
+        keep_account(p, event);
+    }
+    text_free(&line);
+    return code;
+}
+
+static int print_journal(const char *path, ct_journal *journal, const print_options *options)
+{
+    ct_error error = {0};
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    if (options->from && options->from >= counts.steps) {
+        if (counts.steps)
+            complain("print", "--from %" PRIu64 ": the trace has the steps 0 to %" PRIu64 ".", options->from, counts.steps - 1);
+        else
+            complain("print", "--from %" PRIu64 ": the trace has no steps.", options->from);
+        return STATUS_USAGE;
+    }
+    if (options->has_limit && options->limit == 0)
+        return STATUS_OK;
+    printer p = {.options = options, .journal = journal};
+    if (ct_replay_new(journal, &p.replay, &error) != CT_OK) {
+        complain_error("print", path, &error);
+        return STATUS_TRACE;
+    }
+    value_reader_init(&p.values, journal, p.replay);
+    p.sources = sources_new(journal);
+    p.changes = changes_new(&p.values);
+    p.step_digits = 1;
+    for (uint64_t n = counts.steps; n >= 10; n /= 10)
+        p.step_digits++;
+    ct_code code = walk(&p, &error);
+    output_finish();
+    int status = STATUS_OK;
+    if (code != CT_OK && code != CT_END) {
+        complain_error("print", path, &error);
+        status = STATUS_TRACE;
+    } else if (p.values.error.code != CT_OK) {
+        complain_error("print", path, &p.values.error);
+        status = STATUS_TRACE;
+    } else if (code == CT_END) {
+        trace_note_if_cut(path, journal);
+    }
+    changes_free(p.changes);
+    sources_free(p.sources);
+    ct_replay_free(p.replay);
+    return status;
+}
+
+int command_print(int argc, char **argv)
+{
+    static const char *const when[] = {"auto", "always", "never", NULL};
+    print_options o = {0};
+    int color = 0;
+    const option options[] = {
+        {"from", OPTION_NUMBER, &o.from, NULL, NULL},
+        {"to", OPTION_NUMBER, &o.to, &o.has_to, NULL},
+        {"all-locals", OPTION_FLAG, &o.all_locals, NULL, NULL},
+        {"function", OPTION_TEXT, &o.function, NULL, NULL},
+        {"thread", OPTION_NUMBER, &o.thread, &o.has_thread, NULL},
+        {"grep", OPTION_TEXT, &o.grep, NULL, NULL},
+        {"limit", OPTION_NUMBER, &o.limit, &o.has_limit, NULL},
+        {"json", OPTION_FLAG, &o.json, NULL, NULL},
+        {"color", OPTION_CHOICE, &color, NULL, when},
+        {0}};
+    const char *place;
+    size_t places;
+    int status = options_parse(argc, argv, options, HELP, 1, 1, &place, &places);
+    if (status != STATUS_OK)
+        return status < 0 ? STATUS_OK : status;
+    if (o.has_to && o.to < o.from) {
+        complain("print", "--to %" PRIu64 " lies before --from %" PRIu64 ".", o.to, o.from);
+        return STATUS_USAGE;
+    }
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    bool automatic = output_is_terminal() && !(no_color && *no_color) && !(terminal && strcmp(terminal, "dumb") == 0);
+    o.color = !o.json && (color == 1 || (color == 0 && automatic));
+    o.columns = o.json ? 0 : output_columns();
+    ct_journal *journal;
+    status = trace_open("print", place, &journal);
+    if (status != STATUS_OK)
+        return status;
+    status = print_journal(place, journal, &o);
+    ct_journal_close(journal);
+    return status;
+}

@@ -1,0 +1,289 @@
+/* codetracer-trace recover: finishes what a killed recording left. Invariant: the private folder goes only after the recovered trace is whole in its
+ * place, and no file that was there before is overwritten. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tool/export_to.h"
+
+static const char HELP[] =
+    "usage: codetracer-trace recover FOLDER [--format journal|ct|json]\n"
+    "\n"
+    "Finishes the recordings whose program was killed (or whose export was stopped). FOLDER is the folder that was recorded\n"
+    "into; every unfinished recording in it (.recording-...) becomes a complete trace there: a journal, NAME.ctj, or with\n"
+    "--format what the option says. A recording whose program still runs is left alone.\n"
+    "FOLDER may also be one unfinished recording itself, or a .ctj file that was cut off: then a complete one is written beside it.\n"
+    "Exit status: 0, also when there was nothing to do; 1 something could not be recovered; 2 wrong options.\n";
+
+static const char *const ENDINGS[] = {[FORMAT_CT] = ".ct", [FORMAT_JSON] = "", [FORMAT_JOURNAL] = ".ctj"};
+
+/* The name that the trace would have got: the recorder's own word for it, else the program's name without .py. */
+static void stem_of(ct_journal *journal, text *out)
+{
+    ct_text name = ct_journal_meta_value(journal, "stem");
+    if (!name.size)
+        name = ct_journal_meta_value(journal, "program");
+    if (!name.size)
+        name = ct_journal_meta_value(journal, "script");
+    const char *slash = name.size ? memrchr(name.bytes, '/', name.size) : NULL;
+    if (slash)
+        name = (ct_text){slash + 1, (size_t)(name.bytes + name.size - slash - 1)};
+    if (name.size > 3 && memcmp(name.bytes + name.size - 3, ".py", 3) == 0)
+        name.size -= 3;
+    if (name.size == 0 || name.size > 200 || name.bytes[0] == '.' || name.bytes[0] == '-' || memchr(name.bytes, 0, name.size))
+        name = (ct_text){"trace", 5};
+    text_add(out, name.bytes, name.size);
+}
+
+/* FOLDER/STEM.ctj, or STEM-2.ctj and so on when that is taken. */
+static char *free_name(const char *folder, ct_journal *journal, const char *ending)
+{
+    text stem = {0};
+    stem_of(journal, &stem);
+    size_t size = stem.size;
+    for (unsigned n = 1;; n++) {
+        stem.size = size;
+        if (n > 1)
+            text_format(&stem, "-%u", n);
+        text_puts(&stem, ending);
+        text_char(&stem, 0);
+        char *path = path_join(folder, stem.bytes);
+        if (access(path, F_OK) != 0 || n == 10000) {
+            text_free(&stem);
+            return path;
+        }
+        free(path);
+    }
+}
+
+/* Moves what lies in `from` into `to`; nothing is moved when one of the names is taken there. */
+static bool move_all(const char *from, const char *to)
+{
+    names list;
+    bool free_to_go = folder_list(from, "", "", &list), moved = true;
+    for (int pass = 0; pass < 2 && free_to_go && moved; pass++)
+        for (size_t i = 0; i < list.count && free_to_go && moved; i++) {
+            if (strcmp(list.items[i], ".") == 0 || strcmp(list.items[i], "..") == 0)
+                continue;
+            char *old = path_join(from, list.items[i]), *new = path_join(to, list.items[i]);
+            if (pass == 0 && access(new, F_OK) == 0) {
+                complain("recover", "%s exists already; move it away, then try again.", new);
+                free_to_go = false;
+            } else if (pass == 1 && rename(old, new) != 0) {
+                complain("recover", "%s cannot be made: %s.", new, strerror(errno));
+                moved = false;
+            }
+            free(old);
+            free(new);
+        }
+    names_free(&list);
+    return free_to_go && moved;
+}
+
+static void remove_name(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    unlink(path);
+    free(path);
+}
+
+/* Writes the trace into `folder` under its own name, first beside it and then moved into place. Returns the path, or NULL after a sentence. */
+static char *write_trace(ct_journal *journal, int format, const char *folder, const char *private_folder)
+{
+    char *temporary = path_join(private_folder, format == FORMAT_JSON ? "recovered.json" : format == FORMAT_CT ? "recovered.ct" : "recovered.ctj");
+    char *final = NULL;
+    bool done = false;
+    if (format == FORMAT_JSON) {
+        final = must_have(strdup(folder));
+        names left; /* of a recovery that was itself interrupted */
+        if (folder_list(temporary, "", "", &left)) {
+            for (size_t i = 0; i < left.count; i++)
+                remove_name(temporary, left.items[i]);
+            names_free(&left);
+        }
+        if (mkdir(temporary, 0777) != 0 && errno != EEXIST)
+            complain("recover", "%s cannot be made: %s.", temporary, strerror(errno));
+        else
+            done = export_to("recover", journal, format, temporary) == STATUS_OK && move_all(temporary, folder);
+        rmdir(temporary);
+    } else {
+        unlink(temporary);
+        done = export_to("recover", journal, format, temporary) == STATUS_OK;
+        while (done && !final) {
+            final = free_name(folder, journal, ENDINGS[format]);
+            if (link(temporary, final) == 0 || (errno != EEXIST && rename(temporary, final) == 0))
+                break;
+            if (errno != EEXIST) {
+                complain("recover", "%s cannot be made: %s.", final, strerror(errno));
+                done = false;
+            } else {
+                free(final);
+                final = NULL;
+            }
+        }
+        unlink(temporary);
+    }
+    free(temporary);
+    if (!done) {
+        free(final);
+        return NULL;
+    }
+    return final;
+}
+
+static void report(const char *path, ct_journal *journal)
+{
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    text out = {0};
+    text_safe(&out, path, strlen(path));
+    text_format(&out, ": %" PRIu64 " steps recovered", counts.steps);
+    ct_text program = ct_journal_meta_value(journal, "program");
+    if (program.size) {
+        text_puts(&out, " of ");
+        text_safe(&out, program.bytes, program.size);
+    }
+    text_puts(&out, counts.complete ? "; the recording was complete.\n" : "; the recording ends where its program was killed.\n");
+    output_write(out.bytes, out.size);
+    output_finish();
+    text_free(&out);
+}
+
+/* One private folder. */
+static int recover_recording(const char *private_folder, const char *folder, int format)
+{
+    long process = recording_process(private_folder);
+    if (process) {
+        complain("recover", "%s is still being written by process %ld; it is left alone. When that process has ended, try again.", private_folder, process);
+        return STATUS_TRACE;
+    }
+    ct_journal *journal;
+    ct_error error = {0};
+    if (ct_journal_open(private_folder, &journal, &error) != CT_OK) {
+        complain_error("recover", private_folder, &error);
+        return STATUS_TRACE;
+    }
+    char *path = write_trace(journal, format, folder, private_folder);
+    if (path) {
+        report(path, journal);
+        remove_name(private_folder, "journal.live");
+        remove_name(private_folder, "journal.ctj");
+        rmdir(private_folder);
+    }
+    ct_journal_close(journal);
+    free(path);
+    return path ? STATUS_OK : STATUS_TRACE;
+}
+
+static char *parent_of(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    return must_have(size ? strndup(path, size) : strdup("."));
+}
+
+/* A .ctj file: complete, or cut off. */
+static int recover_file(const char *file, int format)
+{
+    ct_journal *journal;
+    ct_error error = {0};
+    ct_journal_counts counts;
+    if (ct_journal_open(file, &journal, &error) != CT_OK) {
+        complain_error("recover", file, &error);
+        return STATUS_TRACE;
+    }
+    ct_journal_count(journal, &counts);
+    char *folder = parent_of(file), *path = NULL;
+    int status = STATUS_OK;
+    if (counts.complete) {
+        complain("recover", "%s is complete; there is nothing to recover.", file);
+    } else {
+        text private_name = {0};
+        text_format(&private_name, "%s/.recovering-XXXXXX", folder);
+        text_char(&private_name, 0);
+        if (!mkdtemp(private_name.bytes))
+            complain("recover", "nothing can be written in %s: %s.", folder, strerror(errno));
+        else {
+            path = write_trace(journal, format, folder, private_name.bytes);
+            rmdir(private_name.bytes);
+        }
+        text_free(&private_name);
+        if (path)
+            report(path, journal);
+        status = path ? STATUS_OK : STATUS_TRACE;
+    }
+    free(path);
+    free(folder);
+    ct_journal_close(journal);
+    return status;
+}
+
+static int recover_folder(const char *folder, int format)
+{
+    names list;
+    int status = STATUS_OK;
+    char *inside = path_join(folder, "journal.ctj"), *live = path_join(folder, "journal.live");
+    const char *name = strrchr(folder, '/');
+    bool is_private = is_file(inside) && (is_file(live) || strncmp(name ? name + 1 : folder, ".recording-", 11) == 0);
+    free(inside);
+    free(live);
+    if (is_private) {
+        char *parent = parent_of(folder);
+        status = recover_recording(folder, parent, format);
+        free(parent);
+        return status;
+    }
+    if (!folder_list(folder, ".recording-", "", &list)) {
+        complain("recover", "%s cannot be read: %s.", folder, strerror(errno));
+        return STATUS_TRACE;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        char *private_folder = path_join(folder, list.items[i]), *journal = path_join(private_folder, "journal.ctj");
+        if (is_file(journal)) {
+            if (recover_recording(private_folder, folder, format) != STATUS_OK)
+                status = STATUS_TRACE;
+        } else {
+            complain("recover", "%s holds no journal; nothing can be recovered from it. You may delete it.", private_folder);
+        }
+        free(private_folder);
+        free(journal);
+    }
+    if (list.count == 0)
+        complain("recover", "%s holds no unfinished recording; there is nothing to recover.", folder);
+    names_free(&list);
+    return status;
+}
+
+int command_recover(int argc, char **argv)
+{
+    int format = FORMAT_JOURNAL;
+    const option options[] = {{"format", OPTION_CHOICE, &format, NULL, FORMAT_NAMES}, {0}};
+    const char *place;
+    size_t places;
+    int status = options_parse(argc, argv, options, HELP, 1, 1, &place, &places);
+    if (status != STATUS_OK)
+        return status < 0 ? STATUS_OK : status;
+    if (is_file(place))
+        return recover_file(place, format);
+    if (!is_folder(place)) {
+        complain("recover", "%s: there is no such folder.", place);
+        return STATUS_TRACE;
+    }
+    /* A folder's name without slashes behind it, so that its own name can be looked at. */
+    char *folder = must_have(strdup(place));
+    for (size_t size = strlen(folder); size > 1 && folder[size - 1] == '/'; size--)
+        folder[size - 1] = 0;
+    status = recover_folder(folder, format);
+    free(folder);
+    return status;
+}

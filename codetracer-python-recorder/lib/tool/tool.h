@@ -1,0 +1,151 @@
+/* What the files of codetracer-trace share. The program is the library's user: everything about traces comes from
+ * include/codetracer/, and only terminals, options and sentences live here.
+ *
+ * Exit status of every subcommand: STATUS_OK, STATUS_TRACE (the trace is damaged or cannot be read or written),
+ * STATUS_USAGE. Every failure is one sentence on stderr: what, where, what to do.
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codetracer/error.h"
+#include "codetracer/replay.h"
+#include "tool/text.h"
+
+enum { STATUS_OK = 0, STATUS_TRACE = 1, STATUS_USAGE = 2 };
+
+/* ---- subcommands: argv[0] is the subcommand's name ---- */
+int command_print(int argc, char **argv);
+int command_info(int argc, char **argv);
+int command_recover(int argc, char **argv);
+int command_convert(int argc, char **argv);
+
+/* ---- options.c ---- */
+typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_CHOICE } option_kind;
+typedef struct option {
+    const char *name;         /* without the dashes */
+    option_kind kind;
+    void *target;             /* bool, uint64_t, const char *, int (the choice's index) */
+    bool *given;              /* set when the option was there; may be NULL */
+    const char *const *choices; /* NULL-terminated */
+} option;
+
+/* Takes the options out of argv and leaves the others in places[0 … place_count). Returns STATUS_OK, or STATUS_USAGE after a
+ * sentence, or -1 when --help was asked for and help was printed. */
+int options_parse(int argc, char **argv, const option *options, const char *help, size_t place_minimum,
+                  size_t place_maximum, const char **places, size_t *place_count);
+
+/* "codetracer-trace COMMAND: SENTENCE" on stderr. */
+void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a failure of the library: says where in the file and what the system said. */
+void complain_error(const char *command, const char *path, const ct_error *error);
+
+/* ---- output.c: standard output ---- */
+/* Writes to stdout. A reader that went away ends the program quietly with status 0; any other failure with a sentence and STATUS_TRACE. */
+void output_write(const char *bytes, size_t count);
+void output_finish(void);
+/* Columns of the terminal that stdout is, or 0 when it is none. */
+size_t output_columns(void);
+bool output_is_terminal(void);
+
+/* ---- trace.c: TRACE arguments ---- */
+/* Opens the trace that `path` names: a file or folder, any format. On failure says why on stderr and returns another status than
+ * STATUS_OK. *note is set to true when the recording was cut. */
+int trace_open(const char *command, const char *path, ct_journal **journal);
+/* What the file of the last trace_open() is: "journal", or another format, read through a temporary journal. */
+const char *trace_format(void);
+/* Says on stderr that a recording was cut, and how to finish it. */
+void trace_note_if_cut(const char *path, const ct_journal *journal);
+
+/* ---- files.c: folders and recordings on disk ---- */
+typedef struct names { char **items; size_t count; } names;
+/* Entries of a folder that end with `ending` and begin with `beginning`, sorted. False: the folder cannot be read (errno). */
+bool folder_list(const char *folder, const char *beginning, const char *ending, names *list);
+void names_free(names *list);
+char *path_join(const char *folder, const char *name); /* malloc'd */
+bool is_folder(const char *path);
+bool is_file(const char *path);
+/* The process that wrote (or writes) this private folder of a recording, if it is still alive and is the same process; else 0. */
+long recording_process(const char *folder);
+
+/* ---- source.c: lines of source files ---- */
+typedef struct sources sources;
+sources *sources_new(ct_journal *journal);
+void sources_free(sources *s);
+/* The line's text without its end and without its beginning spaces; size 0 when it is not known. Lives until sources_free. */
+ct_text sources_line(sources *s, uint32_t path, int64_t line);
+/* The path as people want to see it: relative to the program's folder, or behind site-packages. */
+ct_text sources_name(sources *s, uint32_t path);
+
+/* ---- values ---- */
+typedef struct value_reader {
+    ct_journal *journal;
+    ct_replay *replay;
+    uint32_t container_limit, attribute_limit; /* what the recording looked at, and never more than VALUE_DEPTH */
+    uint64_t open[80];                         /* objects open on the path from the variable */
+    size_t open_count;
+    size_t stop;                               /* value_text: bytes of output behind which nothing more is begun */
+    uint64_t nodes;                            /* value_json: values still to be written */
+    ct_error error;                            /* of the last content that could not be read */
+} value_reader;
+enum { VALUE_DEPTH = 32 };
+void value_reader_init(value_reader *reader, ct_journal *journal, ct_replay *replay);
+
+/* value_text.c: Python-like, on one line, about `budget` bytes. */
+void value_text(value_reader *reader, const ct_value *value, size_t budget, text *out);
+/* An exception as TYPE(arguments). */
+void value_text_exception(value_reader *reader, const ct_value *value, size_t budget, text *out);
+void text_python_string(text *out, const uint8_t *bytes, size_t count, size_t budget); /* 'quoted' */
+void text_python_bytes(text *out, const uint8_t *bytes, size_t count, size_t budget);  /* b'quoted' */
+/* Text that is not ours, for a terminal: control and other invisible characters as escapes. */
+void text_safe(text *out, const char *bytes, size_t count);
+
+/* value_json.c: docs/print-json.md. */
+void value_json(value_reader *reader, const ct_value *value, text *out);
+void json_string(text *out, const char *bytes, size_t count);
+
+/* number_text.c */
+void number_float(text *out, double value, bool dot_zero); /* as Python's repr */
+void number_complex(text *out, double real, double imaginary);
+/* Little-endian magnitude; decimal up to 4,300 digits as Python itself, beyond that hexadecimal with 0x. */
+void number_big(text *out, bool negative, const uint8_t *bytes, size_t count);
+
+/* ---- changes.c: which locals changed since this activation's previous step ---- */
+typedef struct changes changes;
+changes *changes_new(value_reader *reader);
+void changes_free(changes *c);
+/* True when the slot's value, or an object within it, changed after this activation's last changes_seen(). */
+bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *slot);
+void changes_seen(changes *c, const ct_activation *activation, uint64_t event);
+void changes_ended(changes *c, const ct_activation *activation);
+
+/* ---- print ---- */
+typedef struct print_options {
+    uint64_t from, to, thread, limit;
+    bool has_to, has_thread, has_limit, all_locals, json, color;
+    const char *function, *grep;
+    size_t columns;              /* 0: do not cut */
+} print_options;
+
+typedef struct printer {
+    const print_options *options;
+    ct_journal *journal;
+    ct_replay *replay;
+    value_reader values;
+    sources *sources;
+    changes *changes;
+    unsigned step_digits;
+    uint64_t last_thread;        /* of the last event printed */
+    bool any_of_thread;          /* an event that happened in some thread was printed */
+} printer;
+
+/* Put the event's line (with its end) into out; false: there is nothing to say about it. */
+bool print_people(printer *p, const ct_event *event, text *out);
+bool print_json(printer *p, const ct_event *event, text *out);
+/* How deep the event's activation is (was) on its thread's stack; 0 at the bottom. */
+size_t event_depth(const ct_event *event);
+
+#endif

@@ -1,0 +1,47 @@
+/* The system as the library sees it: memory, files, threads, clocks. What can fail goes through ct_system, so that a test can
+ * make it fail. Everything here may be called from any thread. */
+#ifndef CT_UTIL_OS_H
+#define CT_UTIL_OS_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+typedef struct ct_system {
+    void *context;
+    void *(*allocate)(void *context, size_t size); /* zeroed; NULL: no memory; given back with free() */
+    ssize_t (*write_at)(void *context, int file, const struct iovec *parts, int count, off_t offset); /* as pwritev */
+    int (*reserve)(void *context, int file, off_t size); /* disk space for the first `size` bytes: 0 or an errno */
+    int (*start_thread)(void *context, pthread_t *thread, void *(*run)(void *), void *argument); /* signals blocked: 0 or an errno */
+} ct_system;
+
+extern const ct_system ct_system_default;
+
+/* Writes all of it, however often that needs a call; `parts` is used up. 0 or an errno. */
+int ct_write_all(const ct_system *system, int file, struct iovec *parts, int count, off_t offset);
+
+/* Creates a new file, 0600, never through a link, with a descriptor out of the way of the program's own. -1 and errno. */
+int ct_create_file(const char *path);
+
+/* The same open file under a high number (or as it was); the given descriptor is used up. */
+int ct_raise_descriptor(int file);
+
+/* The path from the root, so that it outlives chdir(). NULL and errno. Give back with free(). */
+char *ct_absolute_path(const ct_system *system, const char *path);
+
+uint64_t ct_clock_monotonic(void); /* nanoseconds */
+uint64_t ct_clock_real(void);      /* nanoseconds since 1970 UTC */
+
+void ct_random_bytes(void *bytes, size_t count);
+void ct_make_uuid7(uint8_t id[16], uint64_t time_ns);
+
+/* Between the two, a write beyond RLIMIT_FSIZE is EFBIG and not a signal that ends the program. */
+typedef struct ct_size_signal { sigset_t mask; bool was_pending; } ct_size_signal;
+void ct_size_signal_block(ct_size_signal *saved);
+void ct_size_signal_restore(const ct_size_signal *saved);
+
+#endif

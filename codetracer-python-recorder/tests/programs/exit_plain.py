@@ -1,0 +1,6 @@
+"""sys.exit without a status."""
+
+import sys
+
+print("before")
+sys.exit()

@@ -1,0 +1,3 @@
+"""A package, imported by import_sibling.py."""
+
+LEVEL = 1

@@ -1,0 +1,4 @@
+"""A syntax error: no line of the program runs."""
+
+def broken(:
+    pass

@@ -1,0 +1,202 @@
+"""Exports as the formats' own readers see them: ct-verify, ct-print and CodeTracer's replay server, on journals that a C helper wrote.
+
+The readers lie in shared/tools beside the checkout, or where CODETRACER_TOOLS says. Without them these tests are skipped, but not under CI.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TOOLS = Path(os.environ.get("CODETRACER_TOOLS") or ROOT.parent / "shared" / "tools")
+
+
+def tool(name):
+    path = TOOLS / name
+    if not path.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{path} is not there")
+        pytest.skip(f"{name} is not there")
+    return str(path)
+
+
+def helper():
+    """export_sample, which `make test` and `meson test` build with the C tests; CODETRACER_EXPORT_SAMPLE names another."""
+    given = os.environ.get("CODETRACER_EXPORT_SAMPLE")
+    found = [Path(given)] if given else sorted(ROOT.glob("build/*/tests/c/export_sample"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        if os.environ.get("CI") == "true":
+            pytest.fail("export_sample is not built")
+        pytest.skip("export_sample is not built")
+    return str(found[-1])
+
+
+def run(*arguments, expected=0):
+    done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == expected, f"{arguments}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=["everything", "loop", "calls", "lists", "longfile"])
+def sample(request, tmp_path_factory):
+    return make_sample(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    return make_sample("everything", tmp_path_factory.mktemp("all"))
+
+
+class Sample:
+    pass
+
+
+def make_sample(kind, folder):
+    sample = Sample()
+    journal = folder / "sample.ctj"
+    sample.kind, sample.json, sample.ct = kind, folder / "json", folder / "ct"
+    sample.json.mkdir()
+    sample.ct.mkdir()
+    run(helper(), "journal", kind, {"loop": 20000, "calls": 2000}.get(kind, 300), journal)
+    sample.json_result = json.loads(run(helper(), "json", journal, sample.json))
+    sample.ct_result = json.loads(run(helper(), "ct", journal, sample.ct / "sample.ct"))
+    sample.events = json.loads((sample.json / "trace.json").read_text())
+    return sample
+
+
+def names_of(events, key):
+    return [event[key] for event in events if key in event]
+
+
+def printed(sample):
+    """What ct-print --full shows. It writes infinity and NaN as no JSON reader takes them."""
+    text = run(tool("ct-print"), "--full", sample.ct / "sample.ct")
+    return json.loads(re.sub(r'": (-?)(inf|nan)\b', r'": "\1\2"', text))
+
+
+def test_json_is_what_serde_writes(sample):
+    """Compact, one array, members in order: writing the parsed text again gives the same bytes."""
+    text = (sample.json / "trace.json").read_text()
+    assert text == json.dumps(sample.events, ensure_ascii=False, separators=(",", ":"))
+    assert json.loads((sample.json / "trace_paths.json").read_text()) == names_of(sample.events, "Path")
+
+
+def test_ct_verify_finds_no_rule_broken(sample):
+    out = run(tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", sample.json)
+    counts = dict(re.findall(r"^count (\w+) (\d+)$", out, re.M))
+    assert int(counts["Step"]) == sample.json_result["steps"] == sample.ct_result["steps"]
+    assert int(counts["Call"]) == int(counts["Return"]) == sample.json_result["calls"]
+
+
+def same_value(ours, theirs):
+    """A record of trace.json against ct-print's, which has real floats, `text` beside `b`, and byte strings in its own way."""
+    assert ours["kind"] == theirs["kind"] and ours["type_id"] == theirs["type_id"], (ours, theirs)
+    kind = ours["kind"]
+    if kind == "Float":
+        assert float(ours["f"]) == float(theirs["f"]) or ours["f"] == "NaN", (ours, theirs)
+    elif kind == "BigInt":
+        assert ours["negative"] == theirs["negative"]
+    elif kind in ("Sequence", "Tuple", "Struct"):
+        key = "field_values" if kind == "Struct" else "elements"
+        assert len(ours[key]) == len(theirs[key])
+        for a, b in zip(ours[key], theirs[key]):
+            same_value(a, b)
+    else:
+        key = {"Int": "i", "Bool": "b", "String": "text", "Raw": "r"}.get(kind)
+        assert key is None or ours[key] == theirs[key], (ours, theirs)
+
+
+def linear(events):
+    """trace.json as ct-print's streams have it: steps (thread events count) with place and values; calls; output."""
+    steps, calls, output, open_calls, functions = [], [], [], [], names_of(events, "Function")
+    for event in events:
+        (key, body), = event.items()
+        if key == "Step":
+            steps.append({"place": (body["path_id"], body["line"]), "vars": []})
+        elif key.startswith("Thread"):
+            steps.append({"thread": (key, body), "vars": []})
+        elif key == "Value":
+            steps[-1]["vars"].append(body)
+        elif key == "Call":
+            own_step = len(calls) > 0
+            calls.append({"function": functions[body["function_id"]]["name"], "args": body["args"], "entry": len(steps) - own_step,
+                          "depth": len(open_calls), "parent": open_calls[-1] if open_calls else -1})
+            open_calls.append(len(calls) - 1)
+        elif key == "Return":
+            call = calls[open_calls.pop()]
+            call["value"], call["exit"] = body["return_value"], len(steps) - 1
+        elif key == "Event":
+            output.append((body["kind"], len(steps) - 1, body["content"]))
+    assert not open_calls
+    return steps, calls, output
+
+
+def test_ct_print_shows_the_same_as_trace_json(sample):
+    shown = printed(sample)
+    steps, calls, output = linear(sample.events)
+    counts = shown["counts"]
+    assert shown["paths"] == names_of(sample.events, "Path")
+    assert shown["functions"] == [function["name"] for function in names_of(sample.events, "Function")]
+    assert shown["varnames"] == names_of(sample.events, "VariableName")
+    assert shown["types"] == [type_["lang_type"] for type_ in names_of(sample.events, "Type")]
+    assert (counts["steps"], counts["values"], counts["calls"], counts["io_events"]) == (len(steps), len(steps), len(calls), len(output))
+
+    their_steps = [event for event in shown["events"] if event["kind"] == "step"]
+    assert len(their_steps) == len(steps)
+    for ours, theirs in zip(steps, their_steps):
+        if "place" in ours:
+            assert (theirs["path_id"], theirs["line"]) == ours["place"], theirs
+        else:
+            assert theirs["step_kind"] == "sek" + ours["thread"][0] and theirs["thread_id"] == ours["thread"][1]
+        assert [var["varname_id"] for var in theirs["vars"]] == [var["variable_id"] for var in ours["vars"]]
+        for a, b in zip(ours["vars"], theirs["vars"]):
+            same_value(a["value"], b["value"])
+
+    entries = {event["call_key"]: event for event in shown["events"] if event["kind"] == "call_entry"}
+    exits = {event["call_key"]: event for event in shown["events"] if event["kind"] == "call_exit"}
+    assert sorted(entries) == sorted(exits) == list(range(len(calls)))
+    for key, ours in enumerate(calls):
+        entry, exit_ = entries[key], exits[key]
+        assert (entry["function"], entry["entry_step"], exit_["exit_step"], entry["depth"]) == (
+            ours["function"], ours["entry"], ours["exit"], ours["depth"])
+        assert entry.get("parent_call_key", -1) == ours["parent"]
+        assert entry["children"] == [k for k, call in enumerate(calls) if call["parent"] == key] if len(calls) < 100 else True
+        assert [arg["varname_id"] for arg in entry["args"]] == [arg["variable_id"] for arg in ours["args"]]
+        for a, b in zip(ours["args"], entry["args"]):
+            same_value(a["value"], b["value"])
+        same_value(ours["value"], exit_["return_value"])
+
+    kinds = {0: "ioStdout", 2: "ioStderr", 3: "ioFileOp"}
+    their_output = [(event["io_kind"], event["step_id"], event["text"]) for event in shown["events"] if event["kind"] == "io"]
+    assert their_output == [(kinds[kind], step, text) for kind, step, text in output]
+
+
+def test_definitions_of_everything(everything):
+    """A few facts by hand, so that the two exports cannot be wrong together."""
+    names = names_of(everything.events, "VariableName")
+    assert names[:3] == ["none", "true", "false"] and "exception" in names
+    assert [(f["name"], f["path_id"], f["line"]) for f in names_of(everything.events, "Function")] == [
+        ("<toplevel>", 0, 1), ("<__main__>", 0, 1), ("fact", 0, 5), ("add", 1, 1), ("gen", 0, 2)]
+    assert [(e["kind"], e["content"]) for e in names_of(everything.events, "Event")] == [
+        (0, "fact 6\n"), (0, "second "), (2, "oops\n"), (3, "typed\n")]
+    points = [t for t in names_of(everything.events, "Type") if t["lang_type"] == "__main__.Point"]
+    assert [[f["name"] for f in t["specific_info"]["fields"]] for t in points] == [["x", "y"], ["y"], []]
+    assert everything.events[-1] == {"Return": {"return_value": {
+        "kind": "Int", "i": 3, "type_id": [t["lang_type"] for t in names_of(everything.events, "Type")].index("Int")}}}
+
+
+def test_replay_server_answers_the_same_for_both(everything):
+    drives = []
+    for folder in (everything.json, everything.ct):
+        out = run(tool("dap-drive.py"), folder, "--steps", 12, "--break", "/p/sub.py:3", "--hits", 2, "--expect", "add:3", "--full")
+        drives.append([json.loads(line.replace(str(folder), "FOLDER")) for line in out.splitlines()])
+    json_drive, ct_drive = drives
+    assert json_drive == ct_drive
+    stops = [(line["stack"][0]["name"], line["stack"][0]["line"], line.get("variables")) for line in json_drive if line.get("stack")]
+    at_return = [variables for name, at, variables in stops if (name, at) == ("add", 3) and variables]
+    assert any(v.get("c") == "3" for scopes in at_return for v in scopes.values()), stops
+    assert any("fact 6" in json.dumps(line) for line in json_drive if str(line.get("step", "")).startswith("ct/load-terminal"))

@@ -1,0 +1,335 @@
+"""codetracer-trace, as a user runs it, on journals that tests/c/tool_sample.c writes.
+
+The executable: CODETRACER_TRACE_TOOL, else next to sys.executable. The helper: CODETRACER_TOOL_SAMPLE, else from a build folder of this
+checkout.
+"""
+
+import json
+import math
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+VERSION = "%d.%d" % sys.version_info[:2]
+
+
+def _tool():
+    return os.environ.get("CODETRACER_TRACE_TOOL") or shutil.which("codetracer-trace", path=str(Path(sys.executable).parent))
+
+
+def _sample():
+    if os.environ.get("CODETRACER_TOOL_SAMPLE"):
+        return os.environ["CODETRACER_TOOL_SAMPLE"]
+    kinds = ["sanitize"] if os.environ.get("CODETRACER_SANITIZE") else ["pip", "dev"]
+    built = [path for kind in kinds if (path := CHECKOUT / "build" / f"{kind}-{VERSION}" / "tests" / "c" / "tool_sample").exists()]
+    return str(max(built, key=os.path.getmtime)) if built else None
+
+
+TOOL, SAMPLE = _tool(), _sample()
+pytestmark = [
+    pytest.mark.skipif(not TOOL, reason="codetracer-trace is not installed"),
+    pytest.mark.skipif(not SAMPLE, reason="tests/c/tool_sample is not built"),
+]
+
+
+def clean_environment(**more):
+    env = {k: v for k, v in os.environ.items() if k not in ("LD_PRELOAD", "COLUMNS", "NO_COLOR")}
+    return {**env, "TERM": "xterm", **more}
+
+
+def run(*arguments, status=0, **environment):
+    done = subprocess.run([TOOL, *map(str, arguments)], capture_output=True, timeout=120, env=clean_environment(**environment))
+    assert done.returncode == status, (done.stdout[-2000:], done.stderr[-4000:])
+    done.out, done.err = done.stdout.decode(), done.stderr.decode()
+    return done
+
+
+def make(kind, path, count=0, status=0):
+    with_count = kind in ("everything", "loop", "calls")
+    arguments = [SAMPLE, kind, str(count), path] if with_count else [SAMPLE, kind, path]
+    done = subprocess.run(arguments, capture_output=True, stdin=subprocess.DEVNULL, env=clean_environment(), timeout=120)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    path = tmp_path_factory.mktemp("everything") / "everything.ctj"
+    make("everything", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def changes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("changes") / "changes.ctj"
+    make("changes", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory):
+    path = tmp_path_factory.mktemp("loop") / "loop.ctj"
+    make("loop", path, 300_000)
+    return path
+
+
+def test_print_shows_what_happened(changes):
+    lines = run("print", changes).out.splitlines()
+    assert lines[0].split() == ["thread", "1", "started:", "MainThread"]
+    assert lines[1].split() == ["call", "<module>"]
+    assert lines[2] == "0  changes.py:5  f([])"
+    assert lines[3] == "     call Box.f(items=[])"
+    assert lines[4] == "1    changes.py:2  items.append(1)"
+    # The variable is the same, the list in it is not; text from the program cannot reach the terminal as it is.
+    assert "| items = [1], evil = \"\\x1b[2J\\u202e'\", ring = [[...], 3, ‹… 3 more of 5›], text = 'xxx" in lines[5]
+    assert lines[6] == "     return [1]"
+    assert lines[7] == "   stdout 'out\\x1b[31m\\n'"
+    assert "   in thread 2: worker" in lines and "   in thread 1: MainThread" in lines
+    assert lines[-2:] == ["   raise ValueError('boom')  at changes.py:6", "   unwind ValueError('boom')"]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_unchanged_locals_only_with_all_locals(everything):
+    assert "| c = 3" in run("print", everything, "--function", "add").out
+    lines = [line for line in run("print", everything, "--function", "add", "--all-locals").out.splitlines() if "sub.py:3" in line]
+    assert "| a = 1, b = 2, c = 3" in lines[0]
+
+
+def test_values_in_python_notation(everything):
+    out = run("print", everything).out
+    for expected in ("none = None", "int64 = -9223372036854775808", "big = -3727165692135864801209549313", "f2 = 1.0", "f3 = 1e+300",
+                     "f4 = -0.0", "f6 = 5e-324", "cplx = (1+2j)", "cplx2 = -1.5e-07j", r"lone = 'a\udc80b'", "400 more of 500",
+                     """byt = b"a'\\x00\\xff\\n\"""", "lst = [1, (2.5, 't'), [...]]", "2: {9}, ‹… 3 more of 5›}", "mine = MyInt(5)",
+                     "ba = bytearray(b'xy')", "out = <_io.TextIOWrapper at 0x1090>"):
+        assert expected in out, expected
+    huge = int.from_bytes(b"\x5a" * 40, "little")
+    assert f"huge = {huge}" in out
+
+
+def test_choosing_events(loop, changes):
+    lines = run("print", loop, "--from", 250_000, "--to", 250_001).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["250000", "250001"]
+    assert len(run("print", loop, "--limit", 7).out.splitlines()) == 7
+    assert run("print", changes, "--thread", 2).out.splitlines()[-1].strip() == "return None"
+    assert "call <module>" not in run("print", changes, "--thread", 2).out
+    only = run("print", changes, "--function", "f").out
+    assert "Box.f" in only and "<module>" not in only and "Box.f" in run("print", changes, "--function", "__main__.Box.f").out
+    assert run("print", changes, "--function", "x.f").out == ""
+    found = run("print", changes, "--grep", "boom").out.splitlines()
+    assert found and all("boom" in line for line in found)
+
+
+def test_wrong_arguments_are_one_sentence_and_status_2(loop, tmp_path):
+    for arguments in (["print"], ["print", loop, "x"], ["print", loop, "--from"], ["print", loop, "--from", "-1"],
+                      ["print", loop, "--color", "blue"], ["print", loop, "--nothing"], ["print", loop, "--from", "999999999"],
+                      ["print", loop, "--from", "5", "--to", "4"], ["convert", loop, tmp_path / "x"], ["nothing"],
+                      ["recover", loop, "--format", "x"], ["print", loop, "--json=1"]):
+        done = run(*arguments, status=2)
+        assert done.out == "" and done.err.startswith("codetracer-trace") and done.err.count("\n") == 1, arguments
+
+
+def test_help_for_a_person():
+    assert "print TRACE" in run("--help").out
+    for command in ("print", "info", "convert", "recover"):
+        assert run(command, "--help").out.startswith(f"usage: codetracer-trace {command} ")
+    assert run("--version").out.startswith("codetracer-trace ")
+
+
+def test_bad_traces_are_one_sentence_and_status_1(tmp_path, loop):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    text = tmp_path / "text.ctj"
+    text.write_text("no trace\n")
+    several = tmp_path / "several"
+    several.mkdir()
+    for name in ("a.ctj", "b.ctj"):
+        shutil.copy(loop, several / name)
+    for path in (tmp_path / "missing", empty, text, several, "/dev/null"):
+        done = run("print", path, status=1)
+        assert done.out == "" and done.err.count("\n") == 1 and str(path) in done.err
+    assert "a.ctj, b.ctj" in run("info", several, status=1).err
+
+
+def test_a_folder_with_one_trace(tmp_path, changes):
+    shutil.copy(changes, tmp_path / "changes.ctj")
+    (tmp_path / "foreign.txt").write_text("x")
+    assert run("print", tmp_path).out == run("print", changes).out
+
+
+def test_json_lines_are_json_and_exact(everything, changes):
+    events = [json.loads(line) for line in run("print", "--json", everything).out.splitlines()]
+    assert {"step", "event", "thread"} <= set.intersection(*(set(event) for event in events))
+    steps = [event for event in events if event["event"] == "step"]
+    assert [event["step"] for event in steps] == list(range(len(steps)))
+    locals_ = {name: value for step in steps for name, value in step["locals"].items()}
+    assert locals_["none"] is None and locals_["true"] is True and locals_["minus"] == -7
+    assert locals_["int64"] == {"type": "int", "value": "-9223372036854775808"}
+    assert locals_["huge"] == {"type": "int", "value": str(int.from_bytes(b"\x5a" * 40, "little"))}
+    assert isinstance(locals_["f2"], float) and locals_["f3"] == 1e300 and math.copysign(1, locals_["f4"]) == -1
+    assert locals_["nan"] == {"type": "float", "value": "nan"} and locals_["lone"] == "a\udc80b"
+    assert locals_["cutlong"] == {"type": "str", "value": "a" * 100, "length": 500}
+    assert eval(locals_["byt"]["text"]) == b"a'\x00\xff\n"
+    first = steps[26]["locals"]["lst"]
+    assert first[:2] == [1, {"type": "tuple", "items": [2.5, "t"]}] and first[2]["cycle"] is True
+    assert locals_["pt"]["type"] == "__main__.Point" and locals_["pt"]["fields"]["x"] == 1
+    call = next(event for event in events if event["event"] == "call" and event["function"] == "add")
+    assert call["arguments"] == {"a": 1, "b": 2} and call["depth"] == 1 and call["file"] == "/p/sub.py"
+    returned = next(event for event in events if event["event"] == "return" and event["function"] == "add")
+    assert returned["value"] == 3 and returned["activation"] == call["activation"]
+    changed = [json.loads(line) for line in run("print", "--json", changes).out.splitlines()]
+    assert [event["changed"] for event in changed if event["event"] == "step" and event["function"] == "Box.f"][1][0] == "items"
+
+
+def on_terminal(arguments, **environment):
+    """What the program writes when its stdout is a terminal."""
+    master, slave = pty.openpty()
+    with subprocess.Popen([TOOL, *map(str, arguments)], stdout=slave, stderr=subprocess.DEVNULL, env=clean_environment(**environment)) as process:
+        os.close(slave)
+        out = b""
+        try:
+            while piece := os.read(master, 65536):
+                out += piece
+        except OSError:
+            pass
+        assert process.wait(timeout=60) == 0
+    os.close(master)
+    return out.decode().replace("\r\n", "\n")
+
+
+def test_colour_and_width_only_on_a_terminal(changes):
+    shown = on_terminal(["print", changes], COLUMNS="60")
+    assert "\x1b[1;33mitems = " in shown
+    assert "\x1b[" not in on_terminal(["print", changes], COLUMNS="60", NO_COLOR="1")
+    plain = on_terminal(["print", "--color=never", changes], COLUMNS="60")
+    assert "\x1b" not in plain and max(map(len, plain.splitlines())) <= 60 and "…" in plain
+    assert "\x1b[1;33m" in run("print", "--color=always", changes).out
+    long = next(line for line in run("print", changes).out.splitlines() if "text = " in line)
+    assert 2000 < len(long.split("text = ")[1]) < 2100  # of 3,000
+
+
+def test_a_closed_pager_is_no_failure(loop):
+    with subprocess.Popen([TOOL, "print", str(loop)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment()) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_full_disk_is_said(loop):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([TOOL, "print", str(loop)], stdout=full, stderr=subprocess.PIPE, env=clean_environment(), timeout=60)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+
+
+def test_info(everything):
+    out = run("info", everything).out
+    for expected in ("program       /p/main.py x", "steps         43 of 72 events", "complete      yes", "ended with    status 3", "limits"):
+        assert expected in out
+
+
+def test_recover_a_killed_recording(tmp_path):
+    steps = int(make("killed", tmp_path, status=-9))
+    private = tmp_path / ".recording-test"
+    assert private.is_dir()
+    shown = run("print", tmp_path)  # before it is recovered
+    assert shown.out.splitlines()[-1].startswith(f"{steps - 1} ") and "recover" in shown.err
+    done = run("recover", tmp_path)
+    assert f"loop.ctj: {steps} steps recovered of /p/loop.py" in done.out and done.out.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == ["loop.ctj"]
+    recovered = run("print", tmp_path)
+    assert recovered.out == shown.out and recovered.err == ""
+    info = run("info", tmp_path).out
+    assert "complete      yes" in info and "recovered = " in info
+    assert "nothing to recover" in run("recover", tmp_path).err
+    assert "is complete" in run("recover", tmp_path / "loop.ctj").err
+
+
+@pytest.mark.parametrize("form, names", [("ct", ["loop.ct"]), ("json", ["trace.json", "trace_metadata.json", "trace_paths.json"])])
+def test_recover_into_a_format(tmp_path, form, names):
+    make("killed", tmp_path, status=-9)
+    run("recover", tmp_path, "--format", form)
+    assert sorted(os.listdir(tmp_path)) == names
+    assert "199999" in run("print", tmp_path, "--from", 199_999).out
+
+
+def test_recover_overwrites_nothing(tmp_path):
+    (tmp_path / "loop.ctj").write_text("precious")
+    make("killed", tmp_path, status=-9)
+    run("recover", tmp_path)
+    assert (tmp_path / "loop.ctj").read_text() == "precious"
+    assert sorted(os.listdir(tmp_path)) == ["loop-2.ctj", "loop.ctj"]
+    (tmp_path / "trace.json").write_text("precious")
+    make("killed", tmp_path, status=-9)
+    done = run("recover", tmp_path, "--format", "json", status=1)
+    assert "exists already" in done.err and (tmp_path / "trace.json").read_text() == "precious"
+    assert (tmp_path / ".recording-test").is_dir()
+
+
+def test_a_running_recording_is_left_alone(tmp_path):
+    with subprocess.Popen([SAMPLE, "running", str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment()) as process:
+        process.stdout.readline()
+        done = run("recover", tmp_path, status=1)
+        assert f"process {process.pid}" in done.err and (tmp_path / ".recording-test" / "journal.live").exists()
+        assert len(run("print", tmp_path, "--limit", 5).out.splitlines()) == 5
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+    run("recover", tmp_path)
+    assert os.listdir(tmp_path) == ["loop.ctj"]
+
+
+def test_a_file_that_was_cut_off(tmp_path, loop):
+    whole = loop.read_bytes()
+    cut = tmp_path / "cut.ctj"
+    cut.write_bytes(whole[: len(whole) * 2 // 3])
+    assert "not complete" in run("print", cut).err
+    assert "steps recovered" in run("recover", cut).out
+    assert run("print", tmp_path / "loop.ctj").out == run("print", cut).out
+
+
+@pytest.mark.parametrize("form", ["ct", "json"])
+def test_other_formats_read_back(tmp_path, loop, form):
+    out = tmp_path / ("x.ct" if form == "ct" else "x")
+    run("convert", loop, out, "--to", form)
+
+    def steps(path):
+        events = [json.loads(line) for line in run("print", "--json", path).out.splitlines()]
+        return [(e["event"], e["function"], e.get("locals"), e.get("value")) for e in events if e["event"] in ("step", "return")]
+
+    ours, theirs = steps(loop), steps(out)
+    assert [e[:2] for e in ours if e[0] == "step"] == [e[:2] for e in theirs if e[0] == "step"]
+    assert [e for e in ours if e[0] == "step"] == [e for e in theirs if e[0] == "step"]
+    assert [e[3] for e in ours if e[0] == "return"] == [e[3] for e in theirs if e[0] == "return"]
+    assert f"format        {form}" in run("info", out).out
+    assert "exists already" in run("convert", loop, out, "--to", "ct", status=1).err
+
+
+def test_reading_other_formats_leaves_nothing_behind(tmp_path, everything):
+    run("convert", everything, tmp_path / "x.ct", "--to", "ct")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    run("print", tmp_path / "x.ct", TMPDIR=str(temporary))
+    data = bytearray((tmp_path / "x.ct").read_bytes())
+    data[9000:] = b"\xff" * (len(data) - 9000)
+    (tmp_path / "x.ct").write_bytes(data)
+    assert run("print", tmp_path / "x.ct", status=1, TMPDIR=str(temporary)).err.count("\n") == 1
+    assert os.listdir(temporary) == []
+
+
+@pytest.mark.parametrize("text", ["", "[", "[{]", '[{"Step":{"path_id":0,"line":1}}]', '[{"Path":"a"},{"Step":{"path_id":0}}]', '[{"Path":1}]', '["x"]', '[{"Path":"a"}',
+                                  '[{"Path":"a"} {"Path":"b"}]', '[{"Call":{"function_id":9,"args":[]}}]', "[1]"])
+def test_damaged_json(tmp_path, text):
+    path = tmp_path / "trace.json"
+    path.write_text(text)
+    done = run("print", path, status=1)
+    assert done.err.count("\n") == 1
+
+
+def test_convert_to_a_journal_is_the_same(tmp_path, everything):
+    run("convert", everything, tmp_path / "copy.ctj", "--to", "journal")
+    assert run("print", "--json", tmp_path / "copy.ctj").out == run("print", "--json", everything).out
