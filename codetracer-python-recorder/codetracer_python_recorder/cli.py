@@ -249,8 +249,8 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
     code = program.code if program.kind == run.COMMAND else None
     shown = program.script or options.target if program.kind == run.MODULE else program.argv0
 
-    def begin() -> None:
-        recording.begin(options.arguments, program=shown, script=program.script, code=code, source=program.source)
+    def begin(frames: int) -> None:
+        recording.begin(options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames)
 
     try:
         program.run(options.arguments, begin)

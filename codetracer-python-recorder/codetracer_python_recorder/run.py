@@ -17,7 +17,7 @@ from . import errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, ModuleType, TracebackType
+    from types import CodeType, FrameType, ModuleType, TracebackType
 
 SCRIPT, FOLDER, MODULE, COMMAND = "script", "folder", "-m", "-c"
 
@@ -53,9 +53,9 @@ class Program:
         """The file that runs as __main__, as far as known beforehand."""
         return os.path.join(self.path, "__main__.py") if self.kind == FOLDER and self.path else self.path
 
-    def run(self, arguments: list[str], begin: "Callable[[], None]") -> None:
-        """Sets the stage, calls begin() as the last thing, and runs the program. Its exceptions come out of here; the program's own
-        frames are those behind this one."""
+    def run(self, arguments: list[str], begin: "Callable[[int], None]") -> None:
+        """Sets the stage, calls begin(frames) as the last thing, and runs the program. Its exceptions come out of here; the program's own
+        frames are those behind this one. `frames`: how many there are up to this one, which plain Python does not have."""
         sys.argv = [self.argv0, *arguments]
         if self.path0 is not None:
             sys.path.insert(0, self.path0)
@@ -66,7 +66,7 @@ class Program:
         if self.kind in (MODULE, FOLDER):
             import runpy
 
-            begin()
+            begin(_depth(sys._getframe()))
             if self.kind == MODULE:
                 runpy._run_module_as_main(self.name)  # type: ignore[attr-defined]
             else:
@@ -79,7 +79,7 @@ class Program:
             namespace["__file__"] = self.path
             namespace["__cached__"] = None
             namespace["__loader__"] = self.loader
-        begin()
+        begin(_depth(sys._getframe()))
         try:
             exec(code, namespace)
         finally:
@@ -87,6 +87,14 @@ class Program:
                 flush_output()
         if self.kind == SCRIPT:
             forget_file(namespace)
+
+
+def _depth(frame: "FrameType | None") -> int:
+    depth = 0
+    while frame is not None:
+        depth += 1
+        frame = frame.f_back
+    return depth
 
 
 def load_script(path: str) -> Program:

@@ -130,9 +130,17 @@ class Recording:
         return self.process == os.getpid() and (_native.is_tracing() or not _native.recorded_elsewhere())
 
     def begin(
-        self, arguments: list[str], *, program: str, script: str | None, code: "CodeType | None" = None, source: str | None = None
+        self,
+        arguments: list[str],
+        *,
+        program: str,
+        script: str | None,
+        code: "CodeType | None" = None,
+        source: str | None = None,
+        hidden_frames: int = 0,
     ) -> None:
-        """The last thing before the program's own code. `code` and `source`: of a program that lies in no file."""
+        """The last thing before the program's own code. `code` and `source`: of a program that lies in no file. `hidden_frames`: frames of
+        ours below the program's, which are not to count against its recursion limit."""
         global current
         standard = prefixes.standard_library()
         try:
@@ -156,6 +164,7 @@ class Recording:
             "keep_prefixes": prefixes.site_packages(standard),
             "own_prefixes": prefixes.own(),
             "meta": meta,
+            "hidden_frames": hidden_frames,
         }
         if code is not None:
             options["main_code"], options["main_source"] = code, source

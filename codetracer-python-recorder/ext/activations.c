@@ -10,45 +10,11 @@
 #include "recorder.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- threads ---- */
-
-/* A thread that ends says so here, without the GIL: its number, on a list that the next event takes over. */
-typedef struct exit_note { struct exit_note *next; thread_record *thread; uint64_t session; } exit_note;
-static _Atomic(exit_note *) exit_notes;
-static pthread_key_t exit_key;
-static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
-
-static void
-thread_ended(void *value)
-{
-    exit_note *note = value;
-    exit_note *first = atomic_load(&exit_notes);
-    do
-        note->next = first;
-    while (!atomic_compare_exchange_weak(&exit_notes, &first, note));
-}
-
-static void
-make_exit_key(void)
-{
-    pthread_key_create(&exit_key, thread_ended);
-}
-
-static void
-watch_thread_end(recorder *r, thread_record *thread)
-{
-    pthread_once(&exit_key_once, make_exit_key);
-    exit_note *note = pthread_getspecific(exit_key);
-    if (note == NULL && (note = malloc(sizeof *note)) == NULL)
-        return;
-    *note = (exit_note){NULL, thread, r->session};
-    pthread_setspecific(exit_key, note);
-}
 
 static void
 set_stream_thread(recorder *r, uint64_t number)
@@ -77,10 +43,44 @@ announce_thread(recorder *r, thread_record *thread)
 }
 
 static void
+exit_thread(recorder *r, thread_record *thread)
+{
+    set_stream_thread(r, thread->number);
+    while (thread->top) {
+        activation *a = thread->top;
+        activation_pop(r, a);
+        ct_event_begin(r->out);
+        *r->out->cursor++ = CT_R_LOST;
+        ct_event_end(r->out);
+        activation_end(r, a);
+    }
+    ct_event_begin(r->out);
+    ct_put_number(r->out, CT_R_THREAD_EXIT, thread->number);
+    ct_event_end(r->out);
+    thread->exited = true;
+}
+
+/* Threads whose state the interpreter has deleted are at their end. Looked at when another thread begins or goes on: the first event
+ * after a thread's end is another thread's. */
+static void
+exit_ended_threads(recorder *r)
+{
+    for (thread_record *thread = r->threads; thread; thread = thread->next)
+        thread->seen_alive = false;
+    for (PyThreadState *state = PyInterpreterState_ThreadHead(PyInterpreterState_Get()); state; state = PyThreadState_Next(state))
+        for (thread_record *thread = r->threads; thread; thread = thread->next)
+            thread->seen_alive |= thread->tstate_id == state->id;
+    for (thread_record *thread = r->threads; thread; thread = thread->next)
+        if (!thread->seen_alive && !thread->exited)
+            exit_thread(r, thread);
+}
+
+static void
 enter_other_thread(recorder *r, PyThreadState *tstate)
 {
     r->tstate = tstate;
     r->tstate_id = tstate->id;
+    exit_ended_threads(r);
     thread_record *thread = r->threads;
     while (thread && thread->tstate_id != tstate->id)
         thread = thread->next;
@@ -100,7 +100,6 @@ enter_other_thread(recorder *r, PyThreadState *tstate)
         thread->next = r->threads;
         r->threads = thread;
         r->thread = thread;
-        watch_thread_end(r, thread);
         announce_thread(r, thread);
     }
     r->thread = thread;
@@ -134,7 +133,7 @@ recorder_enter_thread(recorder *r)
     PyThreadState *tstate = ct_thread_state();
     if (__builtin_expect(tstate != r->tstate || tstate->id != r->tstate_id, 0))
         enter_other_thread(r, tstate);
-    if (__builtin_expect(r->ended_count || atomic_load_explicit(&exit_notes, memory_order_relaxed) != NULL, 0))
+    if (__builtin_expect(r->ended_count, 0))
         recorder_write_ended(r);
 }
 
@@ -147,30 +146,12 @@ recorder_write_ended(recorder *r)
         ct_event_end(r->out);
     }
     r->ended_count = 0;
-    exit_note *note = atomic_exchange(&exit_notes, NULL);
-    while (note) {
-        exit_note *next = note->next;
-        if (note->session == r->session && !note->thread->exited) {
-            thread_record *thread = note->thread;
-            uint64_t now = r->stream_thread;
-            set_stream_thread(r, thread->number);
-            while (thread->top) {
-                activation *a = thread->top;
-                activation_pop(r, a);
-                ct_event_begin(r->out);
-                *r->out->cursor++ = CT_R_LOST;
-                ct_event_end(r->out);
-                activation_end(r, a);
-            }
-            ct_event_begin(r->out);
-            ct_put_number(r->out, CT_R_THREAD_EXIT, thread->number);
-            ct_event_end(r->out);
-            thread->exited = true;
-            set_stream_thread(r, now);
-        }
-        free(note);
-        note = next;
-    }
+}
+
+void
+threads_write_exits(recorder *r)
+{
+    exit_ended_threads(r);
 }
 
 void
@@ -317,6 +298,8 @@ activation_resync(recorder *r, ct_frame *frame)
         for (ct_frame *f = frame; f && f != known; f = ct_frame_previous(f)) {
             PyCodeObject *code = ct_frame_code(f);
             code_info *info = code ? code_info_of(r, code, f) : NULL;
+            if (info && info->own)
+                break; /* the command line's frames, and the console script that called it */
             if (info && !info->skipped) {
                 outermost = f;
                 its_info = info;

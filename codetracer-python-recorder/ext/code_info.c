@@ -247,6 +247,7 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     }
     info->session = r->session;
     info->skipped = !given && !is_recorded(r, path);
+    info->own = lies_under(path, &r->own);
     if (!info->skipped) {
         info->first_line = code->co_firstlineno;
         info->is_namespace = !(code->co_flags & CO_OPTIMIZED);

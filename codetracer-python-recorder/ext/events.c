@@ -8,7 +8,8 @@
  *   gh-140373 (3.13, 3.14)  no PY_UNWIND when a generator is closed: activations.c never counts on it
  *   gh-113728 (3.12)        extra raise/handled/unwind when a generator is closed: an end of a frame that is not known is ignored
  *   gh-129013 (3.12-3.14)   PY_YIELD passes an async generator's wrapper: what it wraps is recorded
- *   gh-118360, gh-112086    RERAISE doubled: not subscribed
+ *   gh-118360, gh-112086    RERAISE doubled: not subscribed; of HANDLED only the handlers that the program wrote
+ *   gh-120697               STOP_ITERATION or RAISE at a loop's end: neither
  *   tool ids taken by others: any free one will do
  */
 #include "recorder.h"
@@ -99,7 +100,7 @@ on_start(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
             code_info *its_info = code ? code_info_of(r, code, caller) : NULL;
             if (its_info && !its_info->skipped)
                 break;
-            caller = ct_frame_previous(caller);
+            caller = its_info && its_info->own ? NULL : ct_frame_previous(caller);
         }
         if (caller)
             recorder_activation(r, caller);
@@ -277,8 +278,12 @@ write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_fram
     for (activation *a = r->thread->top; a; a = a->below)
         if (a->frame == frame) {
             recorder_activation(r, frame);
-            int offset = (int)_PyLong_CompactValue((PyLongObject *)args[1]);
-            int line = PyCode_Addr2Line((PyCodeObject *)args[0], offset);
+            PyCodeObject *code = (PyCodeObject *)args[0];
+            int line = -1;
+            /* A handler's first instruction has no line of its own: that of the first one that has. */
+            for (int offset = (int)_PyLong_CompactValue((PyLongObject *)args[1]); line <= 0 && offset < (int)_PyCode_NBYTES(code);
+                 offset += (int)sizeof(_Py_CODEUNIT))
+                line = PyCode_Addr2Line(code, offset);
             uint8_t bytes[CT_VALUE_MAX];
             object_record *record;
             ct_event_begin(r->out);
@@ -292,6 +297,13 @@ write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_fram
         }
 }
 
+/* The instruction that an event of an exception is about. */
+static int
+opcode_of(PyObject *const *args)
+{
+    return ct_opcode((PyCodeObject *)args[0], (int)_PyLong_CompactValue((PyLongObject *)args[1]));
+}
+
 static PyObject *
 on_raise(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
 {
@@ -301,7 +313,11 @@ on_raise(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
     recorder *r = begin(args, &info, &frame);
     if (r == NULL)
         return ignore(false);
-    write_exception(r, CT_R_RAISE, args, frame);
+    /* gh-120697: a loop that ends is reported as this, or as STOP_ITERATION, or not at all. It is no exception to the program. */
+    int opcode = opcode_of(args);
+    if (!((opcode == FOR_ITER || opcode == INSTRUMENTED_FOR_ITER || opcode == SEND) &&
+          PyType_IsSubtype(Py_TYPE(args[2]), (PyTypeObject *)PyExc_StopIteration)))
+        write_exception(r, CT_R_RAISE, args, frame);
     return end(r);
 }
 
@@ -314,7 +330,11 @@ on_handled(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
     recorder *r = begin(args, &info, &frame);
     if (r == NULL)
         return ignore(false);
-    write_exception(r, CT_R_HANDLED, args, frame);
+    /* What the program wrote (except, finally, with, async for) begins with one of these; all other handlers are the compiler's,
+     * to clean up and raise again (gh-118360, gh-112086, gh-113728). */
+    int opcode = opcode_of(args);
+    if (opcode == PUSH_EXC_INFO || opcode == END_ASYNC_FOR)
+        write_exception(r, CT_R_HANDLED, args, frame);
     return end(r);
 }
 

@@ -119,11 +119,11 @@ add_int(recorder *r, PyObject *number)
     Py_DECREF(text);
 }
 
-/* `Class(`: how repr names the class: tp_name is dotted for C types and bare for Python classes. */
+/* `Class(` with the name of a Python class, as its repr has it. */
 static void
 add_class(recorder *r, PyTypeObject *type)
 {
-    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyHeapTypeObject *)type)->ht_module == NULL)
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE)
         add_str(r, ((PyHeapTypeObject *)type)->ht_name);
     else
         add(r, type->tp_name);
@@ -299,7 +299,7 @@ static void
 add_timedelta(recorder *r, PyObject *object)
 {
     const PyDateTime_Delta *delta = (const PyDateTime_Delta *)object;
-    add_class(r, Py_TYPE(object));
+    add(r, "datetime.timedelta(");
     const char *separator = "";
     if (delta->days) {
         add_format(r, "days=%d", delta->days);
@@ -325,7 +325,7 @@ add_timezone(recorder *r, PyObject *object)
         add(r, "datetime.timezone.utc");
         return;
     }
-    add_class(r, Py_TYPE(object));
+    add(r, "datetime.timezone(");
     add_timedelta(r, zone->offset);
     if (zone->name) {
         add(r, ", ");
@@ -361,7 +361,7 @@ add_time_of_day(recorder *r, int hour, int minute, int second, int microsecond)
 static void
 add_date(recorder *r, PyObject *object, bool with_time)
 {
-    add_class(r, Py_TYPE(object));
+    add(r, with_time ? "datetime.datetime(" : "datetime.date(");
     add_format(r, "%d, %d, %d", PyDateTime_GET_YEAR(object), PyDateTime_GET_MONTH(object), PyDateTime_GET_DAY(object));
     if (with_time) {
         add(r, ", ");
@@ -378,7 +378,7 @@ add_date(recorder *r, PyObject *object, bool with_time)
 static void
 add_time(recorder *r, PyObject *object)
 {
-    add_class(r, Py_TYPE(object));
+    add(r, "datetime.time(");
     add_time_of_day(r, PyDateTime_TIME_GET_HOUR(object), PyDateTime_TIME_GET_MINUTE(object), PyDateTime_TIME_GET_SECOND(object),
                     PyDateTime_TIME_GET_MICROSECOND(object));
     if (_PyDateTime_HAS_TZINFO(object))
@@ -403,7 +403,7 @@ add_uuid(recorder *r, PyObject *object)
     unsigned __int128 bits = 0;
     for (size_t i = digits; i-- > 0;)
         bits = bits << PyLong_SHIFT | value->long_value.ob_digit[i];
-    add_class(r, Py_TYPE(object));
+    add(r, "UUID(");
     add_format(r, "'%08x-%04x-%04x-%04x-%012llx'", (unsigned)(bits >> 96), (unsigned)(bits >> 80) & 0xFFFF, (unsigned)(bits >> 64) & 0xFFFF,
                (unsigned)(bits >> 48) & 0xFFFF, (unsigned long long)(bits & 0xFFFFFFFFFFFF));
     add(r, ")");
@@ -416,7 +416,7 @@ add_fraction(recorder *r, PyObject *object)
     PyObject *numerator = slot_value(object, "_numerator"), *denominator = slot_value(object, "_denominator");
     if (numerator == NULL || denominator == NULL)
         return false;
-    add_class(r, Py_TYPE(object));
+    add(r, "Fraction(");
     add_int(r, numerator);
     add(r, ", ");
     add_int(r, denominator);

@@ -590,20 +590,6 @@ keep_state(recorder *r, object_record *record, const uint8_t *state, size_t size
     return true;
 }
 
-/* True for a tuple or frozenset that is complete: one still being built in C has empty places. */
-static bool
-has_fixed_items(PyObject *object)
-{
-    if (Py_TYPE(object) == &PyFrozenSet_Type)
-        return true;
-    if (Py_TYPE(object) != &PyTuple_Type)
-        return false;
-    for (Py_ssize_t i = 0; i < Py_SIZE(object); i++)
-        if (((PyTupleObject *)object)->ob_item[i] == NULL)
-            return false;
-    return true;
-}
-
 void
 object_visit(recorder *r, object_record *record, int containers, int attributes)
 {
@@ -654,9 +640,9 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         keep_state(r, record, state, size, flags);
     }
     if (r->child_count == children) {
-        /* Nothing below it can change. A tuple or frozenset of scalars, and what lies in immutable C storage, cannot either: its elements are fixed at
-         * its making, and scalars of exact types are immutable; that it is still this object is certain, for its death is seen. */
-        record->settled = type->immutable || (flags == CT_O_ITEMS && has_fixed_items(record->object));
+        /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for
+         * its death is seen. A tuple can: enumerate, zip and dict.items() fill theirs anew when nobody else holds it (Objects/enumobject.c). */
+        record->settled = type->immutable || (type->type == &PyFrozenSet_Type && flags == CT_O_ITEMS);
         return;
     }
     size_t last = r->child_count;

@@ -76,7 +76,7 @@ struct thread_record {
     char name[64];               /* the system's name for it */
     activation *top;
     bool entered;                /* a call was seen in it: what was running before is attached */
-    bool exited;
+    bool exited, seen_alive;
     thread_record *next;
 };
 
@@ -131,6 +131,7 @@ struct object_record {
 struct code_info {
     uint64_t session;            /* of the recording it was made for */
     bool skipped;
+    bool own;                    /* the recorder's own: what called it is not the program */
     char *given_path;            /* code whose source we were handed: the path made up for it, which is recorded */
     uint32_t code;               /* journal id */
     int first_line;
@@ -152,7 +153,10 @@ struct recorder {
     ct_recording *out;
     uint64_t session;
     recorder_limits limits;
-    uint64_t segment_bytes;      /* 0: the library's default */
+    uint64_t segment_bytes;      /* these two 0: the library's defaults */
+    uint32_t block_bytes;
+    int hidden_frames;           /* of ours, below the program's */
+    uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io;
     path_list skip, keep, own;
     char *workdir;
@@ -207,7 +211,8 @@ void activation_put_on_top(recorder *r, activation *a);
 void activations_trim(recorder *r, ct_frame *frame);           /* pops what is on the stack but not among frame's callers */
 void activations_free(recorder *r);
 void activations_write_key_state(recorder *r);
-void recorder_write_ended(recorder *r);                        /* ENDED for generators that died unseen, THREAD_EXIT for threads */
+void recorder_write_ended(recorder *r);                        /* ENDED for generators that died unseen */
+void threads_write_exits(recorder *r);                         /* THREAD_EXIT for threads that have ended: at the recording's end */
 void threads_forget(recorder *r);
 
 static inline activation *

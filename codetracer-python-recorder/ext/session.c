@@ -93,12 +93,16 @@ paths_free(path_list *list)
 static int
 read_options(recorder *r, PyObject *options)
 {
-    Py_ssize_t containers, attributes, items, text, segment;
+    Py_ssize_t containers, attributes, items, text, segment, block, hidden;
     if (option_number(options, "max_depth", 0, 100, 6, &containers) < 0 || option_number(options, "max_attr_depth", 0, 100, 3, &attributes) < 0 ||
         option_number(options, "max_items", 0, 100000000, 10000, &items) < 0 ||
         option_number(options, "max_string", 16, 1 << 30, 1 << 20, &text) < 0 ||
-        option_number(options, "segment_bytes", 0, PY_SSIZE_T_MAX, 0, &segment) < 0)
+        option_number(options, "segment_bytes", 0, PY_SSIZE_T_MAX, 0, &segment) < 0 ||
+        option_number(options, "block_bytes", 0, 1 << 26, 0, &block) < 0 ||
+        option_number(options, "hidden_frames", 0, 1000, 0, &hidden) < 0)
         return -1;
+    r->hidden_frames = (int)hidden;
+    r->block_bytes = (uint32_t)block;
     r->segment_bytes = (uint64_t)segment;
     r->limits = (recorder_limits){(int)containers, (int)attributes, items, (size_t)text};
     r->include_stdlib = option_flag(options, "include_stdlib", false);
@@ -228,6 +232,7 @@ session_start(PyObject *module, PyObject *args)
         .live_path = PyBytes_AS_STRING(live_bytes),
         /* The longest record: a text at its limit, or a container's items, each at most CT_VALUE_MAX bytes (a dict's twice). */
         .segment_bytes = r->segment_bytes,
+        .block_size = r->block_bytes,
         .largest_record = (uint32_t)(r->limits.text + 4096 > (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096
                                          ? r->limits.text + 4096
                                          : (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096) + (1 << 20),
@@ -240,10 +245,14 @@ session_start(PyObject *module, PyObject *args)
     if (write_meta(r, options) < 0 || lifetime_install() < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
         give_main_source(r, options) < 0)
         goto failed_open;
+    /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
+    ct_recursion_room(r->hidden_frames);
+    r->starting_tstate_id = ct_thread_state()->id;
     forked_from_recording = false;
     active_recorder = r;
     recorder_enter_thread(r);
     if (events_install(r) < 0) {
+        ct_recursion_room(-r->hidden_frames);
         active_recorder = NULL;
         goto failed_open;
     }
@@ -275,6 +284,15 @@ define_number(recorder *r, const char *key, unsigned long long value)
     ct_define_meta(r->out, key, number, (size_t)size);
 }
 
+/* What ended since the last event. */
+static void
+end_events(recorder *r)
+{
+    recorder_enter_thread(r);
+    recorder_write_ended(r);
+    threads_write_exits(r);
+}
+
 PyObject *
 session_stop(PyObject *module, PyObject *args, PyObject *keywords)
 {
@@ -289,8 +307,10 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     events_remove();
     exec_source_remove(r);
     io_capture_remove();
+    if (ct_thread_state()->id == r->starting_tstate_id)
+        ct_recursion_room(-r->hidden_frames);
     if (active_recorder)
-        recorder_write_ended(r);
+        end_events(r);
     active_recorder = NULL;
     ended_recorder = NULL;
     lifetime_remove();

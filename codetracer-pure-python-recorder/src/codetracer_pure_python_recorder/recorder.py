@@ -50,9 +50,17 @@ class Activation:
 
 
 class Thread:
+    """A thread in which recorded code has run."""
+
     def __init__(self, number):
         self.number = number
         self.stack = []
+
+
+def ends_thread(frame):
+    """True for `Thread._delete`, which `threading` calls last in each thread, after its excepthook."""
+    caller = frame.f_back
+    return frame.f_code.co_name == "_delete" and caller is not None and caller.f_code.co_name == "_bootstrap_inner"
 
 
 class Resume:
@@ -216,24 +224,19 @@ class Recorder:
             activation.candidate = self._values.encode(arg[1])
 
     def on_foreign_call(self, frame):
-        """Code that is not recorded: it may be told of an exception first, and its end may be the thread's end."""
-        thread = self._thread()
-        is_root = thread is None
-        if is_root:
-            self._start_thread()
+        """Code that is not recorded: it may be told of an exception first, and it may be what a thread does last."""
         self._decide()
-        frame.f_trace_lines = False
-
-        def foreign_event(frame, event, arg):
-            self.guarded(self.on_foreign_event, frame, event, arg, is_root)
-            return foreign_event
-
-        return foreign_event
-
-    def on_foreign_event(self, frame, event, arg, is_root):
-        self._decide(None, frame, event, arg)
-        if is_root and event == "return":
+        if ends_thread(frame) and self._thread() is not None:
             self._exit_thread()
+        frame.f_trace_lines = False
+        return self.foreign_event
+
+    def foreign_event(self, frame, event, arg):
+        self.guarded(self.on_foreign_event, frame, event, arg)
+        return self.foreign_event
+
+    def on_foreign_event(self, frame, event, arg):
+        self._decide(None, frame, event, arg)
 
     # What the events mean.
 

@@ -131,12 +131,11 @@ def cut_mark(left_out, total):
 
 def string_text(text):
     text = str.__str__(text)
-    exact = utf8_text(text)
-    if len(exact.encode("utf-8")) <= MAX_STRING_BYTES:
-        return exact
+    if len(text.encode("utf-8", "surrogatepass")) <= MAX_STRING_BYTES:
+        return utf8_text(text)
     size = kept = 0
     for character in text:
-        size += len(utf8_text(character).encode("utf-8"))
+        size += len(character.encode("utf-8", "surrogatepass"))
         if size > MAX_STRING_BYTES:
             break
         kept += 1

@@ -13,6 +13,8 @@
  *   ct_frame_in_generator(frame)      true: it is part of a generator, coroutine or async generator, and outlives its suspensions
  *   ct_instance_view(object, view)    where the instance's attributes lie: in line, or in a dict
  *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
+ *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
+ *   ct_recursion_room(frames)         so many more (or fewer) Python frames may be entered by this thread; sys.getrecursionlimit() stays
  *
  * Thread/GIL: all need the GIL.
  */
@@ -34,6 +36,7 @@
 #include "internal/pycore_long.h"
 #include "internal/pycore_object.h"
 #include "internal/pycore_pystate.h"
+#include "opcode.h"
 #undef Py_BUILD_CORE
 
 typedef _PyInterpreterFrame ct_frame;
@@ -66,6 +69,24 @@ static inline bool
 ct_dict_is_text_keyed(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL;
+}
+
+static inline int
+ct_opcode(PyCodeObject *code, int offset)
+{
+    int index = offset / (int)sizeof(_Py_CODEUNIT);
+    int opcode = _PyCode_CODE(code)[index].op.code;
+    if (opcode == INSTRUMENTED_LINE)
+        opcode = code->_co_monitoring->lines[index].original_opcode;
+    if (opcode == INSTRUMENTED_INSTRUCTION)
+        opcode = code->_co_monitoring->per_instruction_opcodes[index];
+    return opcode;
+}
+
+static inline void
+ct_recursion_room(int frames)
+{
+    ct_thread_state()->py_recursion_remaining += frames;
 }
 
 /* What PyObject_GC_New and the like put before an object: the block that is freed begins there. */

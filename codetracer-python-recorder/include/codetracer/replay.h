@@ -71,7 +71,8 @@ typedef enum ct_value_kind {
     CT_UNBOUND, CT_NONE, CT_BOOL, CT_ELLIPSIS, CT_NOTIMPLEMENTED, CT_INT, CT_BIGINT, CT_FLOAT, CT_COMPLEX, CT_TEXT, CT_BYTES, CT_OBJECT
 } ct_value_kind;
 
-/* A value, decoded. Content is resolved lazily: `content` is its id + 1 (0: the bytes are here); ct_replay_resolve() fetches the bytes. */
+/* A value, decoded. Content is resolved lazily: `content` is its id + 1 (0: the bytes are here); ct_replay_resolve() fetches the bytes. Until then
+ * kind is CT_TEXT, whatever the content is, and data is empty. Bytes are as recorded: that texts are WTF-8 is not checked. */
 typedef struct ct_value {
     ct_value_kind kind;
     bool negative;               /* CT_BIGINT */
@@ -148,7 +149,8 @@ ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error);
 void ct_replay_free(ct_replay *replay);
 /* Goes behind the next event with all its changes. CT_END at the end. */
 ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
-/* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. */
+/* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. What did not change since the key state has
+ * as `changed` the number of the event before it. After any failure a replay can be used again by seeking. */
 ct_code ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct_error *error);
 /* NULL: no such object now (its id has died). */
 const ct_object *ct_replay_object(const ct_replay *replay, uint64_t id);

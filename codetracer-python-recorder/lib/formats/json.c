@@ -352,56 +352,69 @@ write_source(created_list *list, const char *relative, ct_text text, uint64_t *b
     return CT_OK;
 }
 
+/* Whether a path, taken as one below a folder, stays below it. */
+static bool
+is_inside(const ct_buffer *path)
+{
+    for (size_t at = 0; at + 2 <= path->size; at++)
+        if (path->bytes[at] == '.' && path->bytes[at + 1] == '.' && (at == 0 || path->bytes[at - 1] == '/')
+            && (at + 2 == path->size || path->bytes[at + 2] == '/'))
+            return false;
+    return path->size && !memchr(path->bytes, 0, path->size);
+}
+
+/* *usable: there is a folder now, and no link stands in its place. */
+static ct_code
+make_folder(created_list *list, const char *folder, bool *usable, ct_error *error)
+{
+    struct stat status;
+    size_t size = strlen(folder);
+    CT_TRY(room_to_note(list, size, error));
+    *usable = true;
+    if (mkdirat(list->root, folder, 0700) == 0)
+        note_created(list, folder, size, true);
+    else if (errno == EEXIST)
+        *usable = fstatat(list->root, folder, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+    else {
+        *usable = false;
+        if (!is_of_the_name(errno))
+            return ct_fail(error, CT_E_IO, "cannot create a folder for sources", 0, errno);
+    }
+    return CT_OK;
+}
+
 /* Copies a source to files/PATH, path without its first slashes. Each folder on the way is made here, and a link in its place is not
  * followed, so the copy lies inside whatever the journal says; `..` is refused all the same. */
 static ct_code
 copy_source(created_list *list, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
 {
-    ct_buffer cleaned = { 0 }, relative = { 0 };
+    ct_buffer parts = { 0 }, relative = { 0 };
     ct_code code = CT_OK;
     bool usable = false;
     ct_buffer_add_text(&relative, "files");
-    ct_text_clean(&cleaned, (const uint8_t *)path.bytes, path.size, false); /* under the name that trace.json gives */
-    for (size_t at = 0, end; at < cleaned.size; at = end + 1) {
-        for (end = at; end < cleaned.size && cleaned.bytes[end] != '/'; end++)
+    ct_text_clean(&parts, (const uint8_t *)path.bytes, path.size, false); /* under the name that trace.json gives */
+    for (size_t at = 0, end; at < parts.size && is_inside(&parts); at = end + 1) {
+        for (end = at; end < parts.size && parts.bytes[end] != '/'; end++)
             ;
-        const uint8_t *part = cleaned.bytes + at;
+        const uint8_t *part = parts.bytes + at;
         size_t size = end - at;
         if (size == 0 || (size == 1 && part[0] == '.'))
             continue;
-        usable = !(size == 2 && part[0] == '.' && part[1] == '.') && !memchr(part, 0, size);
-        if (!usable)
-            break;
-        /* What stands in relative so far must be a folder. */
         ct_buffer_add_byte(&relative, 0);
         if (relative.failed)
             break;
-        struct stat status;
-        const char *folder = (const char *)relative.bytes;
-        code = room_to_note(list, relative.size, error);
-        if (code != CT_OK)
+        code = make_folder(list, (const char *)relative.bytes, &usable, error); /* what stands in relative so far */
+        if (code != CT_OK || !usable)
             break;
-        if (mkdirat(list->root, folder, 0700) == 0)
-            note_created(list, folder, relative.size - 1, true);
-        else if (errno != EEXIST) {
-            usable = is_of_the_name(errno);
-            if (!usable)
-                code = ct_fail(error, CT_E_IO, "cannot create a folder for sources", 0, errno);
-            usable = false;
-            break;
-        } else if (fstatat(list->root, folder, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(status.st_mode)) {
-            usable = false;
-            break;
-        }
         relative.bytes[relative.size - 1] = '/';
         ct_buffer_add(&relative, part, size);
     }
     ct_buffer_add_byte(&relative, 0);
-    if (cleaned.failed || relative.failed)
+    if (parts.failed || relative.failed)
         code = ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     if (code == CT_OK && usable)
         code = write_source(list, (const char *)relative.bytes, text, bytes, error);
-    ct_buffer_free(&cleaned);
+    ct_buffer_free(&parts);
     ct_buffer_free(&relative);
     return code;
 }

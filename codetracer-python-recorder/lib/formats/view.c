@@ -189,15 +189,14 @@ fill_bytes(ct_view *view, ct_view_node *node, const ct_value *value, const ct_ob
     size_t size = (size_t)value->data.size;
     size_t kept = size < view->limits.string_bytes ? size : (size_t)view->limits.string_bytes;
     uint64_t all = value->content ? value->data.true_length : size;
-    bool wrapped = false;
+    /* A bytes, or of a class derived from it: the literal alone. Else the name of the base goes around it: bytearray may be derived from, memoryview not. */
+    const ct_type_info *info = object ? ct_journal_type(view->types->journal, object->type) : NULL;
+    bool wrapped = info && info->look == CT_LOOK_BYTES;
     view->scratch.size = 0;
-    if (object) {
-        const ct_type_info *info = ct_journal_type(view->types->journal, object->type);
-        wrapped = !(info->flags & CT_TYPE_BUILTIN && info->name.size == 5 && memcmp(info->name.bytes, "bytes", 5) == 0);
-    }
     if (wrapped) {
-        add_name(view, object);
-        ct_buffer_add_byte(&view->scratch, '(');
+        bool is_view = info->name.size == 10 && memcmp(info->name.bytes, "memoryview", 10) == 0;
+        const char *open = is_view ? "memoryview(" : "bytearray(";
+        ct_buffer_add(&view->scratch, open, strlen(open));
     }
     ct_text_of_bytes(&view->scratch, value->data.bytes, kept);
     if (kept < all) {

@@ -142,17 +142,19 @@ same_thread(const ct_thread *a, const ct_thread *b)
     return true;
 }
 
+/* In `reached` there may be objects more: those that died just before the key state, and whose DIED comes behind it. */
 bool
-ct_state_same(const ct_state *a, const ct_state *b, const char **difference)
+ct_state_same(const ct_state *reached, const ct_state *key, const char **difference)
 {
+    const ct_state *a = reached, *b = key;
     *difference = "the counts of activations, objects or the current thread differ";
     if (a->activation_count != b->activation_count || a->object_count_now > b->object_count_now
         || a->current_number != b->current_number || a->activations.count != b->activations.count
-        || a->objects.count != b->objects.count || a->thread_count != b->thread_count)
+        || a->objects.count < b->objects.count || a->thread_count != b->thread_count)
         return false;
-    for (size_t i = 0; a->objects.count && i <= a->objects.mask; i++) {
-        const ct_object_cell *cell = a->objects.cells[i].value;
-        const ct_object_cell *other = cell ? ct_id_map_get(&b->objects, cell->object.id) : NULL;
+    for (size_t i = 0; b->objects.count && i <= b->objects.mask; i++) {
+        const ct_object_cell *cell = b->objects.cells[i].value;
+        const ct_object_cell *other = cell ? ct_id_map_get(&a->objects, cell->object.id) : NULL;
         *difference = "an object differs";
         if (cell && (!other || !same_object(&cell->object, &other->object)))
             return false;

@@ -249,6 +249,8 @@ ct_state_object_record(ct_state *state, ct_input *in, uint8_t tag, uint64_t even
     if (tag == CT_R_OBJECT)
         return take_object(state, in, id, event);
     ct_object_cell *cell = ct_state_object(state, id);
+    if (!cell && tag == CT_R_DIED)
+        return CT_OK; /* it died just before a key state, which does not have it any more */
     if (!cell)
         return ct_state_corrupt(state, "an object is changed that is not there");
     cell->object.changed = event;

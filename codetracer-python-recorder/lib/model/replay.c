@@ -539,8 +539,9 @@ ct_replay_verify_keys(ct_replay *replay, bool verify)
 }
 
 bool
-ct_replay_same(const ct_replay *a, const ct_replay *b, const char **difference)
+ct_replay_same(const ct_replay *walked, const ct_replay *sought, const char **difference)
 {
     *difference = "they stand at different events";
-    return a->events == b->events && a->steps == b->steps && ct_state_same(&a->state, &b->state, difference);
+    return walked->events == sought->events && walked->steps == sought->steps
+           && ct_state_same(&walked->state, &sought->state, difference);
 }

@@ -104,8 +104,8 @@ void ct_state_free_objects(ct_state *state);
 typedef struct ct_key_loader { bool begun, done; ct_activation_cell *activation; uint64_t event; } ct_key_loader;
 /* Takes one record of a key state into a cleared state. event: number that values get as that of their last change. */
 ct_code ct_key_take(ct_key_loader *loader, ct_state *state, ct_input *in);
-/* Whether two states are the same, but for numbers of changes. *difference: a constant sentence when they are not. */
-bool ct_state_same(const ct_state *a, const ct_state *b, const char **difference);
+/* Whether two states are the same, but for numbers of changes and objects that died just before the key state. *difference: a constant sentence when they are not. */
+bool ct_state_same(const ct_state *reached, const ct_state *key, const char **difference);
 
 /* Used by key_state.c too. */
 ct_code ct_state_add_activation(ct_state *state, uint64_t id, uint32_t code, uint8_t flags, ct_activation_cell **activation);

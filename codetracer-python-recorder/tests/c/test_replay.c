@@ -424,7 +424,7 @@ what_breaks_the_format_is_corrupt(void)
     CORRUPT(1, SLOT, CT_V_CONTENT, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1);
     CORRUPT(1, SLOT, CT_V_OBJECT, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2);
     CORRUPT(1, CT_R_GLOBAL, 5, SMALL);                   /* no such name */
-    CORRUPT(1, CT_R_DIED, 2);                            /* no such object */
+    CORRUPT(1, CT_R_DIED, 2, CT_R_LENGTH, 2, 0);         /* no such object: only DIED may say so */
     CORRUPT(1, CT_R_DIED, 0, CT_R_ITEM, 0, 0, SMALL);    /* dead in this event */
     CORRUPT(1, CT_R_DIED, 0, CT_R_OBJECT, 0, 0, 0);
     CORRUPT(2, CT_R_DIED, 0, STEP, CT_R_OBJECT, 0, 0, 0); /* dead before */
@@ -436,6 +436,7 @@ what_breaks_the_format_is_corrupt(void)
     CORRUPT(1, CT_R_OBJECT, 2, 1, CT_O_ITEMS, 1, 1, SMALL); /* a key without a value */
     CORRUPT(1, CT_R_SPLICE, 0, 2, 0, 1, SMALL, 2);       /* behind the end */
     CORRUPT(1, CT_R_SPLICE, 0, 0, 2, 1, SMALL, 2);
+    CORRUPT(1, CT_R_SPLICE, 0, 1, 1, 0, 0);
     CORRUPT(1, CT_R_SPLICE, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 1, SMALL, 2);
     CORRUPT(1, CT_R_SPLICE, 1, 0, 1, 0, 2);              /* a key without a value */
     CORRUPT(1, CT_R_ITEM, 0, 1, SMALL);

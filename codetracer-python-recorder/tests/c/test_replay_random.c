@@ -4,6 +4,12 @@
  * alone. Also: seeking anywhere gives the same snapshot as walking there, key states equal the states they stand for, and journals that were
  * changed behind the checksums never crash the reader.
  */
+#include <signal.h>
+#include <sys/wait.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
 #include <codetracer/record.h>
 #include <codetracer/replay.h>
 
@@ -77,6 +83,7 @@ static struct {
     uint32_t order[THREADS]; /* of coming */
     uint32_t thread_count, current;
     uint32_t object_count, alive_count, activation_count;
+    uint32_t dying; /* id + 1: died before the key state; its DIED comes with the next event */
     uint64_t events, steps;
     int64_t active; /* activation of the event, -1: none */
 } m;
@@ -380,7 +387,7 @@ change_object(void)
     mobject *o = &m.objects[id];
     static bytes b;
     b.size = 0;
-    if (!o->alive)
+    if (!o->alive || m.dying == id + 1)
         return;
     switch (draw(8)) {
     case 0:
@@ -388,7 +395,7 @@ change_object(void)
         return;
     case 1:
         for (uint32_t i = draw(m.object_count), n = 0; n < 50; i = (i + 1) % m.object_count, n++)
-            if (m.objects[i].alive) {
+            if (m.objects[i].alive && m.dying != i + 1) {
                 o = &m.objects[id = i]; /* also an old one */
                 break;
             }
@@ -537,7 +544,7 @@ write_key_state(void)
         write_bytes(&b);
     }
     for (uint32_t i = 0; i < m.object_count; i++)
-        if (m.objects[i].alive) {
+        if (m.objects[i].alive && m.dying != i + 1) {
             b.size = 0;
             put_object(&b, i, &r->last_address, true);
             write_bytes(&b);
@@ -754,15 +761,30 @@ record(uint64_t seed, uint64_t events, uint32_t block_size, uint64_t segment_byt
         ct_content(r, CT_CONTENT_TEXT, text, strlen(text), strlen(text));
     }
     write_key_state();
+    bytes died = {0};
     while (m.events < events && !ct_recording_failed(r, NULL)) {
-        if (r->wants_segment)
+        if (r->wants_segment) {
+            for (uint32_t i = 0; i < m.object_count && !m.dying; i++)
+                if (m.objects[i].alive)
+                    m.dying = i + 1;
             write_key_state();
+        }
         ct_event_begin(r);
         switch_thread();
         bool is_step = random_event();
+        if (m.dying && m.objects[m.dying - 1].alive) {
+            died.size = 0;
+            put_byte(&died, CT_R_DIED);
+            put_varint(&died, m.dying - 1);
+            write_bytes(&died);
+            m.objects[m.dying - 1].alive = false;
+            m.alive_count--;
+        }
+        m.dying = 0;
         ct_event_end(r);
         note_event(is_step);
     }
+    free(died.at);
     return true;
 }
 
@@ -832,6 +854,19 @@ check_seeks(int count)
         if (code != CT_OK)
             fprintf(stderr, "step %" PRIu64 ": %s at %" PRIu64 "\n", step, error.message, error.position);
         const expected *e = &seen[steps[step]];
+        const char *difference = "";
+        if (code == CT_OK && i % 8 == 0) { /* also what replay.h does not show: the suspended */
+            ct_replay *walking;
+            const ct_event *at;
+            code = ct_replay_new(journal, &walking, &error);
+            for (uint64_t n = 0; code == CT_OK && n <= steps[step]; n++)
+                code = ct_replay_next(walking, &at, &error);
+            if (code == CT_OK && !ct_replay_same(walking, other, &difference)) {
+                fprintf(stderr, "%s\n", difference);
+                code = CT_E_CORRUPT;
+            }
+            ct_replay_free(walking);
+        }
         if (code == CT_OK)
             replay_snapshot(&b, other, event, e->objects, false);
         if (code != CT_OK || event->number != steps[step] || XXH3_64bits(b.at, b.size) != e->hash) {
@@ -1027,6 +1062,140 @@ nonsense_with_right_checksums_is_survived(void)
     CHECK(events > 600 * 100);
 }
 
+/* ---- while it is being written, and after a kill ---- */
+
+/* In a child: steps whose slot 0 is their number; now and then a new content, a new name as a global, an event longer than a block. */
+static void
+record_until_killed(void)
+{
+    ct_recording_options options = {.journal_path = path, .live_path = live_path, .block_size = 3000, .segment_bytes = 60000, .seal_milliseconds = 5};
+    uint8_t value[CT_VALUE_MAX];
+    char text[64];
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the test */
+#endif
+    if (ct_recording_open(&options, &r, &error) != CT_OK)
+        _exit(1);
+    ct_define_path(r, "/f.py", 5);
+    ct_code_slot slots[2] = {{ct_define_name(r, "i", 1), 0}, {0, 0}};
+    ct_define_code(r, &(ct_code_definition){.first_line = 1, .qualified_name = "f", .qualified_name_size = 1, .module = "", .slot_count = 2, .slots = slots});
+    uint64_t content = 0;
+    for (uint64_t i = 0;; i++) {
+        if (i == 0 || r->wants_segment) {
+            bytes b = {0};
+            ct_segment_begin(r);
+            RAW(&b, CT_R_KEY_BEGIN, 1, 0, 0, 0);
+            if (i == 0)
+                b.at[1] = 0;
+            else {
+                RAW(&b, CT_R_KEY_ACTIVATION, 0, 0, 0, 1, CT_R_SLOT_SHORT);
+                put(&b, value, (size_t)(ct_write_int(value, (int64_t)i - 1) - value));
+                put_byte(&b, CT_R_SLOT_SHORT + 1);
+                put(&b, value, (size_t)(ct_write_content(value, content) - value));
+                RAW(&b, CT_R_KEY_THREAD, 0, 0, 0, 1, 0);
+            }
+            put_byte(&b, CT_R_KEY_END);
+            write_bytes(&b);
+            free(b.at);
+            ct_segment_ready(r);
+        }
+        if (i == 0) {
+            ct_event_begin(r);
+            ct_put_call(r, 0, 0);
+            ct_event_end(r);
+        }
+        ct_event_begin(r);
+        ct_put_step(r, 0);
+        ct_put_slot(r, 0, value, (size_t)(ct_write_int(value, (int64_t)i) - value));
+        if (i % 50 == 0) {
+            snprintf(text, sizeof text, "a text too long to stand in place %llu", (unsigned long long)i);
+            content = ct_content(r, CT_CONTENT_TEXT, text, strlen(text), strlen(text));
+            ct_put_slot(r, 1, value, (size_t)(ct_write_content(value, content) - value));
+        }
+        if (i % 77 == 0) {
+            uint32_t name = ct_define_name(r, text, (size_t)snprintf(text, sizeof text, "g%llu", (unsigned long long)i));
+            ct_room(r, 64);
+            *r->cursor++ = CT_R_GLOBAL;
+            r->cursor = ct_write_varint(r->cursor, name);
+            *r->cursor++ = CT_V_NONE;
+            ct_room(r, 64);
+            *r->cursor++ = CT_R_GLOBAL_UNBIND;
+            r->cursor = ct_write_varint(r->cursor, name);
+        }
+        for (int j = 0; i % 501 == 0 && j < 800; j++) {
+            ct_room(r, 64);
+            ct_put_slot(r, 0, value, (size_t)(ct_write_int(value, (int64_t)(i + (j < 799))) - value));
+            ct_room(r, 64);
+            ct_put_slot(r, 0, value, (size_t)(ct_write_int(value, (int64_t)i) - value));
+        }
+        ct_event_end(r);
+        if (i % 32 == 0)
+            usleep(50); /* so that reading keeps up */
+    }
+}
+
+static void
+check_growing(uint64_t *steps)
+{
+    const ct_event *event;
+    ct_code code;
+    open_all(folder);
+    while ((code = ct_replay_next(replay, &event, &error)) == CT_OK) {
+        if (event->kind != CT_EVENT_STEP)
+            continue;
+        CHECK_EQ_INT(event->activation->slots[0].value.integer, event->step);
+        CHECK_EQ_UINT(event->activation->slot_count, 2);
+        CHECK_EQ_UINT(event->activation->global_count, 0);
+        if (event->step % 50 == 0 || event->step % 333 == 0) {
+            char text[64];
+            ct_value value = event->activation->slots[1].value;
+            snprintf(text, sizeof text, "a text too long to stand in place %llu", (unsigned long long)(event->step / 50 * 50));
+            CHECK_EQ_INT(ct_replay_resolve(replay, &value, &error), CT_OK);
+            CHECK_MEM(value.data.bytes, value.data.size, text, strlen(text));
+        }
+    }
+    if (code != CT_END)
+        fprintf(stderr, "%s at %" PRIu64 "\n", error.message, error.position);
+    CHECK_EQ_INT(code, CT_END);
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    *steps = counts.steps;
+    close_all();
+}
+
+static void
+a_recording_is_read_while_it_is_written_and_after_a_kill(void)
+{
+    for (int round = 0; round < 5; round++) {
+        unlink(path);
+        unlink(live_path);
+        pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0)
+            record_until_killed();
+        while (access(live_path, F_OK) != 0)
+            usleep(100);
+        uint64_t steps = 0, before = 0;
+        usleep(20000);
+        for (int i = 0; i < 8 && !check_failed(); i++) {
+            before = steps;
+            check_growing(&steps);
+            if (!check_failed() && steps < before)
+                check_report_(__FILE__, __LINE__, "%" PRIu64 " steps after %" PRIu64, steps, before);
+            usleep(500 * (useconds_t)(i + round));
+        }
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        if (check_failed())
+            return;
+        before = steps;
+        check_growing(&steps);
+        CHECK(steps >= before && steps > 0);
+    }
+}
+
+/* ---- no memory ---- */
+
 static ct_code
 read_all(ct_journal **opened, ct_replay **reading, uint64_t *events)
 {
@@ -1086,6 +1255,7 @@ main(int argc, char **argv)
     RUN(damage_leaves_a_prefix);
     RUN(nonsense_with_right_checksums_is_survived);
     RUN(any_allocation_may_fail);
+    RUN(a_recording_is_read_while_it_is_written_and_after_a_kill);
     unlink(path);
     unlink(live_path);
     rmdir(folder);

@@ -23,12 +23,12 @@ NORMALISATIONS = {
     "ThreadExit must name the same threads.",
     "thread objects": "Thread objects and locks change while other threads run, and carry numbers of the operating system. "
     "Instances of THREAD_MODULES are compared by their type, instances of Thread subclasses without THREAD_FIELDS.",
-    "input chunks": "Input read within one step is joined, for a recorder may see one read or several.",
+    "chunks": "Text of one stream within one step is joined: where a recorder cuts it is not what the program did, and a "
+    "change of threads between two writes cuts it too.",
 }
 
 SET_KIND = 1
 DEFINITIONS = ("Path", "Function", "VariableName", "Type")
-INPUT_EVENT = 3
 THREAD_MODULES = ("threading.", "_thread.", "queue.", "_queue.", "concurrent.futures.")
 THREAD_FIELDS = set(
     "_target _name _args _kwargs _daemonic _ident _native_id _tstate_lock _handle _started _is_stopped _initialized "
@@ -120,7 +120,7 @@ class Trace:
 
     def _on_event(self, event):
         newest = self._entries[-1]
-        if event["kind"] == INPUT_EVENT and newest["what"] == "Event" and newest["kind"] == INPUT_EVENT:
+        if newest["what"] == "Event" and newest["kind"] == event["kind"]:
             newest["text"] += event["content"]
         else:
             self._entries.append({"what": "Event", "kind": event["kind"], "text": event["content"]})

@@ -147,3 +147,15 @@ def wait_for(condition, seconds=20):
         time.sleep(0.01)
 
 
+@pytest.fixture
+def journal(tmp_path):
+    """journal(code, …): records a script into a journal and reads it by codetracer-trace: reading.record_journal. Skipped without that tool."""
+    import reading
+
+    if not reading.trace_tool():
+        pytest.skip("codetracer-trace is not installed")
+
+    def run(*arguments, **how):
+        return reading.record_journal(tmp_path, *arguments, **how)
+
+    return run
