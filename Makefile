@@ -111,13 +111,16 @@ $(eval $(call environment,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 link: $(VENV)/.has-tools
 	@$(if $(PYTHON_VERSION),true,ln -sfn $(VENV) .venv)
 
+# What is shown of the trace: of the example, where it gets interesting.
+PIECE := $(if $(filter examples/locals_snapshot.py,$(SCRIPT)),--from 15 --to 40,--to 25)
+
 .PHONY: record
 record: $(VENV)/.has-package link
 	@status=0; \
 	$(VENV)/bin/codetracer-record --out-dir "$(OUT)" "$(SCRIPT)" $(ARGS) || status=$$?; \
 	[ -e "$(OUT)" ] || exit $$status; \
-	echo; echo "The trace is in $(OUT). Its first lines, by \`$(VENV)/bin/codetracer-trace print $(OUT)\`:"; \
-	{ $(VENV)/bin/codetracer-trace print "$(OUT)" || true; } 2>&1 | sed -n 1,40p; \
+	echo; echo "The trace is in $(OUT). Some of it, by \`$(VENV)/bin/codetracer-trace print $(OUT) $(PIECE)\`:"; \
+	$(VENV)/bin/codetracer-trace print "$(OUT)" $(PIECE) || status=1; \
 	exit $$status
 
 # run_tests VENV, BUILD FOLDER, ENVIRONMENT OF C TESTS, ENVIRONMENT OF PYTHON TESTS

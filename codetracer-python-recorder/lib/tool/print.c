@@ -17,7 +17,7 @@ static const char HELP[] =
     "\n"
     "  --from STEP        begin at this step (at once, however long the trace is)\n"
     "  --to STEP          end behind this step and what happened before the next one\n"
-    "  --all-locals       at each step all locals, not only the changed ones (these stay highlighted)\n"
+    "  --all-locals       at each step all locals, not only the changed ones (these stay highlighted), also __name__ and the like\n"
     "  --function NAME    only this function: f, Class.f or package.module.f\n"
     "  --thread N         only this thread\n"
     "  --grep TEXT        only lines that contain this text, as printed (upper and lower case count)\n"

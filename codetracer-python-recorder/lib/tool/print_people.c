@@ -81,11 +81,21 @@ static void add_name(line *l, uint32_t name)
     text_safe(&l->piece, n.bytes, n.size);
 }
 
+/* Shown at a step: with --all-locals every local, else those that changed. Names like __name__ are the interpreter's own; a person asks for them. */
+static bool is_shown(const line *l, const ct_activation *a, const ct_slot *slot)
+{
+    if (l->p->options->all_locals)
+        return true;
+    ct_text n = ct_journal_name(l->p->journal, slot->name);
+    bool dunder = n.size > 4 && memcmp(n.bytes, "__", 2) == 0 && memcmp(n.bytes + n.size - 2, "__", 2) == 0;
+    return !dunder && changes_slot(l->p->changes, a, slot);
+}
+
 static void put_slots(line *l, const ct_activation *a, const ct_slot *slots, size_t count, size_t budget, const char *mark, bool *first)
 {
     for (size_t i = 0; i < count && !l->cut; i++) {
         bool changed = changes_slot(l->p->changes, a, &slots[i]);
-        if (!changed && !l->p->options->all_locals)
+        if (!is_shown(l, a, &slots[i]))
             continue;
         puts_as(l, DIM, *first ? "| " : ", ");
         *first = false;
@@ -101,11 +111,11 @@ static void put_slots(line *l, const ct_activation *a, const ct_slot *slots, siz
 static void put_locals(line *l, const ct_activation *a, size_t column)
 {
     size_t wanted = 0;
-    bool all = l->p->options->all_locals, first = true;
+    bool first = true;
     for (size_t i = 0; i < a->slot_count; i++)
-        wanted += all || changes_slot(l->p->changes, a, &a->slots[i]);
+        wanted += is_shown(l, a, &a->slots[i]);
     for (size_t i = 0; i < a->global_count; i++)
-        wanted += all || changes_slot(l->p->changes, a, &a->globals[i]);
+        wanted += is_shown(l, a, &a->globals[i]);
     if (wanted == 0)
         return;
     fill_to(l, column);
