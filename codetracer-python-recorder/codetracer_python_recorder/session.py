@@ -156,7 +156,7 @@ class Recording:
             ("recorder", f"{folder.RECORDER} {_native.version}"),
         ]
         if script:
-            meta.append(("script", script))
+            meta.append(("script", _tidy(script)))
         options: dict[str, object] = {
             **self.limits.recording,
             "script": script or "",
@@ -261,6 +261,15 @@ current: Recording | None = None
 
 def current_here() -> Recording | None:
     return current if current is not None and current.is_here() else None
+
+
+def _tidy(path: str) -> str:
+    """Without `.` and `..`, as the recorder writes the paths of code, if that is still the same file (a link before a `..` says no)."""
+    tidied = os.path.normpath(path)
+    try:
+        return tidied if os.path.samefile(path, tidied) else path
+    except OSError:
+        return path
 
 
 def stem_for_file(stem: str) -> str:

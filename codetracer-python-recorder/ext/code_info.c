@@ -68,6 +68,37 @@ is_recorded(const recorder *r, const char *path)
     return !lies_under(path, &r->skip) || lies_under(path, &r->keep);
 }
 
+/* Takes `.`, `..` and doubled slashes out of an absolute path, if what is left is still the same file (a symbolic link before a `..` says no). */
+static void
+tidy(char *path)
+{
+    if (path[0] != '/' || (strstr(path, "/.") == NULL && strstr(path, "//") == NULL))
+        return;
+    char *tidied = malloc(strlen(path) + 1);
+    if (tidied == NULL)
+        return;
+    size_t size = 0;
+    for (const char *at = path; *at;) {
+        const char *part = ++at; /* behind a slash */
+        while (*at && *at != '/')
+            at++;
+        size_t length = (size_t)(at - part);
+        if (length == 2 && memcmp(part, "..", 2) == 0)
+            while (size && tidied[--size] != '/')
+                ;
+        else if (length && !(length == 1 && part[0] == '.')) {
+            tidied[size++] = '/';
+            memcpy(tidied + size, part, length);
+            size += length;
+        }
+    }
+    tidied[size] = 0;
+    struct stat before, after;
+    if (size && stat(path, &before) == 0 && stat(tidied, &after) == 0 && before.st_dev == after.st_dev && before.st_ino == after.st_ino)
+        strcpy(path, tidied);
+    free(tidied);
+}
+
 /* The absolute path of a code object's file, as a malloc'ed string. */
 static char *
 path_of(recorder *r, PyCodeObject *code)
@@ -89,6 +120,7 @@ path_of(recorder *r, PyCodeObject *code)
     }
     memcpy(path + prefix, bytes, size);
     path[prefix + size] = 0;
+    tidy(path);
     return path;
 }
 

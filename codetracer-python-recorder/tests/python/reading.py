@@ -28,7 +28,7 @@ def print_json(trace, *options):
     environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     done = subprocess.run([trace_tool(), "print", "--json", *options, str(trace)], capture_output=True, timeout=60, env=environment)
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-2000:])
-    return [json.loads(line) for line in done.stdout.decode().splitlines()]
+    return [json.loads(line) for line in done.stdout.decode().split("\n") if line]
 
 
 # The command line, with the dict that _native.stop() returns kept for the test. It is run by -c: its own frame is <string>.
