@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "ct"
 
 # Limits: smallest and largest value, as in the extension. The defaults are the extension's.
-RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 100_000_000), "max_string": (16, 1 << 30)}
+RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}
 # export_depth may also be a pair: containers, attributes.
 EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export_string": (1, 1 << 62)}
 SWITCHES = ("include_stdlib", "include_exec")

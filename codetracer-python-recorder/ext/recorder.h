@@ -189,6 +189,7 @@ struct recorder {
     uint32_t *field_names; size_t field_count, field_capacity;
 
     uint64_t calls, cut_items, cut_depth, cut_text;
+    uint64_t cut_content_end;    /* contents from here on have not been counted in cut_text */
     bool inside;                 /* a callback is being handled */
     uint64_t python_inside;      /* Python code that ran within one: 0, or a fault of ours */
     bool no_memory;              /* an allocation of ours failed: recording ends at this event */

