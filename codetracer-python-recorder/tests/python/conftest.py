@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-PACKAGE = HERE.parent  # codetracer-python-recorder/
+PACKAGE = HERE.parent.parent  # codetracer-python-recorder/
 FAKE = HERE / "fake"
 
 

@@ -149,7 +149,6 @@ def test_steps_are_counted(record):
 
 
 @pytest.mark.skipif("CODETRACER_TESTS_FAKE" in os.environ, reason="the stand-in records nothing")
-@pytest.mark.xfail(strict=True, reason="the extension does not look at the option main_code yet")
 def test_steps_of_a_command_are_counted(record):
     assert "/command.ct: 2 steps, " in record("-c", "x = 1\nx = 2").err
 

@@ -174,7 +174,7 @@ libc.pthread_create(ctypes.byref(handle), None, body, None); libc.pthread_join(h
 @pytest.mark.parametrize("how", ["sleeping", "computing", "locked"])
 def test_daemon_threads_at_the_end(journal, how):
     """The program ends under running daemon threads: the end is as plain, and the trace is whole."""
-    body = {"sleeping": "time.sleep(100)", "computing": "n = 0\n    while True: n = add(n)", "locked": "lock.acquire(); lock.acquire()"}[how]
+    body = {"sleeping": "time.sleep(100)", "computing": "n = 0\n    while True: n = add(sum(range(20000)))", "locked": "lock.acquire(); lock.acquire()"}[how]
     answer = journal(
         f"""
 import threading, time

@@ -1,0 +1,168 @@
+"""Sudden ends: what was recorded (the promise: until 200 ms before; in fact to the last event) is there for `codetracer-trace`, and the output folder can be used again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import reading
+from conftest import environment_for
+
+pytestmark = pytest.mark.skipif(not reading.trace_tool(), reason="codetracer-trace is not installed")
+
+# Each tells by a mapped file how far it is.
+PROGRAMS = {
+    "loop": """
+def run():
+    n = 0
+    while True:
+        n += 1
+        tell(n)
+""",
+    "objects": """
+class C: pass
+def run():
+    n, kept = 0, {}
+    while True:
+        n += 1
+        kept[n % 500] = [n, str(n) * 20]
+        c = C(); c.n = n
+        tell(n)
+""",
+    "sleeping": """
+def run():
+    n = 0
+    while True:
+        n += 1
+        tell(n)
+        if n % 50 == 0: time.sleep(0.002 if n % 1000 else 100)
+""",
+    "in_c": """
+def run():
+    n = 0
+    while True:
+        n += 1
+        tell(n)
+        if n == 3000: sum(range(10 ** 12))
+""",
+    "threads": """
+import threading
+def body():
+    while True: other(1)
+def other(x): return [x]
+def run():
+    for _ in range(2): threading.Thread(target=body, daemon=True).start()
+    n = 0
+    while True:
+        n += 1
+        tell(n)
+""",
+}
+HEAD = """
+import mmap, time, os
+os.truncate(os.open("progress", os.O_RDWR | os.O_CREAT), 8)
+_number = memoryview(mmap.mmap(os.open("progress", os.O_RDWR), 8)).cast("q")
+def tell(n): _number[0] = n
+"""
+
+
+def progress(folder):
+    try:
+        return int.from_bytes((folder / "progress").read_bytes(), "little")
+    except FileNotFoundError:
+        return 0
+
+
+def start(folder, code, *options):
+    (folder / "prog.py").write_text(code)
+    command = [sys.executable, "-m", "codetracer_python_recorder", "--quiet", "--out-dir", "trace", *options, "prog.py"]
+    return subprocess.Popen(command, cwd=folder, env=environment_for(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def tool(*arguments):
+    return subprocess.run([reading.trace_tool(), *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def last_told(trace, folder):
+    """The n of the last call of tell() in a trace. Only the end of what the tool prints is parsed."""
+    path = folder / "printed"
+    with open(path, "wb") as file:
+        done = subprocess.run([reading.trace_tool(), "print", "--json", "--function", "tell", str(trace)], stdout=file, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 100_000))
+        lines = file.read().decode().split("\n")[1 if file.tell() > 100_000 else 0 :]
+    return max(event["arguments"]["n"] for event in map(json.loads, filter(None, lines)) if event["event"] == "call")
+
+
+@pytest.mark.parametrize("at", range(4))
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_killed_at_any_moment(tmp_path, name, at):
+    chosen = random.Random(f"{name} {at}").uniform(0.0, 0.25)
+    process = start(tmp_path, HEAD + PROGRAMS[name] + "run()\n")
+    end = time.monotonic() + 20
+    while progress(tmp_path) < 10:
+        assert time.monotonic() < end and process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    time.sleep(chosen)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    reached = progress(tmp_path)
+
+    # What lies there can be read as it is, and recovered; of a process's death nothing is lost but the event being written.
+    before = last_told(tmp_path / "trace", tmp_path)
+    recovered = tool("recover", tmp_path / "trace")
+    assert recovered.returncode == 0, recovered.stderr
+    assert last_told(tmp_path / "trace", tmp_path) == before
+    assert before in (reached, reached + 1)
+    assert tool("info", tmp_path / "trace").returncode == 0
+
+
+def test_killed_before_anything_happened(tmp_path):
+    process = start(tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert tool("recover", tmp_path / "trace").returncode == 0
+    assert [event["line"] for event in reading.print_json(tmp_path / "trace") if event["event"] == "step"][-1] == 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [("os._exit(5)", 5), ("os.abort()", -signal.SIGABRT), ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV), ("os.kill(os.getpid(), 9)", -9)],
+    ids=["_exit", "abort", "segfault", "kill"],
+)
+def test_ends_without_finish(tmp_path, ending, status):
+    code = f"import os\ndef work(n): return n\nfor n in range(1000): work(n)\nlast = 'here'\n{ending}\n"
+    process = start(tmp_path, code)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == status
+    recovered = tool("recover", tmp_path / "trace")
+    assert recovered.returncode == 0, recovered.stderr
+    answer = reading.Journal(reading.print_json(tmp_path / "trace"))
+    assert [event["n"] for event in answer.arguments("work")] == list(range(1000))
+    assert answer.of("step")[-1]["line"] == 5 and answer.of("step")[-1]["locals"]["last"] == "here"
+
+
+def test_recording_again_into_the_same_folder(tmp_path):
+    """A killed recording leaves its parts; the next one into this folder works, and the first can still be recovered."""
+    process = start(tmp_path, "import os\nfirst = 1\nos.kill(os.getpid(), 9)\n")
+    process.communicate()
+    left = os.listdir(tmp_path / "trace")
+    process = start(tmp_path, "second = 2\n")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert "prog.ct" in os.listdir(tmp_path / "trace") and set(left) <= set(os.listdir(tmp_path / "trace"))
+    assert "second" in tool("print", tmp_path / "trace" / "prog.ct").stdout
+
+
+def test_exec_replaces_the_process(tmp_path):
+    """os.exec*: the new program is not recorded; what was before is there."""
+    process = start(tmp_path, "import os, sys\nx = 1\nsys.stdout.flush()\nos.execv(sys.executable, [sys.executable, '-c', 'print(6 * 7)'])\n")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "42\n", "")
+    assert tool("recover", tmp_path / "trace").returncode == 0
+    assert [event["line"] for event in reading.print_json(tmp_path / "trace") if event["event"] == "step"][-1] == 4
