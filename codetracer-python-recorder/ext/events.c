@@ -80,17 +80,27 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     ct_event_end(r->out);
 }
 
+/* CALLBACK(on_event, …) { … }: what is done for an event of recorded code, with r, args (as sys.monitoring passes them), info and frame at hand. */
+enum { CANNOT_DISABLE = 0, CAN_DISABLE = 1 };
+#define CALLBACK(name, can_disable)                                                                                                 \
+    static void name##_of(recorder *r, PyObject *const *args, code_info *info, ct_frame *frame);                                    \
+    static PyObject *name(PyObject *self, PyObject *const *args, size_t count, PyObject *names)                                     \
+    {                                                                                                                               \
+        (void)self; (void)count; (void)names;                                                                                       \
+        code_info *info;                                                                                                            \
+        ct_frame *frame;                                                                                                            \
+        recorder *r = begin(args, &info, &frame);                                                                                   \
+        if (r == NULL)                                                                                                              \
+            return ignore(can_disable);                                                                                             \
+        name##_of(r, args, info, frame);                                                                                            \
+        return end(r);                                                                                                              \
+    }                                                                                                                               \
+    static void name##_of(recorder *r, PyObject *const *args __attribute__((unused)), code_info *info __attribute__((unused)), ct_frame *frame)
+
 /* ---- the events ---- */
 
-static PyObject *
-on_start(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_start, CAN_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(true);
     activation *top = r->thread->top;
     if (top ? ct_frame_previous(frame) != top->frame : !r->thread->entered) {
         /* The caller is not on top: code between them that is not recorded, an end that was not reported, or calls that were running when recording began. */
@@ -119,18 +129,10 @@ on_start(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
             snapshot_write(r, a, frame);
         ct_event_end(r->out);
     }
-    return end(r);
 }
 
-static PyObject *
-on_line(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_line, CAN_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(true);
     activation *a = recorder_activation(r, frame);
     if (a) {
         int line = (int)_PyLong_CompactValue((PyLongObject *)args[1]);
@@ -140,25 +142,16 @@ on_line(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
         snapshot_write(r, a, frame);
         ct_event_end(r->out);
     }
-    return end(r);
 }
 
-static PyObject *
-on_return(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_return, CAN_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(true);
     activation *a = recorder_activation(r, frame);
     if (a) {
         write_with_value(r, CT_R_RETURN, a, frame, args[2]);
         activation_pop(r, a);
         activation_end(r, a);
     }
-    return end(r);
 }
 
 /* Objects/genobject.c: a private type that holds one reference. */
@@ -173,15 +166,8 @@ unwrap_yield(PyObject *value)
     return type == async_generator_wrapper ? ((async_wrapper *)value)->value : value;
 }
 
-static PyObject *
-on_yield(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_yield, CAN_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(true);
     activation *a = recorder_activation(r, frame);
     if (a) {
         write_with_value(r, CT_R_YIELD, a, frame, unwrap_yield(args[2]));
@@ -189,7 +175,6 @@ on_yield(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
         if (!a->in_generator)
             activation_end(r, a);
     }
-    return end(r);
 }
 
 /* The activation of a generator that runs again; one that began before the recording is attached (NULL then: its CALL says all). */
@@ -208,15 +193,8 @@ resumed(recorder *r, ct_frame *frame)
     return NULL;
 }
 
-static PyObject *
-on_resume(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_resume, CAN_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(true);
     activation *a = resumed(r, frame);
     if (a) {
         ct_event_begin(r->out);
@@ -224,18 +202,10 @@ on_resume(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
         object_write_deaths(r);
         ct_event_end(r->out);
     }
-    return end(r);
 }
 
-static PyObject *
-on_throw(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_throw, CANNOT_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(false);
     activation *a = resumed(r, frame);
     if (a) {
         uint8_t bytes[CT_VALUE_MAX];
@@ -248,18 +218,10 @@ on_throw(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
         visit_value(r, record);
         ct_event_end(r->out);
     }
-    return end(r);
 }
 
-static PyObject *
-on_unwind(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_unwind, CANNOT_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(false);
     activation *top = r->thread->top;
     for (activation *a = top; a; a = a->below)
         if (a->frame == frame) {
@@ -269,7 +231,6 @@ on_unwind(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
             activation_end(r, a);
             break;
         }
-    return end(r);
 }
 
 static void
@@ -304,38 +265,22 @@ opcode_of(PyObject *const *args)
     return ct_opcode((PyCodeObject *)args[0], (int)_PyLong_CompactValue((PyLongObject *)args[1]));
 }
 
-static PyObject *
-on_raise(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_raise, CANNOT_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(false);
     /* gh-120697: a loop that ends is reported as this, or as STOP_ITERATION, or not at all. It is no exception to the program. */
     int opcode = opcode_of(args);
     if (!((opcode == FOR_ITER || opcode == INSTRUMENTED_FOR_ITER || opcode == SEND) &&
           PyType_IsSubtype(Py_TYPE(args[2]), (PyTypeObject *)PyExc_StopIteration)))
         write_exception(r, CT_R_RAISE, args, frame);
-    return end(r);
 }
 
-static PyObject *
-on_handled(PyObject *self, PyObject *const *args, size_t count, PyObject *names)
+CALLBACK(on_handled, CANNOT_DISABLE)
 {
-    (void)self; (void)count; (void)names;
-    code_info *info;
-    ct_frame *frame;
-    recorder *r = begin(args, &info, &frame);
-    if (r == NULL)
-        return ignore(false);
     /* What the program wrote (except, finally, with, async for) begins with one of these; all other handlers are the compiler's,
      * to clean up and raise again (gh-118360, gh-112086, gh-113728). */
     int opcode = opcode_of(args);
     if (opcode == PUSH_EXC_INFO || opcode == END_ASYNC_FOR)
         write_exception(r, CT_R_HANDLED, args, frame);
-    return end(r);
 }
 
 static const struct { const char *name; vectorcallfunc handler; } EVENTS[] = {

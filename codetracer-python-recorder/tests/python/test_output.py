@@ -200,6 +200,7 @@ def on_terminal(command, cwd, lines):
     return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of this test's own forkpty, under xdist
 def test_input_at_a_terminal(tmp_path):
     import reading
 
