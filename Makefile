@@ -27,6 +27,7 @@ help:
 	@echo "make record [SCRIPT=prog.py] [ARGS=\"a b\"]   build, record a program, show where the trace is and a piece of it"
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
+	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
 	@echo "make wheel                                 build a wheel into dist/"
 	@echo "make clean                                 remove everything that was built here"
@@ -135,14 +136,22 @@ define run_tests
 	fi;)
 endef
 
+# Programs from PyPI that tests record; $(PROGRAMS)/.installed is there when all of them are.
+PROGRAMS := build/programs-$(VERSION)
+$(PROGRAMS)/.installed: $(PACKAGE)/tests/requirements-programs.txt | $(VENV)/.has-tools
+	@echo "Fetching programs to record into $(PROGRAMS)"
+	@$(LOCK) bash -euc 'rm -rf $(PROGRAMS); $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $(PROGRAMS) -r $<'
+	@touch $@
+
 .PHONY: test
-test: $(VENV)/.has-package $(VENV)/.has-tests link
+test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed link
 	$(call run_tests,$(VENV),$(BUILD),,)
 
 # The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
 PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
 .PHONY: test-sanitize
-test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests
+test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGRAMS)/.installed
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
@@ -163,6 +172,18 @@ dev: $(VENV)/.has-tools $(VENV)/.has-tests link
 		done'
 	@echo "PYTHONPATH=$(PACKAGE) $(VENV)/bin/python -m codetracer_python_recorder"
 	@echo "$(DEV)/lib/codetracer-trace; C tests: $(VENV)/bin/meson test -C $(DEV)"
+
+# Beside the recorder that this one replaces, which gets an environment of its own. BENCH_ARGS: more options of bench/run.py.
+PEER := build/bench-$(VERSION)
+$(PEER)/.installed: bench/requirements.txt | $(VENV)/.has-tools
+	@echo "Preparing $(PEER) with $(PYTHON)"
+	@$(LOCK) bash -euc 'rm -rf $(PEER); "$(PYTHON)" -m venv $(PEER); \
+		$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<'
+	@touch $@
+
+.PHONY: bench
+bench: $(VENV)/.has-package $(PEER)/.installed
+	@$(VENV)/bin/python bench/run.py --peer $(PEER)/bin/python $(if $(QUICK),--quick) $(if $(DOCUMENT),--document) $(BENCH_ARGS)
 
 .PHONY: wheel
 wheel: $(VENV)/.has-package

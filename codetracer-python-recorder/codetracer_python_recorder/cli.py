@@ -9,6 +9,7 @@ Python has no way to change the exit status from an atexit function, and the sta
 (or 0), and only when the trace then cannot be finished does close() flush and end the process itself, by os._exit.
 """
 
+import _signal  # type: ignore[import-not-found]  # now: at the end the program may have emptied sys.modules
 import os
 import sys
 
@@ -300,8 +301,6 @@ class Interruptions:
     """
 
     def __init__(self) -> None:
-        import _signal  # type: ignore[import-not-found]
-
         self.number = _signal.SIGINT
         self._before: list[tuple[int, object]] = []
         try:
@@ -318,8 +317,6 @@ class Interruptions:
         raise KeyboardInterrupt
 
     def give_back(self) -> None:
-        import _signal
-
         for number, before in self._before:
             _signal.signal(number, before)
         self._before.clear()

@@ -230,10 +230,13 @@ class Recording:
         except (OSError, ValueError, errors.RecorderError) as error:
             self._keep_journal()
             why = errors.reason(error) if isinstance(error, OSError) else str(error)
+            if os.path.lexists(self.folder.journal):
+                kept = f"the recording is complete and kept: {errors.recover_command(self.folder.shown)}"
+            else:
+                kept = "the recording is not where it was written: the program has removed its folder, or sees another file system"
             raise errors.NotFinished(
                 "ERR_IO",
-                f"the trace could not be written ({why}); the recording is complete and kept: "
-                f"{errors.recover_command(self.folder.shown)}",
+                f"the trace could not be written ({why}); {kept}",
                 folder=self.folder.shown,
             ) from None
         except BaseException:

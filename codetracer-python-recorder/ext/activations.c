@@ -128,6 +128,9 @@ void
 recorder_enter_thread(recorder *r)
 {
     r->stamp++;
+    /* An allocator hook has come or gone: if ours went with it, addresses known until now may be other objects, and types, by now. */
+    if (__builtin_expect(ct_object_free() != r->object_free, 0))
+        lifetime_check(r);
     if (__builtin_expect(r->out->wants_segment, 0))
         write_key_state(r);
     PyThreadState *tstate = ct_thread_state();

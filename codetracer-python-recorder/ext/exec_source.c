@@ -69,7 +69,7 @@ on_audit(const char *event, PyObject *args, void *unused)
 {
     (void)unused;
     recorder *r = active_recorder;
-    if (r == NULL || !r->include_exec || r->inside)
+    if (r == NULL || !r->include_exec || r->inside || !recorder_is_ours(r))
         return 0;
     if (strcmp(event, "compile") == 0 && PyTuple_GET_SIZE(args) == 2) {
         forget(r);
@@ -91,7 +91,7 @@ hooked_compile(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject
 {
     PyObject *result = next_compile(self, args, count, names);
     recorder *r = active_recorder;
-    if (r && r->include_exec) {
+    if (r && r->include_exec && recorder_is_ours(r)) {
         if (result && PyCode_Check(result) && count > 0 && take_text(r, args[0]))
             give(r, (PyCodeObject *)result, r->compiled_text, r->compiled_size);
         forget(r); /* its own audit event must not be paired with a later exec() of other code */

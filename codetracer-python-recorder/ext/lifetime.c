@@ -92,11 +92,11 @@ generator_died(recorder *r, activation *a)
 static void
 block_freed(const void *block)
 {
+    recorder *r = active_recorder;
+    if (r == NULL || !recorder_is_ours(r))
+        return;
     if (block == probe)
         probe = NULL;
-    recorder *r = active_recorder;
-    if (r == NULL)
-        return;
     /* What PyObject_GC_New puts before an object: nothing, the GC's head, or that and the managed dict and weakref pointers. */
     for (size_t before = 0; before <= 32; before += 16) {
         PyObject *object = (PyObject *)((char *)block + before);
@@ -151,7 +151,7 @@ static inline void
 kept_died(PyObject *object, size_t index)
 {
     recorder *r = active_recorder;
-    if (r && filter[filter_slot((char *)object - ct_size_before(Py_TYPE(object)))]) {
+    if (r && filter[filter_slot((char *)object - ct_size_before(Py_TYPE(object)))] && recorder_is_ours(r)) {
         object_record *record = pointer_map_get(&r->objects, object);
         if (record)
             object_died(r, record);
@@ -159,9 +159,19 @@ kept_died(PyObject *object, size_t index)
     next_dealloc[index](object);
 }
 
-static void list_died(PyObject *object) { kept_died(object, 0); }
-static void dict_died(PyObject *object) { kept_died(object, 1); }
-static void tuple_died(PyObject *object) { kept_died(object, 2); }
+/* The deallocators of containers keep a deep nest from using up the C stack, but only while they find themselves in tp_dealloc (the trashcan, cpython/object.h).
+ * So the wrapper does it in their place, in the same way: untracked first. Those of slice and MemoryError have no such thing. */
+#define NESTED_DIED(name, index)                                                                                                    \
+    static void name(PyObject *object)                                                                                              \
+    {                                                                                                                               \
+        PyObject_GC_UnTrack(object);                                                                                                \
+        Py_TRASHCAN_BEGIN(object, name)                                                                                             \
+        kept_died(object, index);                                                                                                   \
+        Py_TRASHCAN_END                                                                                                             \
+    }
+NESTED_DIED(list_died, 0)
+NESTED_DIED(dict_died, 1)
+NESTED_DIED(tuple_died, 2)
 static void slice_died(PyObject *object) { kept_died(object, 3); }
 static void memory_error_died(PyObject *object) { kept_died(object, 4); }
 
@@ -212,6 +222,7 @@ lifetime_remove(void)
 void
 lifetime_check(recorder *r)
 {
+    r->object_free = ct_object_free();
     probe = PyObject_Malloc(16);
     if (probe == NULL)
         return;
@@ -231,6 +242,7 @@ lifetime_check(recorder *r)
     ours.free = hooked_free;
     ours.realloc = hooked_realloc;
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &ours);
+    r->object_free = ct_object_free();
     for (size_t i = 0; r->objects.entries && i <= r->objects.mask; i++)
         if ((uintptr_t)r->objects.entries[i].key > 1)
             object_died(r, r->objects.entries[i].value);

@@ -7,9 +7,15 @@
  * Invariant: after object_visit(record, containers, attributes), every object within those limits has a record whose state is what the
  * journal says, and the journal says what is in memory.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* process_vm_readv */
+#endif
 #include "recorder.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 /* Modules/_collectionsmodule.c and Objects/rangeobject.c, the same in 3.12 and 3.13. */
 enum { DEQUE_BLOCK = 64 };
@@ -304,6 +310,28 @@ finish_fields(recorder *r, type_info *type, size_t at)
     r->values.size += size;
 }
 
+/* The bytes of a contiguous view, as many as are kept; NULL: there is no memory there. What a view of ctypes, mmap or an extension shows may be any
+ * address, and a file may have shrunk under its mapping: only the kernel can be asked for it without a risk. */
+static const void *
+view_bytes(recorder *r, const PyMemoryViewObject *view)
+{
+    const PyObject *owner = view->mbuf->master.obj;
+    if (view->view.len == 0 || (owner && (PyBytes_CheckExact(owner) || PyByteArray_CheckExact(owner))))
+        return view->view.buf;
+    size_t size = (size_t)view->view.len < r->limits.text ? (size_t)view->view.len : r->limits.text;
+    r->text.size = 0;
+    uint8_t *bytes = scratch_room(&r->text, size);
+    if (bytes == NULL) {
+        r->no_memory = true;
+        return NULL;
+    }
+    struct iovec there = {view->view.buf, size}, here = {bytes, size};
+    int error = errno;
+    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+    errno = error;
+    return got == (ssize_t)size ? bytes : NULL;
+}
+
 /* Encodes the whole state at the end of r->values and its children on r->children; returns the state's flags. */
 static uint8_t
 encode_state(recorder *r, object_record *record, Py_ssize_t length)
@@ -354,7 +382,10 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
                 PyBuffer_IsContiguous(&view->view, 'C');
             if (!readable)
                 return 0;
-            at = value_encode_bytes(r, view->view.buf, (size_t)view->view.len, at);
+            const void *bytes = view_bytes(r, view);
+            if (bytes == NULL)
+                return 0;
+            at = value_encode_bytes(r, bytes, (size_t)view->view.len, at);
         }
         scratch_take(&r->values, at);
         return CT_O_PAYLOAD;

@@ -155,7 +155,8 @@ struct recorder {
     recorder_limits limits;
     uint64_t segment_bytes;      /* these two 0: the library's defaults */
     uint32_t block_bytes;
-    int hidden_frames;           /* of ours, below the program's */
+    int hidden_frames, hidden_c_levels; /* of ours, below the program's */
+    PyInterpreterState *interpreter; /* whose GIL is the lock; others (subinterpreters) may free and print beside it */
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io;
     path_list skip, keep, own;
@@ -182,6 +183,7 @@ struct recorder {
     pointer_map types;           /* PyTypeObject * -> type_info * */
     pointer_map names;           /* PyObject * (held exact str) -> name id + 1 */
     uint64_t object_count, stamp;
+    ct_free_function object_free; /* how objects were freed when lifetime_check looked last; NULL: it has not */
     uint64_t *died; size_t died_count, died_capacity;
     uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
     scratch values, text, literal;
@@ -197,6 +199,14 @@ struct recorder {
 
 /* The recording of this process, or NULL. Set and cleared with the GIL held. */
 extern recorder *active_recorder;
+
+/* Whether this thread runs in the recorded interpreter, whose GIL is the lock: the process-wide hooks are called by others too. */
+static inline bool
+recorder_is_ours(const recorder *r)
+{
+    PyThreadState *tstate = ct_thread_state();
+    return tstate && tstate->interp == r->interpreter;
+}
 
 /* session.c */
 void recorder_check(recorder *r); /* now and then, between events: ends the recording if it failed, and sees to the hooks */

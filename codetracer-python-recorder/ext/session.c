@@ -213,6 +213,10 @@ session_start(PyObject *module, PyObject *args)
     PyObject *journal_path, *live_path, *options, *journal_bytes = NULL, *live_bytes = NULL;
     if (!PyArg_ParseTuple(args, "UUO!", &journal_path, &live_path, &PyDict_Type, &options))
         return NULL;
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_RuntimeError, "a subinterpreter cannot be recorded; start the recording in the main interpreter");
+        return NULL;
+    }
     if (active_recorder || ended_recorder) {
         PyErr_SetString(PyExc_RuntimeError, "tracing already active");
         return NULL;
@@ -221,6 +225,7 @@ session_start(PyObject *module, PyObject *args)
     if (r == NULL)
         return PyErr_NoMemory();
     r->session = ++session_count;
+    r->interpreter = ct_thread_state()->interp;
     if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0)
         goto failed;
     if ((r->workdir = getcwd(NULL, 0)) == NULL && (r->workdir = strdup("/")) == NULL) {
@@ -249,13 +254,15 @@ session_start(PyObject *module, PyObject *args)
         give_main_source(r, options) < 0)
         goto failed_open;
     /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
-    ct_recursion_room(r->hidden_frames);
+    /* The program's first frame comes two C levels (exec, evaluation) above the caller of this one, and one above none in plain python. */
+    r->hidden_c_levels = r->hidden_frames ? ct_c_levels() : 0;
+    ct_recursion_room(r->hidden_frames, r->hidden_c_levels);
     r->starting_tstate_id = ct_thread_state()->id;
     forked_from_recording = false;
     active_recorder = r;
     recorder_enter_thread(r);
     if (events_install(r) < 0) {
-        ct_recursion_room(-r->hidden_frames);
+        ct_recursion_room(-r->hidden_frames, -r->hidden_c_levels);
         active_recorder = NULL;
         goto failed_open;
     }
@@ -311,7 +318,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     exec_source_remove(r);
     io_capture_remove();
     if (ct_thread_state()->id == r->starting_tstate_id)
-        ct_recursion_room(-r->hidden_frames);
+        ct_recursion_room(-r->hidden_frames, -r->hidden_c_levels);
     if (active_recorder)
         end_events(r);
     active_recorder = NULL;

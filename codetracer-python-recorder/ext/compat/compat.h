@@ -14,7 +14,10 @@
  *   ct_instance_view(object, view)    where the instance's attributes lie: in line, or in a dict
  *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
- *   ct_recursion_room(frames)         so many more (or fewer) Python frames may be entered by this thread; sys.getrecursionlimit() stays
+ *   ct_object_free()                  the function that frees objects now: another one, when an allocator hook has come or gone
+ *   ct_recursion_room(frames, c_levels)   so many more (or fewer) Python frames and C levels may be entered by this thread;
+ *                                     sys.getrecursionlimit() stays
+ *   ct_c_levels()                     how many C levels this thread is in (calls of the evaluation loop and of C functions)
  *
  * Thread/GIL: all need the GIL.
  */
@@ -36,6 +39,7 @@
 #include "internal/pycore_long.h"
 #include "internal/pycore_object.h"
 #include "internal/pycore_pystate.h"
+#include "internal/pycore_runtime.h"
 #include "opcode.h"
 #undef Py_BUILD_CORE
 
@@ -76,17 +80,34 @@ ct_opcode(PyCodeObject *code, int offset)
 {
     int index = offset / (int)sizeof(_Py_CODEUNIT);
     int opcode = _PyCode_CODE(code)[index].op.code;
-    if (opcode == INSTRUMENTED_LINE)
-        opcode = code->_co_monitoring->lines[index].original_opcode;
-    if (opcode == INSTRUMENTED_INSTRUCTION)
-        opcode = code->_co_monitoring->per_instruction_opcodes[index];
+    /* The offset of a RAISE may be that of an instruction's last inline cache: any number may stand there, these two as well. */
+    _PyCoMonitoringData *data = code->_co_monitoring;
+    if (opcode == INSTRUMENTED_LINE && data && data->lines)
+        opcode = data->lines[index].original_opcode;
+    if (opcode == INSTRUMENTED_INSTRUCTION && data && data->per_instruction_opcodes)
+        opcode = data->per_instruction_opcodes[index];
     return opcode;
 }
 
+typedef void (*ct_free_function)(void *, void *);
+
+static inline ct_free_function
+ct_object_free(void)
+{
+    return _PyRuntime.allocators.standard.obj.free;
+}
+
 static inline void
-ct_recursion_room(int frames)
+ct_recursion_room(int frames, int c_levels)
 {
     ct_thread_state()->py_recursion_remaining += frames;
+    ct_thread_state()->c_recursion_remaining += c_levels;
+}
+
+static inline int
+ct_c_levels(void)
+{
+    return CT_C_RECURSION_LIMIT - ct_thread_state()->c_recursion_remaining;
 }
 
 /* What PyObject_GC_New and the like put before an object: the block that is freed begins there. */

@@ -2,6 +2,8 @@
 #ifndef CT_COMPAT_CPYTHON312_H
 #define CT_COMPAT_CPYTHON312_H
 
+#define CT_C_RECURSION_LIMIT C_RECURSION_LIMIT
+
 static inline PyThreadState *ct_thread_state(void) { return _PyThreadState_UncheckedGet(); }
 static inline ct_frame *ct_current_frame(PyThreadState *tstate) { return tstate->cframe->current_frame; }
 

@@ -2,6 +2,8 @@
 #ifndef CT_COMPAT_CPYTHON313_H
 #define CT_COMPAT_CPYTHON313_H
 
+#define CT_C_RECURSION_LIMIT Py_C_RECURSION_LIMIT
+
 static inline PyThreadState *ct_thread_state(void) { return PyThreadState_GetUnchecked(); }
 static inline ct_frame *ct_current_frame(PyThreadState *tstate) { return tstate->current_frame; }
 

@@ -1,23 +1,11 @@
-/* See import.h. Owns the state of the program as the stream tells it: per thread a stack of activations, per activation what each variable holds.
+/* See import.h. Owns the state of the program as the stream tells it: per thread a stack of activations, per activation what each variable holds;
+ * from it the journal's definitions and events. What a value looks like in the journal: import_values.c.
  * Invariant: an object of the journal belongs to one variable of one activation (or one event) and dies after that has got another value or
  * ended; a value that looks the same as the one before costs nothing.
  */
-#include "formats/import.h"
+#include "formats/import_values.h"
 
 #include <stdio.h>
-
-#include <xxhash.h>
-
-enum { MOST_ITEMS = 20000, MOST_TEXT = 1 << 20 };
-
-typedef struct type_in {
-    uint64_t kind;
-    char *name;
-    size_t size;
-    uint32_t *fields;              /* names' ids of the journal */
-    size_t field_count;
-    uint32_t shape, ids[9];        /* + 1; ids by look */
-} type_in;
 
 typedef struct variable_in { char *name; size_t size; uint32_t id; /* + 1 */ } variable_in;
 
@@ -36,10 +24,7 @@ typedef struct slot_in { uint64_t hash, first, last, seen; bool bound; } slot_in
 typedef struct activation_in { uint64_t id; uint32_t function; int64_t line; slot_in *slots; } activation_in;
 typedef struct thread_in { uint64_t number, external; bool known; activation_in *stack; size_t depth, capacity; } thread_in;
 
-/* A value, taken out of its tree: a preorder dump, which is also what its hash is made of. */
-typedef struct value_in { uint64_t variable; size_t at, size; uint64_t hash; } value_in;
-typedef struct values_in { value_in *items; size_t count, capacity; ct_buffer bytes; } values_in;
-typedef struct step_in { uint64_t path; int64_t line; values_in values; } step_in;
+typedef struct step_in { uint64_t path; int64_t line; ct_kept_values values; } step_in;
 typedef struct range_in { uint64_t first, last; } range_in;
 
 struct ct_import {
@@ -47,12 +32,9 @@ struct ct_import {
     ct_error *error;
     const char *message;
     bool writing, any_call;
-    ct_import_node *nodes;
-    size_t node_count, node_capacity;
+    ct_import_values values;
     uint32_t *paths;
     size_t path_count, path_capacity;
-    type_in *types;
-    size_t type_count, type_capacity;
     variable_in *variables;
     size_t variable_count, variable_capacity;
     function_in *functions;
@@ -65,14 +47,13 @@ struct ct_import {
     uint64_t next_thread;
     step_in steps[2];              /* not written yet: what follows may show that the last one is a call's own */
     size_t step_count;
-    values_in arguments;
-    values_in result;
-    uint64_t epoch, next_activation, next_object;
+    ct_kept_values arguments;
+    ct_kept_values result;
+    uint64_t epoch, next_activation;
     uint64_t toplevel;             /* function, + 1 */
     bool toplevel_running;
     range_in *dead;                /* objects whose last use was the event before */
     size_t dead_count, dead_capacity;
-    ct_buffer record;
     bool has_status;
     int64_t status;
 };
@@ -97,435 +78,30 @@ ct_import_message(const ct_import *im)
     return im->message ? im->message : "the trace breaks its format";
 }
 
-/* Room for one more item; false: no memory. */
-static bool
-grow(void *array, size_t *capacity, size_t count, size_t size)
-{
-    void **items = array;
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = realloc(*items, wanted * size);
-    if (!bigger)
-        return false;
-    *items = bigger;
-    *capacity = wanted;
-    return true;
-}
-#define GROW(items, capacity, count) grow(&(items), &(capacity), (count), sizeof *(items))
-
-static char *
-copy(const char *bytes, size_t size)
-{
-    char *copied = malloc(size + 1);
-    if (copied) {
-        memcpy(copied, bytes, size);
-        copied[size] = 0;
-    }
-    return copied;
-}
-
-/* ---- trees and dumps ---- */
+/* ---- trees: import_values.c ---- */
 
 void
 ct_import_forget(ct_import *im)
 {
-    im->node_count = 0;
+    im->values.node_count = 0;
 }
 
 ct_import_node *
 ct_import_at(ct_import *im, size_t node)
 {
-    return &im->nodes[node - 1];
+    return ct_import_values_at(&im->values, node);
 }
 
 size_t
 ct_import_add(ct_import *im, size_t parent, size_t *last_sibling)
 {
-    if (!GROW(im->nodes, im->node_capacity, im->node_count))
-        return 0;
-    im->nodes[im->node_count++] = (ct_import_node){.kind = CT_IN_NONE};
-    if (parent) {
-        im->nodes[parent - 1].children++;
-        if (*last_sibling)
-            im->nodes[*last_sibling - 1].next = im->node_count;
-        else
-            im->nodes[parent - 1].first = im->node_count;
-        *last_sibling = im->node_count;
-    }
-    return im->node_count;
-}
-
-static void
-dump_number(ct_buffer *out, uint64_t number)
-{
-    uint8_t *at = ct_buffer_room(out, 10);
-    if (at)
-        out->size += (size_t)(ct_write_varint(at, number) - at);
-}
-
-static void
-dump(const ct_import *im, size_t index, ct_buffer *out)
-{
-    const ct_import_node *node = &im->nodes[index - 1];
-    dump_number(out, (uint64_t)node->kind * 2 + node->negative);
-    dump_number(out, node->type);
-    switch (node->kind) {
-    case CT_IN_NONE:
-        break;
-    case CT_IN_BOOL:
-    case CT_IN_INT:
-        dump_number(out, ct_zigzag(node->integer));
-        break;
-    case CT_IN_FLOAT:
-        ct_buffer_add(out, &node->number, sizeof node->number);
-        break;
-    case CT_IN_BIGINT:
-    case CT_IN_STRING:
-    case CT_IN_RAW:
-        dump_number(out, node->size);
-        ct_buffer_add(out, node->bytes, node->size);
-        break;
-    default:
-        dump_number(out, node->children);
-        for (size_t child = node->first; child; child = im->nodes[child - 1].next)
-            dump(im, child, out);
-    }
+    return ct_import_values_add(&im->values, parent, last_sibling);
 }
 
 static ct_code
-keep(ct_import *im, values_in *values, uint64_t variable, size_t node)
+keep(ct_import *im, ct_kept_values *kept, uint64_t variable, size_t node)
 {
-    if (!GROW(values->items, values->capacity, values->count))
-        return no_memory(im);
-    size_t at = values->bytes.size;
-    dump(im, node, &values->bytes);
-    if (values->bytes.failed)
-        return no_memory(im);
-    size_t size = values->bytes.size - at;
-    values->items[values->count++] = (value_in){variable, at, size, XXH3_64bits(values->bytes.bytes + at, size)};
-    return CT_OK;
-}
-
-static void
-clear(values_in *values)
-{
-    values->count = 0;
-    values->bytes.size = 0;
-}
-
-static void
-free_values(values_in *values)
-{
-    free(values->items);
-    ct_buffer_free(&values->bytes);
-}
-
-/* ---- from a dump to the journal ---- */
-
-typedef struct dumped { const uint8_t *at; } dumped;
-
-static uint64_t
-take_number(dumped *in)
-{
-    uint64_t number = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        uint8_t byte = *in->at++;
-        number |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80)
-            return number;
-    }
-}
-
-static const type_in *
-type_of(const ct_import *im, uint64_t type)
-{
-    return type < im->type_count ? &im->types[type] : NULL;
-}
-
-static bool
-is_named(const type_in *type, const char *name)
-{
-    return !type || (type->size == strlen(name) && memcmp(type->name, name, type->size) == 0);
-}
-
-/* The journal's type for one of the stream's, shown as `look`. */
-static uint32_t
-journal_type(ct_import *im, uint64_t number, enum ct_look look, const char *usual)
-{
-    static const char *const builtin[][2] = {{"List", "list"}, {"Tuple", "tuple"}, {"Dict", "dict"}, {"Set", "set"}, {"FrozenSet", "frozenset"}};
-    type_in *type = number < im->type_count ? &im->types[number] : NULL;
-    if (!type)
-        return ct_define_type(im->r, look, CT_TYPE_BUILTIN, usual, strlen(usual));
-    if (!type->ids[look]) {
-        const char *name = type->name;
-        size_t size = type->size;
-        unsigned flags = 0;
-        for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
-            if (look >= CT_LOOK_LIST && look <= CT_LOOK_SET && is_named(type, builtin[i][0])) {
-                name = builtin[i][1];
-                size = strlen(name);
-                flags = CT_TYPE_BUILTIN;
-            }
-        type->ids[look] = ct_define_type(im->r, look, flags, name, size) + 1;
-    }
-    return type->ids[look] - 1;
-}
-
-static size_t write_value(ct_import *im, dumped *in, uint8_t out[CT_VALUE_MAX]);
-
-/* Room for an OBJECT record and the record begun; the rest is added to im->record. */
-static void
-begin_object(ct_import *im, uint64_t id, uint32_t type, unsigned flags)
-{
-    im->record.size = 0;
-    ct_buffer_add_byte(&im->record, CT_R_OBJECT);
-    dump_number(&im->record, id);
-    dump_number(&im->record, type);
-    ct_buffer_add_byte(&im->record, (uint8_t)(flags | CT_O_ADDRESS));
-    dump_number(&im->record, 0); /* no address is known, so all differences are zero */
-}
-
-static void
-put_object(ct_import *im)
-{
-    if (im->record.failed)
-        return;
-    ct_room(im->r, im->record.size);
-    ct_put_bytes(im->r, im->record.bytes, im->record.size);
-}
-
-static size_t
-write_text(ct_import *im, const uint8_t *bytes, size_t size, uint8_t out[CT_VALUE_MAX])
-{
-    if (size <= CT_V_TEXT_MAX)
-        return (size_t)(ct_write_short_text(out, bytes, size) - out);
-    uint64_t characters = 0;
-    size_t kept = size;
-    for (size_t i = 0; i < size; i++)
-        characters += (bytes[i] & 0xC0) != 0x80;
-    for (kept = kept > MOST_TEXT ? (size_t)MOST_TEXT : kept; kept < size && kept > 0 && (bytes[kept] & 0xC0) == 0x80; kept--)
-        ;
-    return (size_t)(ct_write_content(out, ct_content(im->r, CT_CONTENT_TEXT, bytes, kept, characters)) - out);
-}
-
-static size_t
-write_big(ct_import *im, bool negative, const uint8_t *bytes, size_t size, uint8_t out[CT_VALUE_MAX])
-{
-    uint8_t *turned = malloc(size + 1);
-    size_t count = 0;
-    for (size_t i = size; turned && i-- > 0;)
-        turned[count++] = bytes[i];
-    while (count > 0 && turned[count - 1] == 0)
-        count--;
-    uint64_t all = count;
-    if (count > MOST_TEXT)
-        count = MOST_TEXT;
-    uint8_t *end = count <= CT_V_BIGINT_MAX
-                       ? ct_write_bigint(out, negative, turned ? turned : bytes, count)
-                       : ct_write_content(out, ct_content(im->r, negative ? CT_CONTENT_NEGATIVE : CT_CONTENT_INTEGER, turned, count, all));
-    free(turned);
-    return (size_t)(end - out);
-}
-
-/* An object whose state is one value: a subclass of int and the like, or a literal. */
-static size_t
-wrap(ct_import *im, uint64_t type, enum ct_look look, const char *usual, const uint8_t *value, size_t size, uint8_t out[CT_VALUE_MAX])
-{
-    uint64_t id = im->next_object++;
-    uint8_t payload[CT_VALUE_MAX];
-    memcpy(payload, value, size);
-    begin_object(im, id, journal_type(im, type, look, usual), CT_O_PAYLOAD);
-    ct_buffer_add(&im->record, payload, size);
-    put_object(im);
-    return (size_t)(ct_write_object(out, id) - out);
-}
-
-/* "‹… N more of M›" of type Cut: M. */
-static bool
-is_cut(const ct_import *im, dumped in, uint64_t *length)
-{
-    static const char middle[] = " more of ";
-    uint64_t kind = take_number(&in), type = take_number(&in);
-    if (kind != CT_IN_RAW * 2 || !type_of(im, type) || !is_named(type_of(im, type), "Cut"))
-        return false;
-    size_t size = (size_t)take_number(&in);
-    const char *text = (const char *)in.at, *found = memmem(text, size, middle, sizeof middle - 1);
-    if (!found)
-        return false;
-    *length = 0;
-    for (found += sizeof middle - 1; found < text + size && *found >= '0' && *found <= '9'; found++)
-        *length = *length * 10 + (uint64_t)(*found - '0');
-    return true;
-}
-
-/* A sequence whose type or items say that it is a dict: its items, but for a cut's mark, are pairs. */
-static bool
-is_dict(ct_import *im, const type_in *type, dumped in, size_t count)
-{
-    static const char *const known[] = {"Dict", "collections.OrderedDict", "collections.defaultdict", "collections.Counter"};
-    bool named = false;
-    uint64_t length;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        named = named || (type && is_named(type, known[i]));
-    if (!named)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        if (i + 1 == count && is_cut(im, in, &length))
-            break;
-        if (take_number(&in) != CT_IN_TUPLE * 2)
-            return false;
-        take_number(&in);
-        if (take_number(&in) != 2)
-            return false;
-        /* Over the pair: two values. */
-        for (size_t open = 2; open > 0; open--) {
-            uint64_t kind = take_number(&in) / 2;
-            take_number(&in);
-            if (kind == CT_IN_BOOL || kind == CT_IN_INT)
-                take_number(&in);
-            else if (kind == CT_IN_FLOAT)
-                in.at += sizeof(double);
-            else if (kind == CT_IN_BIGINT || kind == CT_IN_STRING || kind == CT_IN_RAW) {
-                size_t size = (size_t)take_number(&in);
-                in.at += size;
-            }
-            else if (kind != CT_IN_NONE)
-                open += (size_t)take_number(&in);
-        }
-    }
-    return true;
-}
-
-static uint32_t
-shape_of(ct_import *im, uint64_t number, size_t count)
-{
-    type_in *type = number < im->type_count ? &im->types[number] : NULL;
-    if (type && type->field_count == count && type->field_count) {
-        if (!type->shape)
-            type->shape = ct_define_shape(im->r, type->fields, type->field_count) + 1;
-        return type->shape - 1;
-    }
-    /* More values than names, or fewer: their numbers stand for names that are missing. */
-    uint32_t *names = malloc((count + 1) * sizeof *names), shape;
-    for (size_t i = 0; names && i < count; i++) {
-        char name[24];
-        int size = snprintf(name, sizeof name, "%zu", i);
-        names[i] = type && i < type->field_count ? type->fields[i] : ct_define_name(im->r, name, (size_t)size);
-    }
-    shape = ct_define_shape(im->r, names, names ? count : 0);
-    free(names);
-    return shape;
-}
-
-static size_t
-write_compound(ct_import *im, ct_import_kind kind, uint64_t type_number, dumped *in, uint8_t out[CT_VALUE_MAX])
-{
-    const type_in *type = type_of(im, type_number);
-    size_t count = (size_t)take_number(in), kept = 0;
-    uint64_t id = im->next_object++, length = count, told;
-    bool dict = kind == CT_IN_SEQUENCE && is_dict(im, type, *in, count);
-    ct_buffer values = {0};
-    uint8_t value[CT_VALUE_MAX];
-    for (size_t i = 0; i < count; i++) {
-        if (i + 1 == count && kind != CT_IN_STRUCT && is_cut(im, *in, &told)) {
-            length = told > count - 1 ? told : count - 1;
-            (void)write_value(im, in, value);
-            break;
-        }
-        if (dict) {
-            take_number(in);
-            take_number(in);
-            take_number(in);
-        }
-        for (int part = 0; part <= dict; part++) {
-            size_t size = write_value(im, in, value);
-            if (kept < MOST_ITEMS)
-                ct_buffer_add(&values, value, size);
-        }
-        kept += kept < MOST_ITEMS;
-    }
-    enum ct_look look = dict                     ? CT_LOOK_DICT
-                        : kind == CT_IN_TUPLE    ? CT_LOOK_TUPLE
-                        : kind == CT_IN_STRUCT   ? CT_LOOK_STRUCT
-                        : type && type->kind == 1 ? CT_LOOK_SET
-                                                 : CT_LOOK_LIST;
-    uint32_t journal = journal_type(im, type_number, look, kind == CT_IN_TUPLE ? "tuple" : kind == CT_IN_STRUCT ? "object" : "list");
-    if (kind == CT_IN_STRUCT) {
-        uint32_t shape = shape_of(im, type_number, kept);
-        begin_object(im, id, journal, CT_O_FIELDS);
-        dump_number(&im->record, shape);
-    }
-    else {
-        begin_object(im, id, journal, CT_O_ITEMS);
-        dump_number(&im->record, length);
-        dump_number(&im->record, dict ? kept * 2 : kept);
-    }
-    if (values.size)
-        ct_buffer_add(&im->record, values.bytes, values.size);
-    if (values.failed)
-        im->record.failed = true;
-    put_object(im);
-    ct_buffer_free(&values);
-    return (size_t)(ct_write_object(out, id) - out);
-}
-
-/* Writes the objects inside (within the event at hand) and encodes the value; returns its size. */
-static size_t
-write_value(ct_import *im, dumped *in, uint8_t out[CT_VALUE_MAX])
-{
-    uint64_t head = take_number(in), number = take_number(in);
-    const type_in *type = type_of(im, number);
-    size_t size = 0;
-    switch ((ct_import_kind)(head / 2)) {
-    case CT_IN_NONE:
-        out[0] = CT_V_NONE;
-        return 1;
-    case CT_IN_BOOL:
-        out[0] = ct_unzigzag(take_number(in)) ? CT_V_TRUE : CT_V_FALSE;
-        return 1;
-    case CT_IN_INT:
-        size = (size_t)(ct_write_int(out, ct_unzigzag(take_number(in))) - out);
-        return is_named(type, "Int") ? size : wrap(im, number, CT_LOOK_SCALAR, "int", out, size, out);
-    case CT_IN_FLOAT: {
-        double value;
-        memcpy(&value, in->at, sizeof value);
-        in->at += sizeof value;
-        size = (size_t)(ct_write_float(out, value) - out);
-        return is_named(type, "Float") ? size : wrap(im, number, CT_LOOK_SCALAR, "float", out, size, out);
-    }
-    case CT_IN_BIGINT: {
-        size_t count = (size_t)take_number(in);
-        const uint8_t *bytes = in->at;
-        in->at += count;
-        size = write_big(im, head & 1, bytes, count, out);
-        return is_named(type, "Int") ? size : wrap(im, number, CT_LOOK_SCALAR, "int", out, size, out);
-    }
-    case CT_IN_STRING: {
-        size_t count = (size_t)take_number(in);
-        const uint8_t *bytes = in->at;
-        in->at += count;
-        size = write_text(im, bytes, count, out);
-        return is_named(type, "String") ? size : wrap(im, number, CT_LOOK_SCALAR, "str", out, size, out);
-    }
-    case CT_IN_RAW: {
-        size_t count = (size_t)take_number(in);
-        const uint8_t *bytes = in->at;
-        in->at += count;
-        if (type && is_named(type, "ellipsis")) {
-            out[0] = CT_V_ELLIPSIS;
-            return 1;
-        }
-        if (type && is_named(type, "NotImplementedType")) {
-            out[0] = CT_V_NOTIMPLEMENTED;
-            return 1;
-        }
-        size = write_text(im, bytes, count, out);
-        return wrap(im, number, CT_LOOK_LITERAL, "object", out, size, out);
-    }
-    default:
-        return write_compound(im, (ct_import_kind)(head / 2), number, in, out);
-    }
+    return ct_import_values_keep(&im->values, kept, variable, node) == CT_OK ? CT_OK : no_memory(im);
 }
 
 /* ---- definitions ---- */
@@ -533,7 +109,7 @@ write_value(ct_import *im, dumped *in, uint8_t out[CT_VALUE_MAX])
 ct_code
 ct_import_path(ct_import *im, const char *bytes, size_t size)
 {
-    if (!GROW(im->paths, im->path_capacity, im->path_count))
+    if (!CT_IMPORT_GROW(im->paths, im->path_capacity, im->path_count))
         return no_memory(im);
     im->paths[im->path_count++] = im->writing ? ct_define_path(im->r, bytes, size) : 0;
     return CT_OK;
@@ -563,10 +139,10 @@ ct_import_function(ct_import *im, uint64_t path, int64_t line, const char *bytes
         f->path = im->paths[path];
         return CT_OK;
     }
-    if (!GROW(im->functions, im->function_capacity, im->function_count))
+    if (!CT_IMPORT_GROW(im->functions, im->function_capacity, im->function_count))
         return no_memory(im);
     f = &im->functions[im->function_count];
-    *f = (function_in){.line = line, .name = copy(bytes, size), .size = size, .is_module = names_module(bytes, size)};
+    *f = (function_in){.line = line, .name = ct_import_copy(bytes, size), .size = size, .is_module = names_module(bytes, size)};
     f->is_toplevel = (size == 10 && memcmp(bytes, "<toplevel>", 10) == 0) || (size == 11 && memcmp(bytes, "<top-level>", 11) == 0);
     if (!f->name)
         return no_memory(im);
@@ -583,9 +159,9 @@ ct_import_variable(ct_import *im, const char *bytes, size_t size)
         im->variable_count++;
         return CT_OK;
     }
-    if (!GROW(im->variables, im->variable_capacity, im->variable_count))
+    if (!CT_IMPORT_GROW(im->variables, im->variable_capacity, im->variable_count))
         return no_memory(im);
-    im->variables[im->variable_count] = (variable_in){.name = copy(bytes, size), .size = size};
+    im->variables[im->variable_count] = (variable_in){.name = ct_import_copy(bytes, size), .size = size};
     if (!im->variables[im->variable_count].name)
         return no_memory(im);
     im->variable_count++;
@@ -607,20 +183,7 @@ ct_import_type(ct_import *im, uint64_t kind, const char *bytes, size_t size, con
 {
     if (!im->writing)
         return CT_OK;
-    if (!GROW(im->types, im->type_capacity, im->type_count))
-        return no_memory(im);
-    type_in *type = &im->types[im->type_count];
-    *type = (type_in){.kind = kind, .name = copy(bytes, size), .size = size, .field_count = field_count};
-    type->fields = malloc((field_count + 1) * sizeof *type->fields);
-    if (!type->name || !type->fields) {
-        free(type->name);
-        free(type->fields);
-        return no_memory(im);
-    }
-    for (size_t i = 0; i < field_count; i++, fields += strlen(fields) + 1)
-        type->fields[i] = ct_define_name(im->r, fields, strlen(fields));
-    im->type_count++;
-    return CT_OK;
+    return ct_import_values_type(&im->values, kind, bytes, size, fields, field_count) == CT_OK ? CT_OK : no_memory(im);
 }
 
 ct_code
@@ -645,7 +208,7 @@ slot_of(ct_import *im, uint32_t function, uint64_t variable, uint32_t *slot)
     if (is_new) {
         if (im->writing)
             return corrupt(im, "the trace changed while it was read");
-        if (!GROW(f->variables, f->variable_capacity, f->variable_count) || !grow(&im->slot_of, &im->slot_of_capacity, number, sizeof *im->slot_of))
+        if (!CT_IMPORT_GROW(f->variables, f->variable_capacity, f->variable_count) || !CT_IMPORT_GROW(im->slot_of, im->slot_of_capacity, number))
             return no_memory(im);
         im->slot_of[number] = (uint32_t)f->variable_count;
         f->variables[f->variable_count++] = (uint32_t)variable;
@@ -686,7 +249,7 @@ bury(ct_import *im, uint64_t first, uint64_t last)
 {
     if (first == last)
         return CT_OK;
-    if (!GROW(im->dead, im->dead_capacity, im->dead_count))
+    if (!CT_IMPORT_GROW(im->dead, im->dead_capacity, im->dead_count))
         return no_memory(im);
     im->dead[im->dead_count++] = (range_in){first, last};
     return CT_OK;
@@ -713,7 +276,7 @@ top(ct_import *im)
 
 /* Puts the variables that differ; with `whole`, those that are not among the values are unbound. */
 static ct_code
-put_variables(ct_import *im, const values_in *values, bool whole)
+put_variables(ct_import *im, const ct_kept_values *values, bool whole)
 {
     activation_in *a = top(im);
     function_in *f = &im->functions[a->function];
@@ -722,7 +285,7 @@ put_variables(ct_import *im, const values_in *values, bool whole)
     uint32_t slot;
     im->epoch++;
     for (size_t i = 0; i < values->count; i++) {
-        const value_in *value = &values->items[i];
+        const ct_kept_value *value = &values->items[i];
         CT_TRY(slot_of(im, a->function, value->variable, &slot));
         if (!im->writing)
             continue;
@@ -732,10 +295,9 @@ put_variables(ct_import *im, const values_in *values, bool whole)
             continue;
         if (s->bound)
             CT_TRY(bury(im, s->first, s->last));
-        s->first = im->next_object;
-        dumped in = {values->bytes.bytes + value->at};
-        size_t size = write_value(im, &in, encoded);
-        s->last = im->next_object;
+        s->first = im->values.next_object;
+        size_t size = ct_import_values_write(&im->values, values, i, encoded);
+        s->last = im->values.next_object;
         s->hash = value->hash;
         s->bound = true;
         ct_room(im->r, 64);
@@ -750,15 +312,15 @@ put_variables(ct_import *im, const values_in *values, bool whole)
         ct_room(im->r, 64);
         ct_put_number(im->r, CT_R_UNBIND, names ? name_of(im, f->variables[i]) : i);
     }
-    return im->record.failed ? no_memory(im) : CT_OK;
+    return im->values.record.failed ? no_memory(im) : CT_OK;
 }
 
 static ct_code
-push(ct_import *im, uint32_t function, const values_in *arguments)
+push(ct_import *im, uint32_t function, const ct_kept_values *arguments)
 {
     thread_in *thread = &im->threads[im->current];
     function_in *f = &im->functions[function];
-    if (!GROW(thread->stack, thread->capacity, thread->depth))
+    if (!CT_IMPORT_GROW(thread->stack, thread->capacity, thread->depth))
         return no_memory(im);
     activation_in a = {.id = im->next_activation++, .function = function, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
     if (im->writing) {
@@ -790,7 +352,7 @@ write_step(ct_import *im, const step_in *step)
         uint32_t function = im->toplevel ? (uint32_t)im->toplevel - 1 : 0;
         if (!im->function_count)
             return corrupt(im, "a step before any function");
-        static const values_in none;
+        static const ct_kept_values none;
         im->toplevel_running = true;
         CT_TRY(push(im, function, &none));
         a = top(im);
@@ -833,7 +395,7 @@ ct_import_step(ct_import *im, uint64_t path, int64_t line)
     step_in *step = &im->steps[im->step_count++];
     step->path = path;
     step->line = line;
-    clear(&step->values);
+    ct_kept_clear(&step->values);
     return CT_OK;
 }
 
@@ -856,13 +418,13 @@ ct_import_argument(ct_import *im, uint64_t variable, size_t node)
 
 /* Upstream repeats a call's arguments at the step before: they are no locals of the caller. */
 static void
-drop_repeated(values_in *values, const values_in *arguments)
+drop_repeated(ct_kept_values *values, const ct_kept_values *arguments)
 {
     size_t n = arguments->count;
     if (n == 0 || n > values->count)
         return;
     for (size_t i = 0; i < n; i++) {
-        const value_in *value = &values->items[values->count - n + i], *argument = &arguments->items[i];
+        const ct_kept_value *value = &values->items[values->count - n + i], *argument = &arguments->items[i];
         if (value->variable != argument->variable || value->hash != argument->hash)
             return;
     }
@@ -879,7 +441,7 @@ ct_import_call(ct_import *im, uint64_t function)
     im->any_call = true;
     if (first && f->is_toplevel) {
         im->toplevel = function + 1;
-        clear(&im->arguments);
+        ct_kept_clear(&im->arguments);
         return CT_OK;
     }
     step_in *own = im->step_count ? &im->steps[im->step_count - 1] : NULL;
@@ -889,7 +451,7 @@ ct_import_call(ct_import *im, uint64_t function)
         drop_repeated(&im->steps[im->step_count - 1].values, &im->arguments);
     CT_TRY(write_steps(im, 0));
     ct_code code = push(im, (uint32_t)function, &im->arguments);
-    clear(&im->arguments);
+    ct_kept_clear(&im->arguments);
     return code;
 }
 
@@ -908,41 +470,31 @@ ct_import_return(ct_import *im, size_t node)
     thread->depth--;
     if (!im->writing)
         return CT_OK;
-    clear(&im->result);
+    ct_kept_clear(&im->result);
     CT_TRY(keep(im, &im->result, 0, node));
     /* The head record holds the value, and what is inside it follows: so its record is put together first. */
     uint8_t encoded[CT_VALUE_MAX];
-    uint64_t first = im->next_object;
+    uint64_t first = im->values.next_object;
     ct_event_begin(im->r);
-    const ct_import_node *value = ct_import_at(im, node);
-    bool compound = value->kind >= CT_IN_SEQUENCE || value->kind == CT_IN_RAW;
-    const type_in *type = type_of(im, value->type);
-    bool wrapped = (value->kind == CT_IN_INT || value->kind == CT_IN_BIGINT) ? !is_named(type, "Int")
-                   : value->kind == CT_IN_FLOAT                               ? !is_named(type, "Float")
-                   : value->kind == CT_IN_STRING                              ? !is_named(type, "String")
-                                                                              : false;
-    if (value->kind == CT_IN_RAW && type && (is_named(type, "ellipsis") || is_named(type, "NotImplementedType")))
-        compound = false;
-    dumped in = {im->result.bytes.bytes};
-    if (compound || wrapped) {
+    if (ct_import_values_is_object(&im->values, node)) {
         /* The value's own object gets its id before those inside it. */
         size_t size = (size_t)(ct_write_object(encoded, first) - encoded);
         ct_put_value(im->r, CT_R_RETURN, encoded, size);
         put_deaths(im);
-        (void)write_value(im, &in, encoded);
+        (void)ct_import_values_write(&im->values, &im->result, 0, encoded);
     }
     else {
-        size_t size = write_value(im, &in, encoded);
+        size_t size = ct_import_values_write(&im->values, &im->result, 0, encoded);
         ct_put_value(im->r, CT_R_RETURN, encoded, size);
         put_deaths(im);
     }
     ct_event_end(im->r);
-    ct_code code = bury(im, first, im->next_object);
+    ct_code code = bury(im, first, im->values.next_object);
     for (size_t i = 0; code == CT_OK && i < im->functions[a->function].variable_count; i++)
         if (a->slots[i].bound)
             code = bury(im, a->slots[i].first, a->slots[i].last);
     free(a->slots);
-    return code == CT_OK && im->record.failed ? no_memory(im) : code;
+    return code == CT_OK && im->values.record.failed ? no_memory(im) : code;
 }
 
 ct_code
@@ -995,7 +547,7 @@ thread_index(ct_import *im, uint64_t external, bool starts, size_t *index)
         *index = 0;
         return CT_OK;
     }
-    if (!GROW(im->threads, im->thread_capacity, im->thread_count))
+    if (!CT_IMPORT_GROW(im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
     im->threads[im->thread_count] = (thread_in){.number = im->next_thread++, .external = external, .known = true};
     *index = im->thread_count++;
@@ -1044,10 +596,11 @@ start(ct_import *im)
     im->next_thread = 1;
     im->toplevel_running = im->any_call = im->has_status = false;
     im->toplevel = 0;
-    im->step_count = im->node_count = im->next_activation = im->epoch = im->next_object = 0;
+    im->step_count = im->next_activation = im->epoch = 0;
+    ct_import_values_start(&im->values);
     im->path_count = im->variable_count = im->function_count = 0;
-    clear(&im->arguments);
-    if (!GROW(im->threads, im->thread_capacity, im->thread_count))
+    ct_kept_clear(&im->arguments);
+    if (!CT_IMPORT_GROW(im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
     im->threads[im->thread_count++] = (thread_in){.number = 0};
     return CT_OK;
@@ -1068,7 +621,7 @@ ct_code
 ct_import_new(ct_recording *recording, ct_import **im, ct_error *error)
 {
     *im = calloc(1, sizeof **im);
-    if (!*im || ((*im)->r = recording, start(*im)) != CT_OK) {
+    if (!*im || ((*im)->r = (*im)->values.r = recording, start(*im)) != CT_OK) {
         ct_import_free(*im);
         *im = NULL;
         return ct_fail(error, CT_E_NOMEM, "no memory to read the trace", 0, 0);
@@ -1108,11 +661,6 @@ ct_import_free(ct_import *im)
         return;
     free_stacks(im);
     free(im->threads);
-    for (size_t i = 0; i < im->type_count; i++) {
-        free(im->types[i].name);
-        free(im->types[i].fields);
-    }
-    free(im->types);
     for (size_t i = 0; i < (im->writing ? im->variable_capacity : im->variable_count); i++)
         free(im->variables[i].name);
     free(im->variables);
@@ -1122,14 +670,13 @@ ct_import_free(ct_import *im)
     }
     free(im->functions);
     free(im->paths);
-    free(im->nodes);
     free(im->slot_of);
     free(im->dead);
     for (size_t i = 0; i < 2; i++)
-        free_values(&im->steps[i].values);
-    free_values(&im->arguments);
-    free_values(&im->result);
+        ct_kept_free(&im->steps[i].values);
+    ct_kept_free(&im->arguments);
+    ct_kept_free(&im->result);
     ct_intern_free(&im->slots);
-    ct_buffer_free(&im->record);
+    ct_import_values_free(&im->values);
     free(im);
 }

@@ -1,26 +1,33 @@
-/* Which locals changed since an activation's previous step. Owns one number per living activation: the event up to which its locals were shown.
- * Invariant: an activation that was never shown has every local changed. */
+/* Which locals changed since an activation's previous step. Owns per living activation the event up to which its locals were shown and, if removals are
+ * asked for, the names that were bound then: the replayed state keeps nothing of a name that lost its value.
+ * Invariant: an activation that was never shown has every local changed, and none removed. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tool/tool.h"
 
-typedef struct seen { uint64_t activation, event, objects; bool used; } seen;
+/* Names' ids: first the locals, then the globals. */
+typedef struct bound { uint32_t *names; size_t locals, globals, room; } bound;
+typedef struct seen { uint64_t activation, event, objects; bound bound; bool used; } seen;
 
 enum { MOST_OBJECTS = 2000 }; /* looked at per local; a change beyond them goes unnoticed */
 
 struct changes {
     value_reader *reader;
+    bool with_removed;
+    uint32_t *removed;    /* what changes_removed() answered last */
+    size_t removed_room;
     seen *table;          /* open addressing, room is a power of two */
     size_t room, count;
     uint64_t visited[4096]; /* objects met in this walk, id + 1 */
     size_t visited_count;
 };
 
-changes *changes_new(value_reader *reader)
+changes *changes_new(value_reader *reader, bool with_removed)
 {
     changes *c = must_have(calloc(1, sizeof *c));
     c->reader = reader;
+    c->with_removed = with_removed;
     c->room = 64;
     c->table = must_have(calloc(c->room, sizeof *c->table));
     return c;
@@ -28,8 +35,13 @@ changes *changes_new(value_reader *reader)
 
 void changes_free(changes *c)
 {
-    if (c)
-        free(c->table);
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->room; i++)
+        if (c->table[i].used)
+            free(c->table[i].bound.names);
+    free(c->table);
+    free(c->removed);
     free(c);
 }
 
@@ -46,25 +58,36 @@ static seen *find(const changes *c, uint64_t activation)
     return NULL;
 }
 
-static void insert(changes *c, seen entry)
+static seen *insert(changes *c, seen entry)
 {
     size_t i = place_of(entry.activation, c->room);
     while (c->table[i].used)
         i = (i + 1) & (c->room - 1);
     c->table[i] = entry;
     c->count++;
+    return &c->table[i];
+}
+
+static void remember(bound *b, const ct_activation *a)
+{
+    size_t count = a->slot_count + a->global_count;
+    if (count > b->room) {
+        b->room = count + count / 2;
+        b->names = must_have(realloc(b->names, b->room * sizeof *b->names));
+    }
+    b->locals = a->slot_count;
+    b->globals = a->global_count;
+    for (size_t i = 0; i < a->slot_count; i++)
+        b->names[i] = a->slots[i].name;
+    for (size_t i = 0; i < a->global_count; i++)
+        b->names[a->slot_count + i] = a->globals[i].name;
 }
 
 void changes_seen(changes *c, const ct_activation *activation, uint64_t event)
 {
     seen *s = find(c, activation->id);
     uint64_t objects = ct_replay_objects_changed(c->reader->replay);
-    if (s) {
-        s->event = event;
-        s->objects = objects;
-        return;
-    }
-    if (c->count * 2 >= c->room) {
+    if (!s && c->count * 2 >= c->room) {
         seen *old = c->table;
         size_t room = c->room;
         c->room *= 2;
@@ -75,7 +98,43 @@ void changes_seen(changes *c, const ct_activation *activation, uint64_t event)
                 insert(c, old[i]);
         free(old);
     }
-    insert(c, (seen){activation->id, event, objects, true});
+    if (!s)
+        s = insert(c, (seen){.activation = activation->id, .used = true});
+    s->event = event;
+    s->objects = objects;
+    if (c->with_removed)
+        remember(&s->bound, activation);
+}
+
+/* The names that no slot has now. Both are in the same order but for what was bound anew, so the search begins behind the last one found. */
+static size_t missing(const uint32_t *were, size_t count, const ct_slot *slots, size_t slot_count, uint32_t *out)
+{
+    size_t found = 0, next = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t tried = 0;
+        while (tried < slot_count && slots[(next + tried) % slot_count].name != were[i])
+            tried++;
+        if (tried == slot_count)
+            out[found++] = were[i];
+        else
+            next = (next + tried + 1) % slot_count;
+    }
+    return found;
+}
+
+size_t changes_removed(changes *c, const ct_activation *a, const uint32_t **removed)
+{
+    const seen *s = find(c, a->id);
+    size_t count = s ? s->bound.locals + s->bound.globals : 0;
+    if (count > c->removed_room) {
+        c->removed_room = count * 2;
+        c->removed = must_have(realloc(c->removed, c->removed_room * sizeof *c->removed));
+    }
+    *removed = c->removed;
+    if (count == 0)
+        return 0;
+    size_t found = missing(s->bound.names, s->bound.locals, a->slots, a->slot_count, c->removed);
+    return found + missing(s->bound.names + s->bound.locals, s->bound.globals, a->globals, a->global_count, c->removed + found);
 }
 
 void changes_ended(changes *c, const ct_activation *activation)
@@ -83,6 +142,7 @@ void changes_ended(changes *c, const ct_activation *activation)
     seen *s = find(c, activation->id);
     if (!s)
         return;
+    free(s->bound.names);
     /* Close the gap: what stands behind it may have been put there only because this place was taken. */
     size_t hole = (size_t)(s - c->table), mask = c->room - 1;
     c->table[hole].used = false;

@@ -169,7 +169,7 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     }
     value_reader_init(&p.values, journal, p.replay);
     p.sources = sources_new(journal);
-    p.changes = changes_new(&p.values);
+    p.changes = changes_new(&p.values, options->json);
     p.step_digits = 1;
     for (uint64_t n = counts.steps; n >= 10; n /= 10)
         p.step_digits++;

@@ -53,6 +53,14 @@ static void put_changed(printer *p, const ct_activation *a, text *out)
         first = false;
         put_name(p, slot->name, out);
     }
+    const uint32_t *removed;
+    size_t count = changes_removed(p->changes, a, &removed);
+    for (size_t i = 0; i < count; i++) {
+        if (!first)
+            text_char(out, ',');
+        first = false;
+        put_name(p, removed[i], out);
+    }
     text_char(out, ']');
 }
 

@@ -115,10 +115,12 @@ void number_big(text *out, bool negative, const uint8_t *bytes, size_t count);
 
 /* ---- changes.c: which locals changed since this activation's previous step ---- */
 typedef struct changes changes;
-changes *changes_new(value_reader *reader);
+changes *changes_new(value_reader *reader, bool with_removed);
 void changes_free(changes *c);
 /* True when the slot's value, or an object within it, changed after this activation's last changes_seen(). */
 bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *slot);
+/* Names' ids of locals and globals that had a value at that time and have none now; until the next call. Empty without with_removed. */
+size_t changes_removed(changes *c, const ct_activation *activation, const uint32_t **removed);
 void changes_seen(changes *c, const ct_activation *activation, uint64_t event);
 void changes_ended(changes *c, const ct_activation *activation);
 

@@ -140,6 +140,27 @@ static void begin_typed(const ct_type_info *type, text *out)
     json_string(out, type->name.bytes, type->name.size);
 }
 
+/* The member "text". False: there is none, as of a memoryview that has gaps, or it cannot be read. */
+static bool literal(value_reader *r, const ct_type_info *type, const ct_object *o, text *out)
+{
+    ct_value payload = o->payload;
+    if ((type->look != CT_LOOK_LITERAL && type->look != CT_LOOK_BYTES) || !(o->flags & CT_O_PAYLOAD))
+        return false;
+    if ((payload.content && ct_replay_resolve(r->replay, &payload, &r->error) != CT_OK) || (payload.kind != CT_TEXT && payload.kind != CT_BYTES))
+        return false;
+    text bytes = {0};
+    if (payload.kind == CT_TEXT)
+        text_add(&bytes, payload.data.bytes, payload.data.size);
+    else
+        text_python_bytes(&bytes, payload.data.bytes, payload.data.size, SIZE_MAX / 2);
+    text_puts(out, ",\"text\":");
+    json_string(out, bytes.bytes, bytes.size);
+    text_free(&bytes);
+    if (payload.kind == CT_BYTES && payload.data.true_length > payload.data.size)
+        text_format(out, ",\"length\":%" PRIu64, payload.data.true_length);
+    return true;
+}
+
 static void object(value_reader *r, const ct_object *o, uint32_t containers, uint32_t attributes, text *out)
 {
     static const char *const bases[] = {[CT_LOOK_LIST] = "list", [CT_LOOK_TUPLE] = "tuple", [CT_LOOK_DICT] = "dict", [CT_LOOK_SET] = "set"};
@@ -189,27 +210,10 @@ static void object(value_reader *r, const ct_object *o, uint32_t containers, uin
         uint64_t written = array(r, o, type->look == CT_LOOK_DICT, containers, attributes, out);
         if (written != o->true_length)
             text_format(out, ",\"length\":%" PRIu64, o->true_length);
-    } else if (type->look == CT_LOOK_SCALAR) {
+    } else if (type->look == CT_LOOK_SCALAR && o->flags & CT_O_PAYLOAD) {
         text_puts(out, ",\"value\":");
         any_value(r, &o->payload, containers, attributes, out);
-    } else if (type->look == CT_LOOK_LITERAL || type->look == CT_LOOK_BYTES) {
-        ct_value payload = o->payload;
-        text_puts(out, ",\"text\":");
-        if ((!payload.content || ct_replay_resolve(r->replay, &payload, &r->error) == CT_OK)
-            && (payload.kind == CT_TEXT || payload.kind == CT_BYTES)) {
-            text literal = {0};
-            if (payload.kind == CT_TEXT)
-                text_add(&literal, payload.data.bytes, payload.data.size);
-            else
-                text_python_bytes(&literal, payload.data.bytes, payload.data.size, SIZE_MAX / 2);
-            json_string(out, literal.bytes, literal.size);
-            text_free(&literal);
-            if (payload.kind == CT_BYTES && payload.data.true_length > payload.data.size)
-                text_format(out, ",\"length\":%" PRIu64, payload.data.true_length);
-        } else {
-            text_puts(out, "null");
-        }
-    } else if (type->look != CT_LOOK_STRUCT) {
+    } else if (type->look != CT_LOOK_STRUCT && !literal(r, type, o, out)) {
         text_format(out, ",\"address\":\"0x%" PRIx64 "\"", o->address);
     }
     if (with_fields || type->look == CT_LOOK_STRUCT)

@@ -247,7 +247,8 @@ static void object(value_reader *r, const ct_object *o, uint32_t containers, uin
         return;
     }
     r->open[r->open_count++] = o->id;
-    switch (type->look) {
+    bool is_value = type->look == CT_LOOK_LITERAL || type->look == CT_LOOK_SCALAR || type->look == CT_LOOK_BYTES;
+    switch (is_value && !(o->flags & CT_O_PAYLOAD) ? CT_LOOK_OPAQUE : type->look) {
     case CT_LOOK_LIST:
     case CT_LOOK_TUPLE:
     case CT_LOOK_DICT:

@@ -449,6 +449,21 @@ tracemalloc.start(); tracemalloc.stop(); loop()
     assert [event["value"] for event in answer.of("return", function="f")] == [[n, [n]] for n in range(2000)] * 3
 
 
+def test_raise_at_an_inline_cache(seen):
+    """RAISE may be reported at the last inline cache of an instruction. In 3.13 this counter takes the value of INSTRUMENTED_INSTRUCTION now and then."""
+    answer = seen(
+        """
+        members = type.__dict__  # no specialised subscript for this type, so the counter goes on
+        missing = 0
+        for i in range(20000):
+            try: members["none"]
+            except KeyError: missing += 1
+        print(missing)
+        """
+    )
+    assert answer.out == "20000\n" and len(answer.of("raise")) == len(answer.of("handled")) == 20000
+
+
 def test_callbacks_registered_by_us_are_gone_after_stop(plain):
     code = """
 import sys

@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""What recording costs: the same programs without recorder, under callbacks that do nothing (the floor), under
+codetracer-python-recorder 0.3.0 (the recorder that this one replaces), and under this one in each format. Everything is measured in
+one run, turn by turn, so that ratios hold; absolute figures are of this machine and hour.
+
+    make bench                       all programs, 3 repetitions
+    make bench QUICK=1               loop, fib, queens, bm_nqueens, once
+    make bench DOCUMENT=1            also puts the tables into docs/performance.md
+
+Cost is end to end: CPU time of the process and its children from start to exit (so with the interpreter's start, the writer thread and
+the export), less that of the plain run at the same size, divided by the LINE events outside the standard library. Medians are shown.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SUPPORT = HERE / "support"
+RESULTS = HERE / "results"
+DOCUMENT = HERE.parent / "docs" / "performance.md"
+TIMEOUT = 60
+
+# name: size that every recorder gets (some 30,000 lines), and one that fast ones get besides (millions of lines), or None
+PROGRAMS = {
+    "loop": (8000, 500_000),
+    "fib": (19, 27),
+    "queens": (2, 60),
+    "bm_nqueens": (6, 8),
+    "objects": (3000, None),
+    "async": (3000, None),
+    "bm_deltablue": (60, None),
+    "bm_go": (1, None),
+}
+BAR = ["loop", "fib", "queens", "bm_nqueens"]  # where the first bar is: 30 times cheaper than 0.3.0's json, 48 bytes per line
+
+OURS = "{python} -m codetracer_python_recorder --quiet --propagate-script-exit -o {out} --format "
+THEIRS = "{peer} -m codetracer_python_recorder --propagate-script-exit --trace-dir {out} --format "
+# name: command, and whether it also gets the large size
+RECORDERS = {
+    "plain": ("{python}", True),
+    "floor": ("{python} {support}/under_floor.py -", True),
+    "0.3.0 json": (THEIRS + "json", False),
+    "0.3.0 binary": (THEIRS + "binary", False),
+    "journal": (OURS + "journal", True),
+    "ct": (OURS + "ct", True),
+    "json": (OURS + "json", False),
+}
+
+
+class Bench:
+    def __init__(self, python, peer, scratch):
+        # Not resolved: the link is what makes it the virtual environment's.
+        self.python, self.peer, self.scratch = os.path.abspath(python), os.path.abspath(peer), Path(scratch)
+        self.extension = self.scratch / "extension"
+        self.extension.mkdir()
+        include = self.ask(python, "import sysconfig; print(sysconfig.get_path('include'))")
+        compiler = os.environ.get("CC", "cc").split()
+        output = self.extension / "floor_events.so"
+        subprocess.run([*compiler, "-O2", "-shared", "-fPIC", "-I" + include, str(HERE / "floor.c"), "-o", str(output)], check=True)
+        self.benchmarks = Path(self.ask(peer, "import pyperformance; print(pyperformance.__path__[0])")) / "data-files" / "benchmarks"
+        self.counts = {}
+
+    @staticmethod
+    def ask(python, code):
+        return subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+    def script(self, program):
+        """In a folder of its own: a recorder may look at what lies beside it."""
+        folder = self.scratch / ("program-" + program)
+        target = folder / (program + ".py")
+        if not target.exists():
+            folder.mkdir()
+            ours = HERE / "workloads" / (program + ".py")
+            shutil.copy(ours if ours.exists() else self.benchmarks / program / "run_benchmark.py", target)
+        return target
+
+    def run(self, command, program, size):
+        out, end, log = self.scratch / "out", self.scratch / "end", self.scratch / "log"
+        shutil.rmtree(out, ignore_errors=True)
+        end.unlink(missing_ok=True)
+        words = command.format(python=self.python, peer=self.peer, support=SUPPORT, out=out).split()
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "CODETRACER_"))}
+        env.update(BENCH_END=str(end), PYTHONPATH=f"{SUPPORT}:{self.extension}", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+        with open(log, "w+b") as file:
+            started = time.monotonic()
+            process = subprocess.Popen(
+                [*words, str(self.script(program)), str(size)], env=env, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=file, start_new_session=True,
+            )  # fmt: skip
+            timed_out = False
+
+            def stop(*_):
+                nonlocal timed_out
+                timed_out = True
+                os.killpg(process.pid, signal.SIGKILL)
+
+            signal.signal(signal.SIGALRM, stop)
+            signal.alarm(TIMEOUT)
+            try:
+                printed = process.stdout.read()
+                _, status, usage = os.wait4(process.pid, 0)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            finally:
+                signal.alarm(0)
+            stopped = time.monotonic()
+            process.returncode = os.waitstatus_to_exitcode(status)
+        result = {
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "wall": stopped - started,
+            "memory": usage.ru_maxrss * 1024,
+            "bytes": sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) if out.exists() else 0,
+            "printed": printed.decode(errors="replace")[:200],
+            "after": stopped - float(end.read_text()) if end.exists() and end.read_text() else None,
+        }
+        if timed_out or process.returncode:
+            result["failed"] = f"over {TIMEOUT} s" if timed_out else f"status {process.returncode}"
+            result["log"] = log.read_text(errors="replace")[-500:]
+        return result
+
+    def lines(self, program, size):
+        if (program, size) not in self.counts:
+            file = self.scratch / "counts"
+            result = self.run(f"{{python}} {{support}}/under_floor.py {file}", program, size)
+            if "failed" in result:
+                sys.exit(f"{program} {size}: counting its lines failed: {result['failed']}\n{result.get('log')}")
+            self.counts[program, size] = list(map(int, file.read_text().split()))
+        return self.counts[program, size]
+
+
+def measure(bench, programs, recorders, repetitions, results):
+    """Turn by turn: every repetition runs every recorder once, beside the plain program of the same size."""
+    for program in programs:
+        mid, large = PROGRAMS[program]
+        for size, kind in [(mid, "mid")] + ([(large, "large")] if large else []):
+            names = [name for name in recorders if kind == "mid" or RECORDERS[name][1]]
+            everything, own = bench.lines(program, size)
+            table = results.setdefault(f"{program} {kind}", {"size": size, "lines": own, "all_lines": everything, "runs": {name: [] for name in names}})
+            for _ in range(repetitions):
+                for name in names:
+                    if any("failed" in run for run in table["runs"][name]):
+                        continue  # it will not do better
+                    for _ in range(3 if name == "plain" else 1):
+                        table["runs"][name].append(bench.run(RECORDERS[name][0], program, size))
+            print(f"{program} {kind}: {own:,} lines", file=sys.stderr, flush=True)
+
+
+def good(table, name):
+    return [run for run in table["runs"].get(name, []) if "failed" not in run]
+
+
+def median(runs, key):
+    values = [run[key] for run in runs if run[key] is not None]
+    return statistics.median(values) if values else None
+
+
+def figures(table, name):
+    """Of one recorder on one program, or None: added ns per line, bytes per line, added seconds after the program's end, peak memory ratio, slowdown."""
+    runs, plain = good(table, name), good(table, "plain")
+    if not runs or not plain:
+        return None
+    lines = table["all_lines" if name == "floor" else "lines"]
+    after = median(runs, "after")
+    return {
+        "ns": (median(runs, "cpu") - median(plain, "cpu")) / lines * 1e9,
+        "wall": (median(runs, "wall") - median(plain, "wall")) / lines * 1e9,
+        "bytes": median(runs, "bytes") / lines,
+        "after": None if after is None else after - median(plain, "after"),
+        "memory": median(runs, "memory") / median(plain, "memory"),
+        "slower": median(runs, "wall") / median(plain, "wall"),
+    }
+
+
+def number(value, digits=0):
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def markdown(title, results, kind, names, cell):
+    keys = [key for key in results if key.endswith(" " + kind)]
+    if not keys:
+        return []
+    out = ["", f"### {title}", "", "| program | lines | " + " | ".join(names) + " |", "|---|---:|" + "---:|" * len(names)]
+    for key in keys:
+        table = results[key]
+        row = []
+        for name in names:
+            failures = [run["failed"] for run in table["runs"].get(name, []) if "failed" in run]
+            row.append(failures[0] if failures else cell(table, name))
+        out.append(f"| {key.split()[0]} | {table['lines']:,} | {' | '.join(row)} |")
+    return out
+
+
+def plain_cell(key, digits=0):
+    def cell(table, name):
+        found = figures(table, name)
+        return number(found and found[key], digits)
+
+    return cell
+
+
+def times_cheaper(reference):
+    """Than 0.3.0's json per line; at the large size than its figure at the size it can do."""
+
+    def cell(table, name):
+        ours, theirs = figures(table, name), reference(table)
+        if not ours or not theirs:
+            return "–"
+        if ours["ns"] <= 0:
+            return "not measurable"
+        ratio = theirs["ns"] / ours["ns"]
+        return number(ratio, 1 if ratio < 10 else 0)
+
+    return cell
+
+
+def tables(results, recorders, repetitions, version):
+    names = [name for name in recorders if name not in ("plain", "floor")]
+    large = [name for name in names if RECORDERS[name][1]]
+    with_floor = [name for name in recorders if name != "plain"]
+    of_table = {id(table): key.split()[0] for key, table in results.items()}
+
+    def mid_reference(table):
+        return figures(results[of_table[id(table)] + " mid"], "0.3.0 json")
+
+    out = [f"CPython {version}, {os.cpu_count()} cores, {repetitions} repetition{'s' * (repetitions > 1)}, load {os.getloadavg()[0]:.1f} at the end."]
+    out += markdown("Times cheaper per line than 0.3.0's json, end to end, the same program", results, "mid", names[1:], times_cheaper(mid_reference))
+    out += markdown("The same with a longer run of this recorder (0.3.0's json per line as above)", results, "large", large, times_cheaper(mid_reference))
+    out += markdown("Trace bytes per line", results, "mid", names, plain_cell("bytes", 1))
+    out += markdown("Trace bytes per line, longer run", results, "large", large, plain_cell("bytes", 1))
+    out += markdown("Seconds from the program's end to the end of the process", results, "mid", names, plain_cell("after", 2))
+    out += markdown("The same, longer run", results, "large", large, plain_cell("after", 2))
+    out += markdown("Added nanoseconds of CPU per line, end to end", results, "mid", with_floor, plain_cell("ns"))
+    out += markdown("The same, longer run", results, "large", ["floor", *large], plain_cell("ns"))
+    out += markdown("Wall time of the whole process, plain = 1, longer run", results, "large", ["floor", *large], plain_cell("slower", 1))
+    out += markdown("Peak memory, plain = 1", results, "mid", names, plain_cell("memory", 1))
+    notes = []
+    for key, table in results.items():
+        printed = {run["printed"] for run in good(table, "plain")}
+        for name in recorders:
+            if {run["printed"] for run in good(table, name)} - printed:
+                notes.append(f"* {key}, {name}: the program printed something else than plain")
+    return "\n".join(out + ([""] + notes if notes else [])) + "\n"
+
+
+def bar(results):
+    """The first bar: at the size that both recorders get, where the start of the interpreter counts most, and with a longer run of this one."""
+    lines = []
+    for program in BAR:
+        peer = figures(results[program + " mid"], "0.3.0 json") if program + " mid" in results else None
+        for kind, how in (("mid", "the same program"), ("large", "a longer run")):
+            ours = figures(results[f"{program} {kind}"], "ct") if f"{program} {kind}" in results else None
+            if not ours or not peer:
+                continue
+            ratio = peer["ns"] / ours["ns"] if ours["ns"] > 0 else float("inf")
+            verdict = "met" if ratio >= 30 and ours["bytes"] <= 48 else "MISSED"
+            lines.append(
+                f"{program}, {how}: ct is {ratio:.0f} times cheaper per line than 0.3.0's json (30 wanted), "
+                f"{ours['bytes']:.1f} bytes per line (48 allowed): {verdict}"
+            )
+    return lines
+
+
+def document(text):
+    begin, end = "<!-- measured: make bench DOCUMENT=1 -->\n", "<!-- end of what was measured -->"
+    whole = DOCUMENT.read_text()
+    before, rest = whole.split(begin)
+    _, after = rest.split(end)
+    DOCUMENT.write_text(before + begin + "\n" + text + "\n" + end + after)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer", required=True, help="python with codetracer-python-recorder 0.3.0 and pyperformance")
+    parser.add_argument("--python", default=sys.executable, help="python with this recorder (default: the one that runs this)")
+    parser.add_argument("--quick", action="store_true", help="the four programs of the bar, once")
+    parser.add_argument("--programs", type=lambda text: text.split(","), help="comma-separated: " + ",".join(PROGRAMS))
+    parser.add_argument("--recorders", type=lambda text: text.split(","), help="comma-separated: " + ",".join(RECORDERS))
+    parser.add_argument("--repetitions", type=int)
+    parser.add_argument("--document", action="store_true", help="put the tables into docs/performance.md")
+    options = parser.parse_args()
+    programs = options.programs or (BAR if options.quick else list(PROGRAMS))
+    recorders = ["plain"] + [name for name in options.recorders or RECORDERS if name != "plain"]
+    for given, known in ((programs, PROGRAMS), (recorders, RECORDERS)):
+        if set(given) - set(known):
+            parser.error(f"unknown: {', '.join(set(given) - set(known))}; known: {', '.join(known)}")
+    repetitions = options.repetitions or (1 if options.quick else 3)
+    version = Bench.ask(options.python, "import platform; print(platform.python_version())")
+    results, interrupted = {}, False
+    with tempfile.TemporaryDirectory(prefix="codetracer-bench-") as scratch:
+        bench = Bench(options.python, options.peer, scratch)
+        try:
+            measure(bench, programs, recorders, repetitions, results)
+        except KeyboardInterrupt:
+            interrupted = True
+    text = tables(results, recorders, repetitions, version)
+    print(text)
+    print("\n".join(bar(results)))
+    RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / f"{'quick' if options.quick else 'all'}-{'.'.join(version.split('.')[:2])}.json"
+    kept.write_text(json.dumps({"python": version, "repetitions": repetitions, "interrupted": interrupted, "results": results}, indent=1) + "\n")
+    print(f"Every single run: {kept.relative_to(HERE.parent)}", file=sys.stderr)
+    if options.document and not interrupted:
+        document(text)
+        print(f"Written: {DOCUMENT.relative_to(HERE.parent)}", file=sys.stderr)
+    return 130 if interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
