@@ -117,10 +117,10 @@ PIECE := $(if $(filter examples/locals_snapshot.py,$(SCRIPT)),--from 15 --to 40,
 
 .PHONY: record
 record: $(VENV)/.has-package link
-	@status=0; \
+	@status=0; mkdir -p build; touch build/.before-record; \
 	$(VENV)/bin/codetracer-record --out-dir "$(OUT)" "$(SCRIPT)" $(ARGS) || status=$$?; \
-	[ -e "$(OUT)" ] || exit $$status; \
-	echo; echo "The trace is in $(OUT). Some of it, by \`$(VENV)/bin/codetracer-trace print $(OUT) $(PIECE)\`:"; \
+	[ -d "$(OUT)" ] && [ -n "$$(find "$(OUT)" -maxdepth 1 -type f -newer build/.before-record)" ] || exit $$status; \
+	echo; echo "The trace is in $(OUT). Some of it, by \`$(VENV)/bin/codetracer-trace print '$(OUT)' $(PIECE)\`:"; \
 	$(VENV)/bin/codetracer-trace print "$(OUT)" $(PIECE) || status=1; \
 	exit $$status
 

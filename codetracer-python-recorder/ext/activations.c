@@ -26,6 +26,41 @@ set_stream_thread(recorder *r, uint64_t number)
     ct_put_number(r->out, CT_R_THREAD, number);
 }
 
+/* The name that `threading` knows the thread by, threading._active[ident]._name, read from storage; else the system's. */
+static void
+thread_name(recorder *r, PyThreadState *tstate, char *name, size_t capacity)
+{
+    if (syscall(SYS_gettid) == getpid())
+        strcpy(name, "MainThread"); /* also before anybody has imported threading */
+    else if (pthread_getname_np(pthread_self(), name, capacity) != 0)
+        name[0] = 0;
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+    PyObject *threading = modules && PyDict_Check(modules) ? dict_get_text(modules, "threading") : NULL;
+    PyObject *dict = threading && PyModule_CheckExact(threading) ? PyModule_GetDict(threading) : NULL;
+    PyObject *active = dict ? dict_get_text(dict, "_active") : NULL;
+    Py_ssize_t position = 0;
+    PyObject *key, *thread, *found = NULL;
+    while (active && PyDict_CheckExact(active) && PyDict_Next(active, &position, &key, &thread))
+        if (PyLong_CheckExact(key) && PyLong_AsUnsignedLongMask(key) == tstate->thread_id)
+            found = thread;
+    if (found == NULL || !(Py_TYPE(found)->tp_flags & Py_TPFLAGS_MANAGED_DICT))
+        return;
+    ct_instance_attributes view;
+    ct_instance_view(found, &view);
+    PyObject *text = view.dict ? dict_get_text(view.dict, "_name") : NULL;
+    for (int i = 0; i < view.count; i++) {
+        size_t index = view.order[i * view.order_step];
+        if (view.values[index] && PyUnicode_CompareWithASCIIString(view.keys[index].me_key, "_name") == 0)
+            text = view.values[index];
+    }
+    const char *bytes;
+    size_t size;
+    if (text && PyUnicode_Check(text) && text_utf8(r, text, capacity - 1, &bytes, &size)) {
+        memcpy(name, bytes, size);
+        name[size] = 0;
+    }
+}
+
 static void
 announce_thread(recorder *r, thread_record *thread)
 {
@@ -95,8 +130,7 @@ enter_other_thread(recorder *r, PyThreadState *tstate)
         thread->number = ++r->thread_count;
         thread->tstate_id = tstate->id;
         thread->system_id = (uint64_t)syscall(SYS_gettid);
-        if (pthread_getname_np(pthread_self(), thread->name, sizeof thread->name) != 0)
-            thread->name[0] = 0;
+        thread_name(r, tstate, thread->name, sizeof thread->name);
         thread->next = r->threads;
         r->threads = thread;
         r->thread = thread;

@@ -73,7 +73,7 @@ struct activation {
 
 struct thread_record {
     uint64_t number, tstate_id, system_id;
-    char name[64];               /* the system's name for it */
+    char name[64];               /* threading's name for it, cut; else the system's */
     activation *top;
     bool entered;                /* a call was seen in it: what was running before is attached */
     bool exited, seen_alive;

@@ -416,21 +416,6 @@ ct_import_argument(ct_import *im, uint64_t variable, size_t node)
     return keep(im, &im->arguments, variable, node);
 }
 
-/* Upstream repeats a call's arguments at the step before: they are no locals of the caller. */
-static void
-drop_repeated(ct_kept_values *values, const ct_kept_values *arguments)
-{
-    size_t n = arguments->count;
-    if (n == 0 || n > values->count)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        const ct_kept_value *value = &values->items[values->count - n + i], *argument = &arguments->items[i];
-        if (value->variable != argument->variable || value->hash != argument->hash)
-            return;
-    }
-    values->count -= n;
-}
-
 ct_code
 ct_import_call(ct_import *im, uint64_t function)
 {
@@ -447,8 +432,6 @@ ct_import_call(ct_import *im, uint64_t function)
     step_in *own = im->step_count ? &im->steps[im->step_count - 1] : NULL;
     if (own && own->values.count == 0 && own->line == f->line)
         im->step_count--;
-    if (im->step_count)
-        drop_repeated(&im->steps[im->step_count - 1].values, &im->arguments);
     CT_TRY(write_steps(im, 0));
     ct_code code = push(im, (uint32_t)function, &im->arguments);
     ct_kept_clear(&im->arguments);

@@ -168,7 +168,7 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
         return STATUS_TRACE;
     }
     value_reader_init(&p.values, journal, p.replay);
-    p.sources = sources_new(journal);
+    p.sources = sources_new(journal, path);
     p.changes = changes_new(&p.values, options->json);
     p.step_digits = 1;
     for (uint64_t n = counts.steps; n >= 10; n /= 10)

@@ -21,15 +21,21 @@ struct sources {
     ct_journal *journal;
     file *files;
     uint32_t count;
+    const char *trace;     /* its path, and when it was last written: a source changed after that may show other lines */
+    time_t written;
     char *here;            /* the recorded program's folder, with a slash behind it */
 };
 
-sources *sources_new(ct_journal *journal)
+sources *sources_new(ct_journal *journal, const char *trace)
 {
     sources *s = must_have(calloc(1, sizeof *s));
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
     s->journal = journal;
+    s->trace = trace;
+    struct stat status;
+    if (stat(trace, &status) == 0)
+        s->written = status.st_mtime;
     s->count = counts.paths;
     s->files = must_have(calloc(s->count ? s->count : 1, sizeof *s->files));
     ct_text folder = ct_journal_meta_value(journal, "workdir");
@@ -67,10 +73,11 @@ static void read_from_disk(sources *s, ct_text path, file *f)
     text_add(&whole, path.bytes, path.size);
     text_char(&whole, 0);
     int fd = open(whole.bytes, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    text_free(&whole);
     struct stat status;
-    if (fd < 0)
+    if (fd < 0) {
+        text_free(&whole);
         return;
+    }
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= MOST) {
         size_t size = (size_t)status.st_size, have = 0;
         f->owned = must_have(malloc(size));
@@ -81,7 +88,11 @@ static void read_from_disk(sources *s, ct_text path, file *f)
             have += (size_t)got;
         }
         f->all = (ct_text){f->owned, have};
+        if (s->written && status.st_mtime > s->written)
+            complain("print", "%s was changed after the recording, and this format does not keep sources: its lines below may not be those that ran.",
+                     whole.bytes);
     }
+    text_free(&whole);
     close(fd);
 }
 

@@ -73,7 +73,7 @@ long recording_process(const char *folder);
 
 /* ---- source.c: lines of source files ---- */
 typedef struct sources sources;
-sources *sources_new(ct_journal *journal);
+sources *sources_new(ct_journal *journal, const char *trace); /* trace: the path it was opened by, which lives as long */
 void sources_free(sources *s);
 /* The line's text without its end and without its beginning spaces; size 0 when it is not known. Lives until sources_free. */
 ct_text sources_line(sources *s, uint32_t path, int64_t line);
