@@ -66,6 +66,7 @@ object_died(recorder *r, object_record *record)
         Py_XDECREF(guard); /* an exact str: its end runs nothing */
     }
     free(record->state);
+    free(record->elements);
     free(record);
 }
 

@@ -49,6 +49,7 @@ object_find_or_new(recorder *r, PyObject *object)
     record->type = type;
     record->id = r->object_count++;
     record->length = -1;
+    record->element_count = -1;
     lifetime_watch(record->block);
     return record;
 }
@@ -618,7 +619,67 @@ keep_state(recorder *r, object_record *record, const uint8_t *state, size_t size
     record->state_size = (uint32_t)size;
     record->flags = flags;
     record->has_state = true;
+    record->element_count = -1; /* what was kept belongs to the state before */
     return true;
+}
+
+/* ---- lists and tuples of immortal scalars: compared by pointer ----
+ *
+ * An object that is immortal (PEP 683: small ints, None, the bools, interned texts) is never freed, so an equal pointer is the same object; exact ints,
+ * floats, texts, bools and None never change. So a list or tuple whose elements are all such, and are at the same addresses as when its state was
+ * written, has that state. Nothing is held. Adversarial test: tests/programs/elements_alike.py.
+ */
+
+static PyObject *const *
+elements_of(PyObject *object, Py_ssize_t *count)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    if (type == &PyList_Type) {
+        *count = Py_SIZE(object);
+        return ((PyListObject *)object)->ob_item;
+    }
+    if (type == &PyTuple_Type) {
+        *count = Py_SIZE(object);
+        return ((PyTupleObject *)object)->ob_item;
+    }
+    return NULL;
+}
+
+static inline bool
+has_same_elements(const object_record *record)
+{
+    Py_ssize_t count;
+    if (record->element_count < 0 || !record->has_state)
+        return false;
+    PyObject *const *elements = elements_of(record->object, &count);
+    return elements && count == record->element_count && memcmp(elements, record->elements, (size_t)count * sizeof *elements) == 0;
+}
+
+/* After its state was written or found unchanged: keeps the elements if all are immortal scalars. */
+static void
+keep_elements(const recorder *r, object_record *record)
+{
+    Py_ssize_t count = 0;
+    record->element_count = -1;
+    PyObject *const *elements = elements_of(record->object, &count);
+    if (elements == NULL || count == 0 || count > r->limits.items)
+        return;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *element = elements[i];
+        PyTypeObject *type = element ? Py_TYPE(element) : NULL;
+        bool scalar = type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type || type == &PyFloat_Type || element == Py_None;
+        if (element == NULL || !scalar || !_Py_IsImmortal(element))
+            return;
+    }
+    if (count > record->element_capacity) {
+        PyObject **kept = realloc(record->elements, (size_t)count * sizeof *kept);
+        if (kept == NULL)
+            return; /* without them it is encoded each time */
+        record->elements = kept;
+        record->element_capacity = count;
+    }
+    memcpy(record->elements, elements, (size_t)count * sizeof *elements);
+    record->element_count = count;
 }
 
 void
@@ -651,6 +712,9 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         return;
     }
 
+    if (has_same_elements(record))
+        return;
+
     /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
     size_t children = r->child_count;
     uint8_t flags = encode_state(r, record, length);
@@ -671,6 +735,7 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         keep_state(r, record, state, size, flags);
     }
     if (r->child_count == children) {
+        keep_elements(r, record);
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for
          * its death is seen. A tuple can: enumerate, zip and dict.items() fill theirs anew when nobody else holds it (Objects/enumobject.c). */
         record->settled = type->immutable || (type->type == &PyFrozenSet_Type && flags == CT_O_ITEMS);
@@ -722,6 +787,7 @@ objects_free(recorder *r)
         for (int g = 0; g < 2; g++)
             Py_CLEAR(record->guards[g]);
         free(record->state);
+        free(record->elements);
         free(record);
     }
     pointer_map_clear(&r->objects);

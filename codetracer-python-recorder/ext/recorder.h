@@ -123,6 +123,8 @@ struct object_record {
     int64_t length;              /* the true length written last, or -1 */
     PyObject *guards[2];         /* held exact strings from which a literal was made */
     uint8_t *state;              /* payload, items, fields, as in the OBJECT record */
+    PyObject **elements;         /* of a list or tuple of immortal scalars: what its elements were (objects.c), else element_count is -1 */
+    Py_ssize_t element_count, element_capacity;
     uint32_t state_size, state_capacity;
     bool announced;              /* an OBJECT record was written … */
     uint32_t type_written;       /* … naming this journal type */
