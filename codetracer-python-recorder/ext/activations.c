@@ -159,7 +159,7 @@ write_key_state(recorder *r)
 }
 
 void
-recorder_enter_thread(recorder *r)
+recorder_enter_thread(recorder *r, PyThreadState *tstate)
 {
     r->stamp++;
     /* An allocator hook has come or gone: if ours went with it, addresses known until now may be other objects, and types, by now. */
@@ -167,7 +167,6 @@ recorder_enter_thread(recorder *r)
         lifetime_check(r);
     if (__builtin_expect(r->out->wants_segment, 0))
         write_key_state(r);
-    PyThreadState *tstate = ct_thread_state();
     if (__builtin_expect(tstate != r->tstate || tstate->id != r->tstate_id, 0))
         enter_other_thread(r, tstate);
     if (__builtin_expect(r->ended_count, 0))

@@ -41,12 +41,13 @@ begin(PyObject *const *args, code_info **info, ct_frame **frame)
         r->python_inside++;
         return NULL;
     }
-    *frame = ct_current_frame(ct_thread_state());
+    PyThreadState *tstate = ct_thread_state();
+    *frame = ct_current_frame(tstate);
     *info = code_info_of(r, (PyCodeObject *)args[0], *frame);
     if (*info == NULL || (*info)->skipped)
         return NULL;
     r->inside = true;
-    recorder_enter_thread(r);
+    recorder_enter_thread(r, tstate);
     return r;
 }
 

@@ -30,7 +30,7 @@ note(enum ct_stream_number stream, PyObject *text)
     size_t size;
     if (r == NULL || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
         return;
-    recorder_enter_thread(r);
+    recorder_enter_thread(r, ct_thread_state());
     while (size) {
         size_t piece = size < LARGEST_PIECE ? size : LARGEST_PIECE;
         while (piece < size && piece > 1 && ((uint8_t)bytes[piece] & 0xC0) == 0x80)

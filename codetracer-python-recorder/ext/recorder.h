@@ -214,7 +214,7 @@ recorder_is_ours(const recorder *r)
 void recorder_check(recorder *r); /* now and then, between events: ends the recording if it failed, and sees to the hooks */
 
 /* threads and activations: activations.c. Each is called at the beginning of an event of `frame`. */
-void recorder_enter_thread(recorder *r);                       /* THREAD records as needed; key state when due */
+void recorder_enter_thread(recorder *r, PyThreadState *tstate); /* tstate: the current one. THREAD records as needed; key state when due */
 activation *activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached); /* writes no record */
 activation *activation_resync(recorder *r, ct_frame *frame);   /* top of the stack is not frame: brings the stack in line; NULL: not recorded */
 void activation_pop(recorder *r, activation *a);               /* off the stack; stays known when suspended */

@@ -260,7 +260,7 @@ session_start(PyObject *module, PyObject *args)
     r->starting_tstate_id = ct_thread_state()->id;
     forked_from_recording = false;
     active_recorder = r;
-    recorder_enter_thread(r);
+    recorder_enter_thread(r, ct_thread_state());
     if (events_install(r) < 0) {
         ct_recursion_room(-r->hidden_frames, -r->hidden_c_levels);
         active_recorder = NULL;
@@ -298,7 +298,7 @@ define_number(recorder *r, const char *key, unsigned long long value)
 static void
 end_events(recorder *r)
 {
-    recorder_enter_thread(r);
+    recorder_enter_thread(r, ct_thread_state());
     recorder_write_ended(r);
     threads_write_exits(r);
 }

@@ -24,7 +24,11 @@ slot_value(PyObject **slots, const code_info *info, uint32_t i)
 static inline bool
 is_shown(PyObject *value)
 {
-    return !PyModule_CheckExact(value) && !PyModule_Check(value);
+    PyTypeObject *type = Py_TYPE(value);
+    if (type == &PyModule_Type)
+        return false;
+    /* A class derived from it is at least as large; most types are smaller, which saves the walk over their bases. */
+    return type->tp_basicsize < PyModule_Type.tp_basicsize || !PyType_IsSubtype(type, &PyModule_Type);
 }
 
 /* Encodes `value` and writes it if it differs from *last. */
