@@ -43,6 +43,8 @@ def work(k):
     for i in range(500):
         total += leaf(k, i)
         x = next(gen(k))
+        if i == 250: half_way.wait()
+half_way = threading.Barrier(16)
 threads = [threading.Thread(target=work, args=(k,)) for k in range(16)]
 for t in threads: t.start()
 for t in threads: t.join()
@@ -59,7 +61,7 @@ for t in threads: t.join()
         assert [event["arguments"] for event in mine if event["event"] == "call" and event["function"] == "leaf"] == [{"k": k, "i": i} for i in range(500)]
         steps = [event["locals"] for event in mine if event["event"] == "step" and event["function"] == "work" and event["line"] == 12]
         assert [(values["i"], values["total"]) for values in steps] == [(i, sum(k * 1000 + j for j in range(i + 1))) for i in range(500)]
-    # They did run in turns.
+    # They did run in turns: none goes on before all are half way.
     order = [event["thread"] for event in answer.of("step", function="work")]
     assert sum(a != b for a, b in zip(order, order[1:])) > 16
 
