@@ -481,6 +481,7 @@ def test_no_method_of_a_hostile_object_is_called(journal):
     assert not answer.of("call", function="bad.<locals>.method")
 
 
+@pytest.mark.skipif(bool(os.environ.get("CODETRACER_SANITIZE")), reason="a sanitizer's allocator never extends a block in place: times mean nothing")
 def test_strings_built_in_place_stay_linear(journal):
     """CPython extends a str in place only while nobody else holds it and it has no hash: recording must not change that."""
     code = """
