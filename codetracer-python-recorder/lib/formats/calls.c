@@ -11,7 +11,7 @@ struct ct_call_end {
     uint64_t value_offset, value_size;
 };
 
-enum { WINDOW = 32 * 1024 };
+enum { WINDOW = 32 * 1024, GROUP_KEPT = 256 * 1024 };
 
 ct_code
 ct_calls_start(ct_calls *calls, const char *path, ct_error *error)
@@ -134,6 +134,7 @@ typedef struct pass {
     const uint8_t *at;             /* in entries: the next call's */
     uint64_t looks;
     ct_buffer head, children;      /* of the record at hand */
+    ct_buffer group;               /* the records of a group, as long as they are short */
 } pass;
 
 /* Looked at so much: the pages go back (they stay in the system's cache), so that the memory shown for this process does not grow with the
@@ -196,18 +197,34 @@ write_children(pass *p, uint64_t key, const ct_calls_sink *sink)
     return CT_OK;
 }
 
-/* One group of records: their size first, for it stands at the beginning of what they are compressed into. */
+/* One group of records: their size first, for it stands at the beginning of what they are compressed into. A group is kept whole and handed
+ * out at once; only one with very long records (a call may have very many children) is made a second time, in pieces. */
 static ct_code
 write_group(pass *p, uint64_t first, uint64_t behind, const ct_calls_sink *sink)
 {
     const uint8_t *at = p->at;
     uint64_t size = 0, children_size;
     uint8_t length[10];
+    p->group.size = 0;
     for (uint64_t key = first; key < behind; key++) {
         make_head(p, key, &children_size);
-        size += ct_varint_size(p->head.size + children_size) + p->head.size + children_size;
+        uint64_t record = p->head.size + children_size;
+        bool keep = p->group.size == size && size + record < GROUP_KEPT;
+        size += ct_varint_size(record) + record;
+        if (keep) {
+            ct_buffer_add_varint(&p->group, record);
+            ct_buffer_add(&p->group, p->head.bytes, p->head.size);
+            for (uint64_t child = key + 1; child < p->ends[key].behind; child = p->ends[child].behind)
+                ct_buffer_add_varint(&p->group, child);
+        }
     }
+    if (p->head.failed || p->group.failed)
+        return CT_E_NOMEM;
     CT_TRY(sink->begin(sink->context, size));
+    if (p->group.size == size) {
+        CT_TRY(sink->write(sink->context, p->group.bytes, p->group.size));
+        return sink->end(sink->context);
+    }
     p->at = at;
     for (uint64_t key = first; key < behind; key++) {
         make_head(p, key, &children_size);
@@ -241,5 +258,6 @@ ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink)
     unmap(&p.ends_file);
     ct_buffer_free(&p.head);
     ct_buffer_free(&p.children);
+    ct_buffer_free(&p.group);
     return code;
 }

@@ -16,6 +16,7 @@ typedef struct call_stack {
 
 typedef struct code_ids {
     uint32_t function, path;       /* + 1; 0: not yet */
+    uint32_t first_place;          /* of its slots; 0: a namespace. Those share the first places, by name */
 } code_ids;
 
 typedef struct linear {
@@ -324,6 +325,7 @@ take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, 
 {
     const ct_code_info *info = ct_journal_code(l->journal, activation->code);
     size_t count = 0;
+    uint32_t first_place = info ? l->codes[activation->code].first_place : 0;
     CT_TRY(room_for_snapshot(l, activation->slot_count));
     for (size_t i = 0; i < activation->slot_count; i++) {
         const ct_slot *slot = &activation->slots[i];
@@ -333,6 +335,7 @@ take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, 
                                     || !(info->slot_kinds[slot->number] & CT_SLOT_PARAMETER))))
             continue;
         CT_TRY(variable_of(l, slot->name, &named->variable));
+        named->place = first_place && slot->number < info->slot_count ? first_place + slot->number : slot->name;
         CT_TRY(ct_value_cache_encode(&l->values, &slot->value, &named->value, l->error));
         if (__builtin_expect(named->value.cuts != 0, 0)) {
             const uint32_t key[2] = { activation->code, slot->number };
@@ -360,6 +363,7 @@ on_call(linear *l, const ct_event *event)
     else if (event->kind == CT_EVENT_THROW) {
         CT_TRY(room_for_snapshot(l, 1));
         CT_TRY(variable_of_text(l, (ct_text){ "exception", 9 }, &l->snapshot[0].variable));
+        l->snapshot[0].place = 0;
         CT_TRY(ct_value_cache_encode(&l->values, &event->value, &l->snapshot[0].value, l->error));
         l->result->cut_values += l->snapshot[0].value.cuts;
         count = 1;
@@ -444,6 +448,17 @@ meta_number(const ct_journal *journal, const char *key, int64_t *number)
     return !*end && !errno;
 }
 
+static void
+number_places(linear *l)
+{
+    uint32_t place = (uint32_t)l->name_count + 1;
+    for (size_t i = 0; i < l->code_count; i++) {
+        const ct_code_info *info = ct_journal_code(l->journal, (uint32_t)i);
+        l->codes[i].first_place = info && !(info->flags & CT_CODE_NAMESPACE) ? place : 0;
+        place += l->codes[i].first_place ? info->slot_count : 0;
+    }
+}
+
 static ct_code
 begin(linear *l)
 {
@@ -482,6 +497,7 @@ run(linear *l, const ct_export_options *options)
     uint64_t done = 0;
     ct_code code;
     ct_journal_count(l->journal, &counts);
+    number_places(l);
     CT_TRY(begin(l));
     while ((code = ct_replay_next(l->replay, &event, l->error)) == CT_OK) {
         CT_TRY(on_event(l, event));

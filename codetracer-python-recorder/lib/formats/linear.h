@@ -12,6 +12,7 @@
 
 typedef struct ct_named_value {
     uint32_t variable;
+    uint32_t place;                /* the same for one variable of one code each time: dense, for tables of what was there last */
     ct_encoded value;
 } ct_named_value;
 

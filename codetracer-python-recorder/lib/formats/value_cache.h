@@ -16,6 +16,7 @@ typedef struct ct_encoded {
     const uint8_t *bytes[CT_FORMS_MAX];
     size_t size[CT_FORMS_MAX];
     uint64_t cuts;                 /* docs/values.md: cuts inside */
+    uint64_t serial;               /* two of the same, not 0, are the same bytes; 0: not known */
 } ct_encoded;
 
 typedef struct ct_cached_value ct_cached_value;
@@ -24,6 +25,7 @@ typedef struct ct_value_cache {
     unsigned form_count;
     enum ct_form forms[CT_FORMS_MAX];
     uint64_t event;                /* number of the event at hand */
+    uint64_t last_serial;
     ct_arena scalars;
     ct_buffer scratch[CT_FORMS_MAX];
     ct_cached_value **table;
