@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ._native import Exported, Summary
 
 DEFAULT_FORMAT = "ct"
+# zstd's level for a journal that is deleted after the export: quick rather than small.
+THROWAWAY_LEVEL = -5
 
 # Limits: smallest and largest value, as in the extension. The defaults are the extension's.
 RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}
@@ -166,6 +168,8 @@ class Recording:
             "meta": meta,
             "hidden_frames": hidden_frames,
         }
+        if self.format != "journal":
+            options["compression_level"] = THROWAWAY_LEVEL
         if code is not None:
             options["main_code"], options["main_source"] = code, source
         try:

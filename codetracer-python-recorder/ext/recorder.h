@@ -157,6 +157,7 @@ struct recorder {
     recorder_limits limits;
     uint64_t segment_bytes;      /* these two 0: the library's defaults */
     uint32_t block_bytes;
+    int compression_level;
     int hidden_frames, hidden_c_levels; /* of ours, below the program's */
     PyInterpreterState *interpreter; /* whose GIL is the lock; others (subinterpreters) may free and print beside it */
     uint64_t starting_tstate_id;

@@ -96,15 +96,16 @@ enum { MOST_ITEMS = 1000000, LONGEST_TEXT = 32 << 20 };
 static int
 read_options(recorder *r, PyObject *options)
 {
-    Py_ssize_t containers, attributes, items, text, segment, block, hidden;
+    Py_ssize_t containers, attributes, items, text, segment, block, hidden, level;
     if (option_number(options, "max_depth", 0, 100, 6, &containers) < 0 || option_number(options, "max_attr_depth", 0, 100, 3, &attributes) < 0 ||
         option_number(options, "max_items", 0, MOST_ITEMS, 10000, &items) < 0 ||
         option_number(options, "max_string", 16, LONGEST_TEXT, 1 << 20, &text) < 0 ||
         option_number(options, "segment_bytes", 0, PY_SSIZE_T_MAX, 0, &segment) < 0 ||
         option_number(options, "block_bytes", 0, 1 << 26, 0, &block) < 0 ||
-        option_number(options, "hidden_frames", 0, 1000, 0, &hidden) < 0)
+        option_number(options, "hidden_frames", 0, 1000, 0, &hidden) < 0 || option_number(options, "compression_level", -7, 19, 0, &level) < 0)
         return -1;
     r->hidden_frames = (int)hidden;
+    r->compression_level = (int)level;
     r->block_bytes = (uint32_t)block;
     r->segment_bytes = (uint64_t)segment;
     r->limits = (recorder_limits){(int)containers, (int)attributes, items, (size_t)text};
@@ -241,6 +242,7 @@ session_start(PyObject *module, PyObject *args)
         /* The longest record: a text at its limit, or a container's items, each at most CT_VALUE_MAX bytes (a dict's twice). */
         .segment_bytes = r->segment_bytes,
         .block_size = r->block_bytes,
+        .compression_level = r->compression_level,
         .largest_record = (uint32_t)(r->limits.text + 4096 > (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096
                                          ? r->limits.text + 4096
                                          : (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096) + (1 << 20),
