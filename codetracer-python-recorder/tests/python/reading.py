@@ -14,13 +14,17 @@ CHECKOUT = Path(__file__).parents[3]
 
 
 def trace_tool():
-    """CODETRACER_TRACE_TOOL; else, as the package under test is: installed, next to the interpreter, or of the development build. None: not found."""
+    """CODETRACER_TRACE_TOOL; else, as the package under test is: installed, next to the interpreter, or of the development build. None: not found, and the
+    tests that need it are skipped; with CI=true that is a failure, or a package without its tool would pass."""
     if os.environ.get("CODETRACER_TRACE_TOOL"):
         return os.environ["CODETRACER_TRACE_TOOL"]
     if _is_installed():
-        return shutil.which("codetracer-trace", path=str(Path(sys.executable).parent))
-    built = CHECKOUT / "build" / ("dev-%d.%d" % sys.version_info[:2]) / "lib" / "codetracer-trace"
-    return str(built) if built.exists() else None
+        found = shutil.which("codetracer-trace", path=str(Path(sys.executable).parent))
+    else:
+        built = CHECKOUT / "build" / ("dev-%d.%d" % sys.version_info[:2]) / "lib" / "codetracer-trace"
+        found = str(built) if built.exists() else None
+    assert found or not os.environ.get("CI"), "codetracer-trace is not installed beside the package under test"
+    return found
 
 
 def print_json(trace, *options):

@@ -32,6 +32,7 @@ def _sample():
 
 
 TOOL, SAMPLE = _tool(), _sample()
+assert (TOOL and SAMPLE) or not os.environ.get("CI"), "codetracer-trace or tests/c/tool_sample is missing: with CI=true these tests must run"
 pytestmark = [
     pytest.mark.skipif(not TOOL, reason="codetracer-trace is not installed"),
     pytest.mark.skipif(not SAMPLE, reason="tests/c/tool_sample is not built"),
