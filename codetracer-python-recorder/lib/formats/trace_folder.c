@@ -1,0 +1,351 @@
+/* See trace_folder.h. trace_metadata.json is as serde would write it, with members that only this recorder has behind those that readers ask for. */
+#include "formats/trace_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codetracer/version.h"
+#include "formats/encode.h"
+#include "formats/linear.h"
+#include "formats/text.h"
+#include "formats/trace_id.h"
+
+#define ADD(buffer, literal) ct_buffer_add((buffer), "" literal, sizeof(literal) - 1)
+
+/* ---- trace_metadata.json ---- */
+
+static void
+add_clean_string(ct_buffer *out, ct_text text)
+{
+    ct_buffer cleaned = { 0 };
+    ct_text_clean(&cleaned, (const uint8_t *)text.bytes, text.size, false);
+    ct_json_string(out, cleaned.size ? (const char *)cleaned.bytes : "", cleaned.size);
+    out->failed |= cleaned.failed;
+    ct_buffer_free(&cleaned);
+}
+
+static void
+add_meta(ct_buffer *out, const char *name, const ct_journal *journal, const char *key)
+{
+    ct_json_string(out, name, strlen(name));
+    ct_buffer_add_byte(out, ':');
+    add_clean_string(out, ct_journal_meta_value(journal, key));
+}
+
+/* A number that a meta holds; null when it holds none. */
+static void
+add_meta_number(ct_buffer *out, const char *name, const ct_journal *journal, const char *key)
+{
+    ct_text text = ct_journal_meta_value(journal, key);
+    bool number = text.size > 0 && text.size < 20;
+    for (size_t i = 0; i < text.size; i++)
+        number = number && ((text.bytes[i] >= '0' && text.bytes[i] <= '9') || (i == 0 && text.bytes[i] == '-' && text.size > 1));
+    ct_json_string(out, name, strlen(name));
+    ct_buffer_add_byte(out, ':');
+    if (number)
+        ct_buffer_add(out, text.bytes, text.size);
+    else
+        ct_buffer_add_text(out, "null");
+}
+
+static void
+add_number(ct_buffer *out, const char *name, uint64_t value)
+{
+    ct_json_string(out, name, strlen(name));
+    ct_buffer_add_byte(out, ':');
+    ct_json_unsigned(out, value);
+}
+
+static void
+make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options *options, uint32_t nesting, const ct_export_result *result)
+{
+    char id[CT_TRACE_ID_SIZE + 1];
+    ct_linear_limits limits;
+    ct_journal_counts counts;
+    bool any = false;
+    ct_linear_limits_of(journal, options, nesting, &limits);
+    ct_journal_count(journal, &counts);
+    ct_trace_id_text(ct_journal_id(journal), id);
+    /* recording_id comes first in the crates that want it; the others ignore it, like everything behind args. */
+    ADD(out, "{\"recording_id\":");
+    ct_json_string(out, id, CT_TRACE_ID_SIZE);
+    ct_buffer_add_byte(out, ',');
+    add_meta(out, "workdir", journal, "workdir");
+    ct_buffer_add_byte(out, ',');
+    add_meta(out, "program", journal, "program");
+    ADD(out, ",\"args\":[");
+    for (uint32_t i = 0; i < counts.metas; i++) {
+        const ct_meta_info *meta = ct_journal_meta(journal, i);
+        if (!meta || meta->key.size != 3 || memcmp(meta->key.bytes, "arg", 3) != 0)
+            continue;
+        if (any)
+            ct_buffer_add_byte(out, ',');
+        any = true;
+        add_clean_string(out, meta->value);
+    }
+    ADD(out, "],\"recorder\":{\"name\":\"codetracer-python-recorder\",\"version\":");
+    ct_json_string(out, ct_version(), strlen(ct_version()));
+    ADD(out, "},\"process_exit_status\":{");
+    add_meta_number(out, "code", journal, "exit.status");
+    ADD(out, ",\"label\":null},\"complete\":");
+    ct_buffer_add_text(out, counts.complete ? "true" : "false");
+    ADD(out, ",\"limits\":{\"journal\":{");
+    add_meta_number(out, "container_depth", journal, "limit.container-depth");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number(out, "attribute_depth", journal, "limit.attribute-depth");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number(out, "items", journal, "limit.items");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number(out, "string", journal, "limit.string");
+    ADD(out, "},\"export\":{");
+    add_number(out, "nodes", limits.view.nodes);
+    ct_buffer_add_byte(out, ',');
+    add_number(out, "container_depth", limits.view.container_depth);
+    ct_buffer_add_byte(out, ',');
+    add_number(out, "attribute_depth", limits.view.attribute_depth);
+    ct_buffer_add_byte(out, ',');
+    add_number(out, "string", limits.view.string_bytes);
+    ADD(out, "}},\"cuts\":{\"journal\":{");
+    add_meta_number(out, "items", journal, "cut.items");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number(out, "depth", journal, "cut.depth");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number(out, "string", journal, "cut.string");
+    ADD(out, "},\"export\":{");
+    add_number(out, "values", result->cut_values);
+    ct_buffer_add_byte(out, ',');
+    add_number(out, "variables", result->cut_variables);
+    ADD(out, "}}}");
+}
+
+/* ---- files/ ---- */
+
+/* To be asked before something is created: what cannot be noted cannot be removed. */
+static ct_code
+room_to_note(ct_trace_folder *f, size_t size, ct_error *error)
+{
+    return ct_buffer_room(&f->created, size + 2) ? CT_OK : ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+}
+
+static void
+note_created(ct_trace_folder *f, const char *path, size_t size, bool folder)
+{
+    ct_buffer_add(&f->created, path, size);
+    if (folder)
+        ct_buffer_add_byte(&f->created, '/');
+    ct_buffer_add_byte(&f->created, 0);
+}
+
+static void
+remove_created(ct_trace_folder *f)
+{
+    size_t end = f->created.size;
+    while (end > 0) {
+        size_t start = end - 1;
+        while (start > 0 && f->created.bytes[start - 1])
+            start--;
+        char *name = (char *)f->created.bytes + start;
+        size_t size = end - 1 - start;
+        bool folder = size && name[size - 1] == '/';
+        if (folder)
+            name[size - 1] = 0;
+        unlinkat(f->root, name, folder ? AT_REMOVEDIR : 0);
+        end = start;
+    }
+}
+
+/* An error of this path alone: no copy of this source, and no reason to give up the export. */
+static bool
+is_of_the_name(int problem)
+{
+    return problem == ENAMETOOLONG || problem == EINVAL || problem == EILSEQ || problem == ENOTDIR || problem == EISDIR || problem == EEXIST
+           || problem == ELOOP;
+}
+
+static ct_code
+write_source(ct_trace_folder *f, const char *relative, ct_text text, uint64_t *bytes, ct_error *error)
+{
+    CT_TRY(room_to_note(f, strlen(relative), error));
+    ct_outfile out = { .file = openat(f->root, relative, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) };
+    if (out.file < 0)
+        return is_of_the_name(errno) ? CT_OK : ct_fail(error, CT_E_IO, "cannot create the copy of a source file", 0, errno);
+    note_created(f, relative, strlen(relative), false);
+    int problem = ct_write_fully_at(out.file, text.bytes, text.size, 0);
+    if (close(out.file) != 0 && !problem)
+        problem = errno;
+    if (problem)
+        return ct_fail(error, CT_E_IO, "cannot write the copy of a source file", 0, problem);
+    *bytes += text.size;
+    return CT_OK;
+}
+
+/* Whether a path, taken as one below a folder, stays below it. */
+static bool
+is_inside(const ct_buffer *path)
+{
+    for (size_t at = 0; at + 2 <= path->size; at++)
+        if (path->bytes[at] == '.' && path->bytes[at + 1] == '.' && (at == 0 || path->bytes[at - 1] == '/')
+            && (at + 2 == path->size || path->bytes[at + 2] == '/'))
+            return false;
+    return path->size && !memchr(path->bytes, 0, path->size);
+}
+
+/* *usable: there is a folder now, and no link stands in its place. */
+static ct_code
+make_folder(ct_trace_folder *f, const char *folder, bool *usable, ct_error *error)
+{
+    struct stat status;
+    size_t size = strlen(folder);
+    CT_TRY(room_to_note(f, size, error));
+    *usable = true;
+    if (mkdirat(f->root, folder, 0700) == 0)
+        note_created(f, folder, size, true);
+    else if (errno == EEXIST)
+        *usable = fstatat(f->root, folder, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+    else {
+        *usable = false;
+        if (!is_of_the_name(errno))
+            return ct_fail(error, CT_E_IO, "cannot create a folder for sources", 0, errno);
+    }
+    return CT_OK;
+}
+
+/* Copies a source to files/PATH, path without its first slashes. Each folder on the way is made here, and a link in its place is not
+ * followed, so the copy lies inside whatever the journal says; `..` is refused all the same. */
+static ct_code
+copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
+{
+    ct_buffer parts = { 0 }, relative = { 0 };
+    ct_code code = CT_OK;
+    bool usable = false;
+    ct_buffer_add_text(&relative, "files");
+    ct_text_clean(&parts, (const uint8_t *)path.bytes, path.size, false); /* under the name that the event file gives */
+    for (size_t at = 0, end; at < parts.size && is_inside(&parts); at = end + 1) {
+        for (end = at; end < parts.size && parts.bytes[end] != '/'; end++)
+            ;
+        const uint8_t *part = parts.bytes + at;
+        size_t size = end - at;
+        if (size == 0 || (size == 1 && part[0] == '.'))
+            continue;
+        ct_buffer_add_byte(&relative, 0);
+        if (relative.failed)
+            break;
+        code = make_folder(f, (const char *)relative.bytes, &usable, error); /* what stands in relative so far */
+        if (code != CT_OK || !usable)
+            break;
+        relative.bytes[relative.size - 1] = '/';
+        ct_buffer_add(&relative, part, size);
+    }
+    ct_buffer_add_byte(&relative, 0);
+    if (parts.failed || relative.failed)
+        code = ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    if (code == CT_OK && usable)
+        code = write_source(f, (const char *)relative.bytes, text, bytes, error);
+    ct_buffer_free(&parts);
+    ct_buffer_free(&relative);
+    return code;
+}
+
+static ct_code
+copy_sources(ct_trace_folder *f, ct_journal *journal, uint64_t *bytes, ct_error *error)
+{
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    for (uint32_t i = 0; i < counts.paths; i++) {
+        ct_text text;
+        ct_code code = ct_journal_source(journal, i, &text, error);
+        if (code == CT_END)
+            continue;
+        CT_TRY(code);
+        CT_TRY(copy_source(f, ct_journal_path(journal, i), text, bytes, error));
+    }
+    return CT_OK;
+}
+
+/* ---- the folder ---- */
+
+static char *
+join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
+ct_code
+ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct_error *error)
+{
+    char *path = join(f->path, name);
+    if (!path)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    ct_code code = room_to_note(f, strlen(name), error);
+    if (code == CT_OK)
+        code = ct_outfile_create(out, path, error);
+    free(path);
+    if (code == CT_OK)
+        note_created(f, name, strlen(name), false);
+    return code;
+}
+
+static ct_code
+write_small(ct_trace_folder *f, const char *name, ct_buffer *content, uint64_t *bytes, ct_error *error)
+{
+    ct_outfile out = { .file = -1 };
+    if (content->failed)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    CT_TRY(ct_trace_folder_create(f, name, &out, error));
+    ct_buffer_add(&out.buffer, content->bytes, content->size);
+    ct_code code = ct_outfile_finish(&out, error);
+    *bytes += content->size;
+    return code;
+}
+
+ct_code
+ct_trace_folder_open(ct_trace_folder *f, const char *path, ct_error *error)
+{
+    *f = (ct_trace_folder){ .path = path, .root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+    return f->root >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
+}
+
+ct_code
+ct_trace_folder_name_path(ct_trace_folder *f, ct_text path)
+{
+    if (f->paths.size)
+        ct_buffer_add_byte(&f->paths, ',');
+    ct_json_string(&f->paths, path.bytes, path.size);
+    return f->paths.failed ? CT_E_NOMEM : CT_OK;
+}
+
+ct_code
+ct_trace_folder_complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, uint32_t nesting, ct_export_result *result,
+                         ct_error *error)
+{
+    ct_buffer small = { 0 };
+    make_metadata(&small, journal, options, nesting, result);
+    ct_code code = write_small(f, "trace_metadata.json", &small, &result->bytes, error);
+    small.size = 0;
+    if (code == CT_OK) {
+        ct_buffer_add_byte(&small, '[');
+        ct_buffer_add(&small, f->paths.bytes, f->paths.size);
+        ct_buffer_add_byte(&small, ']');
+        code = write_small(f, "trace_paths.json", &small, &result->bytes, error);
+    }
+    ct_buffer_free(&small);
+    return code == CT_OK ? copy_sources(f, journal, &result->bytes, error) : code;
+}
+
+void
+ct_trace_folder_close(ct_trace_folder *f, bool keep)
+{
+    if (!keep)
+        remove_created(f);
+    ct_buffer_free(&f->paths);
+    ct_buffer_free(&f->created);
+    close(f->root);
+}
