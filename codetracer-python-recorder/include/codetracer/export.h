@@ -24,6 +24,9 @@ typedef struct ct_export_result {
 /* Writes trace.json, trace_metadata.json, trace_paths.json (and files/ with the sources, when they are in the journal) into folder, which exists. Files must not exist. */
 ct_code ct_export_json(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
+/* The same with trace.bin in place of trace.json: CBOR in seekable zstd, each frame with its checksum. */
+ct_code ct_export_binary(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+
 /* Writes one CTFS container (both layouts: ctfs.md section 11) to path, which must not exist. */
 ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 

@@ -14,7 +14,7 @@ typedef struct json_export {
     ct_outfile out;
     ct_buffer *b;
     bool any;
-    ct_trace_folder folder;
+    ct_trace_folder *folder;
     ct_error *error;
 } json_export;
 
@@ -38,7 +38,7 @@ on_path(void *context, ct_text path)
     ADD(j->b, "{\"Path\":");
     ct_json_string(j->b, path.bytes, path.size);
     ADD(j->b, "}");
-    CT_TRY(ct_trace_folder_name_path(&j->folder, path));
+    CT_TRY(ct_trace_folder_name_path(j->folder, path));
     return end_event(j);
 }
 
@@ -169,40 +169,33 @@ on_thread(void *context, enum ct_linear_thread what, uint64_t thread)
 }
 
 static ct_code
-write_all(json_export *j, ct_journal *journal, const ct_export_options *options, ct_export_result *result, ct_error *error)
+write_array(json_export *j, ct_journal *journal, const ct_export_options *options, ct_export_result *result)
 {
     const ct_linear_sink sink = {
         .context = j, .form_count = 1, .forms = { CT_FORM_JSON }, .nesting = JSON_NESTING,
         .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step, .call = on_call,
         .leave = on_leave, .output = on_output, .thread = on_thread,
     };
-    CT_TRY(ct_trace_folder_create(&j->folder, "trace.json", &j->out, error));
-    j->b = &j->out.buffer;
     ct_buffer_add_byte(j->b, '[');
-    CT_TRY(ct_linear_run(journal, options, &sink, result, error));
+    CT_TRY(ct_linear_run(journal, options, &sink, result, j->error));
     ct_buffer_add_byte(j->b, ']');
-    CT_TRY(ct_outfile_flush(&j->out, error));
+    CT_TRY(ct_outfile_flush(&j->out, j->error));
     result->bytes = j->out.written;
-    CT_TRY(ct_outfile_finish(&j->out, error));
-    return ct_trace_folder_complete(&j->folder, journal, options, JSON_NESTING, result, error);
+    return ct_outfile_finish(&j->out, j->error);
+}
+
+static ct_code
+write_events(ct_trace_folder *folder, ct_journal *journal, const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    json_export j = { .folder = folder, .b = &j.out.buffer, .error = error };
+    CT_TRY(ct_trace_folder_create(folder, "trace.json", &j.out, error));
+    ct_code code = write_array(&j, journal, options, result);
+    ct_outfile_abandon(&j.out);
+    return code;
 }
 
 ct_code
 ct_export_json(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
-    static const ct_export_options DEFAULTS;
-    ct_export_result own_result;
-    ct_error own_error;
-    if (!journal || !folder)
-        return ct_fail(error, CT_E_PARAM, "ct_export_json needs a journal and a folder", 0, 0);
-    result = result ? result : &own_result;
-    error = error ? error : &own_error;
-    *result = (ct_export_result){ 0 };
-    *error = (ct_error){ CT_OK, NULL, 0, 0 };
-    json_export j = { .out.file = -1, .error = error };
-    CT_TRY(ct_trace_folder_open(&j.folder, folder, error));
-    ct_code code = write_all(&j, journal, options ? options : &DEFAULTS, result, error);
-    ct_outfile_abandon(&j.out);
-    ct_trace_folder_close(&j.folder, code == CT_OK);
-    return code;
+    return ct_trace_folder_export(journal, folder, write_events, JSON_NESTING, options, result, error);
 }

@@ -307,13 +307,6 @@ write_small(ct_trace_folder *f, const char *name, ct_buffer *content, uint64_t *
 }
 
 ct_code
-ct_trace_folder_open(ct_trace_folder *f, const char *path, ct_error *error)
-{
-    *f = (ct_trace_folder){ .path = path, .root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
-    return f->root >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
-}
-
-ct_code
 ct_trace_folder_name_path(ct_trace_folder *f, ct_text path)
 {
     if (f->paths.size)
@@ -322,9 +315,9 @@ ct_trace_folder_name_path(ct_trace_folder *f, ct_text path)
     return f->paths.failed ? CT_E_NOMEM : CT_OK;
 }
 
-ct_code
-ct_trace_folder_complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, uint32_t nesting, ct_export_result *result,
-                         ct_error *error)
+/* Everything but the file of events, when that is written. */
+static ct_code
+complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, uint32_t nesting, ct_export_result *result, ct_error *error)
 {
     ct_buffer small = { 0 };
     make_metadata(&small, journal, options, nesting, result);
@@ -340,12 +333,30 @@ ct_trace_folder_complete(ct_trace_folder *f, ct_journal *journal, const ct_expor
     return code == CT_OK ? copy_sources(f, journal, &result->bytes, error) : code;
 }
 
-void
-ct_trace_folder_close(ct_trace_folder *f, bool keep)
+ct_code
+ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_writer write_events, uint32_t nesting,
+                       const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
-    if (!keep)
-        remove_created(f);
-    ct_buffer_free(&f->paths);
-    ct_buffer_free(&f->created);
-    close(f->root);
+    static const ct_export_options DEFAULTS;
+    ct_export_result own_result;
+    ct_error own_error;
+    if (!journal || !folder)
+        return ct_fail(error, CT_E_PARAM, "an export needs a journal and a folder", 0, 0);
+    options = options ? options : &DEFAULTS;
+    result = result ? result : &own_result;
+    error = error ? error : &own_error;
+    *result = (ct_export_result){ 0 };
+    *error = (ct_error){ CT_OK, NULL, 0, 0 };
+    ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+    if (f.root < 0)
+        return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
+    ct_code code = write_events(&f, journal, options, result, error);
+    if (code == CT_OK)
+        code = complete(&f, journal, options, nesting, result, error);
+    if (code != CT_OK)
+        remove_created(&f);
+    ct_buffer_free(&f.paths);
+    ct_buffer_free(&f.created);
+    close(f.root);
+    return code;
 }

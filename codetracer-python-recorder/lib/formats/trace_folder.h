@@ -16,16 +16,17 @@ typedef struct ct_trace_folder {
     ct_buffer paths;               /* trace_paths.json, growing */
 } ct_trace_folder;
 
-/* The folder exists; path lives as long as f. */
-ct_code ct_trace_folder_open(ct_trace_folder *f, const char *path, ct_error *error);
 /* The file of events; it must not exist. */
 ct_code ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct_error *error);
 /* The next path of the stream. */
 ct_code ct_trace_folder_name_path(ct_trace_folder *f, ct_text path);
-/* Everything but the file of events, when that is written; adds to result->bytes. nesting: the format's, as in its sink. */
-ct_code ct_trace_folder_complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, uint32_t nesting, ct_export_result *result,
-                                 ct_error *error);
-/* Without keep, all that was created is removed. */
-void ct_trace_folder_close(ct_trace_folder *f, bool keep);
+
+/* Writes the file of events, whole, and sets result->bytes to its size. On failure it may stay as it is. */
+typedef ct_code (*ct_trace_events_writer)(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, ct_export_result *result,
+                                          ct_error *error);
+
+/* An export: the events and everything beside them. nesting: the format's, as in its sink. options, result and error may be NULL. */
+ct_code ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_writer write_events, uint32_t nesting,
+                               const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 #endif

@@ -11,23 +11,29 @@
 #include "tool/export_to.h"
 
 static const char HELP[] =
-    "usage: codetracer-trace convert IN OUT --to ct|json|journal\n"
+    "usage: codetracer-trace convert IN OUT --to ct|json|binary|journal\n"
     "\n"
-    "Writes the trace IN in another format to OUT: a file that does not exist yet for ct and journal, a folder for json\n"
-    "(made if it is not there), which gets trace.json and the files that belong to it.\n"
+    "Writes the trace IN in another format to OUT: a file that does not exist yet for ct and journal; for the others\n"
+    "a folder (made if it is not there), which gets trace.json or trace.bin and the files that belong to it.\n"
     "What the format has no place for is left out; what its limits cut is said in one line.\n"
     "Exit status: 0; 1 IN is damaged or OUT cannot be written; 2 wrong options.\n";
 
-const char *const FORMAT_NAMES[] = {"ct", "json", "journal", NULL};
+const char *const FORMAT_NAMES[] = {"ct", "json", "binary", "journal", NULL};
+
+bool is_folder_format(int format)
+{
+    return format == FORMAT_JSON || format == FORMAT_BINARY;
+}
 
 int export_to(const char *command, ct_journal *journal, int format, const char *path)
 {
     ct_error error = {0};
     ct_export_options options = {0};
     ct_export_result result = {0};
-    ct_code code = format == FORMAT_CT     ? ct_export_ct(journal, path, &options, &result, &error)
-                   : format == FORMAT_JSON ? ct_export_json(journal, path, &options, &result, &error)
-                                           : ct_journal_save(journal, path, &error);
+    ct_code code = format == FORMAT_CT       ? ct_export_ct(journal, path, &options, &result, &error)
+                   : format == FORMAT_JSON   ? ct_export_json(journal, path, &options, &result, &error)
+                   : format == FORMAT_BINARY ? ct_export_binary(journal, path, &options, &result, &error)
+                                             : ct_journal_save(journal, path, &error);
     if (code != CT_OK) {
         complain_error(command, path, &error);
         return STATUS_TRACE;
@@ -48,12 +54,13 @@ int command_convert(int argc, char **argv)
     if (status != STATUS_OK)
         return status < 0 ? STATUS_OK : status;
     if (format < 0) {
-        complain("convert", "--to is missing: ct, json or journal.");
+        complain("convert", "--to is missing: ct, json, binary or journal.");
         return STATUS_USAGE;
     }
     struct stat there;
-    if (format == FORMAT_JSON ? stat(place[1], &there) == 0 && !S_ISDIR(there.st_mode) : lstat(place[1], &there) == 0) {
-        complain("convert", format == FORMAT_JSON ? "%s is no folder; trace.json needs one." : "%s exists already; give another name or move it away.", place[1]);
+    bool in_folder = is_folder_format(format);
+    if (in_folder ? stat(place[1], &there) == 0 && !S_ISDIR(there.st_mode) : lstat(place[1], &there) == 0) {
+        complain("convert", in_folder ? "%s is no folder; this format needs one." : "%s exists already; give another name or move it away.", place[1]);
         return STATUS_TRACE;
     }
     ct_journal *journal;
@@ -61,7 +68,7 @@ int command_convert(int argc, char **argv)
     if (status != STATUS_OK)
         return status;
     bool made = false;
-    if (format == FORMAT_JSON && !(made = mkdir(place[1], 0777) == 0) && errno != EEXIST) {
+    if (in_folder && !(made = mkdir(place[1], 0777) == 0) && errno != EEXIST) {
         complain("convert", "%s cannot be made: %s.", place[1], strerror(errno));
         status = STATUS_TRACE;
     } else {

@@ -1,7 +1,7 @@
 /* Helper of tests/python/test_formats.py and of measurements: writes sample journals and exports journals.
  *
  *     export_sample journal everything|loop|calls|lists|longfile COUNT OUT.ctj
- *     export_sample json JOURNAL FOLDER       export_sample ct JOURNAL OUT.ct       (one line: what was written, and the time it took)
+ *     export_sample json|binary JOURNAL FOLDER       export_sample ct JOURNAL OUT.ct       (one line: what was written, and the time it took)
  */
 #include <codetracer/export.h>
 
@@ -32,8 +32,9 @@ export(const char *format, const char *from, const char *to)
     double start = now();
     ct_code code = ct_journal_open(from, &journal, &error);
     if (code == CT_OK) {
-        code = strcmp(format, "json") == 0 ? ct_export_json(journal, to, &options, &result, &error)
-                                           : ct_export_ct(journal, to, &options, &result, &error);
+        code = strcmp(format, "json") == 0     ? ct_export_json(journal, to, &options, &result, &error)
+               : strcmp(format, "binary") == 0 ? ct_export_binary(journal, to, &options, &result, &error)
+                                               : ct_export_ct(journal, to, &options, &result, &error);
         ct_journal_close(journal);
     }
     if (code != CT_OK) {
@@ -65,7 +66,7 @@ main(int argc, char **argv)
                                                        : false;
         return done ? 0 : 1;
     }
-    if (argc == 4 && (strcmp(argv[1], "json") == 0 || strcmp(argv[1], "ct") == 0))
+    if (argc == 4 && (strcmp(argv[1], "json") == 0 || strcmp(argv[1], "binary") == 0 || strcmp(argv[1], "ct") == 0))
         return export(argv[1], argv[2], argv[3]);
     fprintf(stderr, "usage: see the top of export_sample.c\n");
     return 64;

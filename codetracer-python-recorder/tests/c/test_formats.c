@@ -697,6 +697,17 @@ remembered_values_are_never_old(void)
 }
 
 /* ---- when something ends ---- */
+static const struct { const char *name; bool is_file; ct_code (*export)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *); } FORMATS[] = {
+    { "ct", true, ct_export_ct }, { "json", false, ct_export_json }, { "binary", false, ct_export_binary },
+};
+enum { FORMAT_COUNT = sizeof FORMATS / sizeof *FORMATS };
+
+static ct_code
+export_to_target(size_t format, ct_journal *journal, ct_error *error)
+{
+    return FORMATS[format].export(journal, in_folder(FORMATS[format].is_file ? "target/x.ct" : "target"), NULL, NULL, error);
+}
+
 static bool
 is_empty(const char *path)
 {
@@ -711,22 +722,21 @@ memory_ends(void)
     CHECK(sample_everything(in_folder("memory.ctj")));
     mkdir(in_folder("target"), 0700);
     CHECK_EQ_INT(ct_journal_open(in_folder("memory.ctj"), &journal, &error), CT_OK);
-    for (int json = 0; json < 2; json++) {
+    for (size_t format = 0; format < FORMAT_COUNT; format++) {
         long n = 0;
         for (;; n++) {
             allocations_left = n;
-            ct_code code = json ? ct_export_json(journal, in_folder("target"), NULL, NULL, &error)
-                                : ct_export_ct(journal, in_folder("target/x.ct"), NULL, NULL, &error);
+            ct_code code = export_to_target(format, journal, &error);
             bool failed = allocations_left < 0;
             allocations_left = -1;
             if (code == CT_OK && !failed)
                 break;
             if (code == CT_OK)
-                CHECK_FAIL("allocation %ld failed and nobody minded", n);
+                CHECK_FAIL("%s: allocation %ld failed and nobody minded", FORMATS[format].name, n);
             if (code != CT_E_NOMEM || error.code != CT_E_NOMEM)
-                CHECK_FAIL("allocation %ld: code %d (%s)", n, (int)code, error.message);
+                CHECK_FAIL("%s: allocation %ld: code %d (%s)", FORMATS[format].name, n, (int)code, error.message);
             if (!is_empty(in_folder("target")))
-                CHECK_FAIL("allocation %ld: something is left", n);
+                CHECK_FAIL("%s: allocation %ld: something is left", FORMATS[format].name, n);
         }
         CHECK(n > 50);
         remove_tree(in_folder("target"));
@@ -747,12 +757,12 @@ disk_ends(void)
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     CHECK_EQ_INT(ct_journal_open(in_folder("disk.ctj"), &journal, &error), CT_OK);
-    for (rlim_t size = 0; size < 70000; size += 2300)
-        for (int json = 0; json < 2; json++) {
+    static const rlim_t ends[FORMAT_COUNT] = { 70000, 70000, 2100 }; /* a little less than the largest file has */
+    for (size_t format = 0; format < FORMAT_COUNT; format++)
+        for (rlim_t size = 0; size < ends[format]; size += ends[format] / 30) {
             limit = (struct rlimit){ size, old.rlim_max };
             setrlimit(RLIMIT_FSIZE, &limit);
-            ct_code code = json ? ct_export_json(journal, in_folder("target"), NULL, NULL, &error)
-                                : ct_export_ct(journal, in_folder("target/x.ct"), NULL, NULL, &error);
+            ct_code code = export_to_target(format, journal, &error);
             setrlimit(RLIMIT_FSIZE, &old);
             CHECK_EQ_INT(code, CT_E_IO);
             CHECK_EQ_INT(error.system, EFBIG);
@@ -767,6 +777,7 @@ wrong_arguments(void)
 {
     ct_error error;
     CHECK_EQ_INT(ct_export_json(NULL, "x", NULL, NULL, &error), CT_E_PARAM);
+    CHECK_EQ_INT(ct_export_binary(NULL, "x", NULL, NULL, NULL), CT_E_PARAM);
     CHECK_EQ_INT(ct_export_ct(NULL, "x", NULL, NULL, NULL), CT_E_PARAM);
 }
 

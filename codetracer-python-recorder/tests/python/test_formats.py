@@ -3,15 +3,20 @@
 The readers lie in shared/tools beside the checkout, or where CODETRACER_TOOLS says. Without them these tests are skipped, but not under CI.
 """
 
+import io
 import json
 import os
 import re
+import struct
 import subprocess
 from pathlib import Path
 
+import cbor2
 import pytest
+import zstandard
 
 ROOT = Path(__file__).resolve().parents[3]
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 TOOLS = Path(os.environ.get("CODETRACER_TOOLS") or ROOT.parent / "shared" / "tools")
 
 
@@ -55,15 +60,18 @@ class Sample:
     pass
 
 
-def make_sample(kind, folder):
+def make_sample(kind, folder, count=None):
     sample = Sample()
+    folder.mkdir(exist_ok=True)
     journal = folder / "sample.ctj"
-    sample.kind, sample.json, sample.ct = kind, folder / "json", folder / "ct"
-    sample.json.mkdir()
-    sample.ct.mkdir()
-    run(helper(), "journal", kind, {"loop": 20000, "calls": 2000}.get(kind, 300), journal)
+    sample.kind = kind
+    for name in ("json", "ct", "binary"):
+        setattr(sample, name, folder / name)
+        (folder / name).mkdir()
+    run(helper(), "journal", kind, count or {"loop": 20000, "calls": 2000}.get(kind, 300), journal)
     sample.json_result = json.loads(run(helper(), "json", journal, sample.json))
     sample.ct_result = json.loads(run(helper(), "ct", journal, sample.ct / "sample.ct"))
+    sample.binary_result = json.loads(run(helper(), "binary", journal, sample.binary))
     sample.events = json.loads((sample.json / "trace.json").read_text())
     return sample
 
@@ -85,11 +93,71 @@ def test_json_is_what_serde_writes(sample):
     assert json.loads((sample.json / "trace_paths.json").read_text()) == names_of(sample.events, "Path")
 
 
+def frames_of(trace):
+    """(compressed size, raw size, with checksum) of each frame of a trace.bin, and its events' bytes; the seek table is checked."""
+    frames, raw, at = [], b"", 8
+    assert trace[:8] == bytes.fromhex("C0DE72ACE2010000")
+    while trace[at : at + 4] == bytes.fromhex("28B52FFD"):
+        decoder = zstandard.ZstdDecompressor().decompressobj()
+        piece = decoder.decompress(trace[at:])
+        assert decoder.eof
+        size = len(trace) - at - len(decoder.unused_data)
+        frames.append((size, len(piece), zstandard.get_frame_parameters(trace[at:]).has_checksum))
+        raw, at = raw + piece, at + size
+    entries = b"".join(struct.pack("<II", *frame[:2]) for frame in frames)
+    assert trace[at:] == struct.pack("<II", 0x184D2A5E, len(entries) + 9) + entries + struct.pack("<IBI", len(frames), 0, 0x8F92EAB1)
+    return frames, raw
+
+
+def test_binary_holds_the_events_of_trace_json_byte_for_byte(sample):
+    """As an independent encoder writes them, which writes what upstream did: test_fixtures_are_what_the_encoder_writes."""
+    frames, raw = frames_of((sample.binary / "trace.bin").read_bytes())
+    assert raw == b"".join(cbor2.dumps(event) for event in sample.events)
+    assert all(has_checksum for _, _, has_checksum in frames)
+    assert [size for _, size, _ in frames[:-1]] == [2 << 20] * (len(frames) - 1)
+    for name in ("trace_metadata.json", "trace_paths.json"):
+        assert (sample.binary / name).read_bytes() == (sample.json / name).read_bytes()
+    assert sample.binary_result["bytes"] == sum(path.stat().st_size for path in sample.binary.rglob("*") if path.is_file())
+
+
+def test_binary_of_one_frame_and_of_several(tmp_path):
+    sizes = []
+    for count in (10, 20000):
+        sample = make_sample("loop", tmp_path / str(count), count)
+        sizes.append(len(frames_of((sample.binary / "trace.bin").read_bytes())[0]))
+    assert sizes[0] == 1 and sizes[1] > 2
+
+
+def cbor_items(raw):
+    stream, items = io.BytesIO(raw), []
+    while stream.tell() < len(raw):
+        items.append(cbor2.load(stream))
+    return items
+
+
+@pytest.mark.parametrize("name, events", [("binary_v1", 42), ("binary_v1_4frames", 300040)])
+def test_fixtures_are_what_the_encoder_writes(name, events):
+    """The encoder that our files are compared with gives upstream's very bytes, and its frames end where ours do.
+
+    One thing upstream writes as this encoder (and we) do not: the digits of 1e300, a text in two pieces."""
+    frames, raw = frames_of((GOLDEN / name / "trace.bin").read_bytes())
+    items = cbor_items(raw)
+    in_pieces = bytes.fromhex("7F 78 C1") + b"1" + b"0" * 192 + bytes.fromhex("78 6C") + b"0" * 108 + bytes.fromhex("FF")
+    assert len(items) == events and b"".join(map(cbor2.dumps, items)) == raw.replace(in_pieces, cbor2.dumps("1" + "0" * 300))
+    assert [size for _, size, _ in frames[:-1]] == [2 << 20] * (len(frames) - 1)
+
+
+def verified(folder):
+    """What ct-verify counts in a trace that breaks no rule."""
+    out = run(tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", folder)
+    return dict(re.findall(r"^count (\w+) (\d+)$", out, re.M)), re.findall(r"^(?:depth|steps) .*$", out, re.M)
+
+
 def test_ct_verify_finds_no_rule_broken(sample):
-    out = run(tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", sample.json)
-    counts = dict(re.findall(r"^count (\w+) (\d+)$", out, re.M))
-    assert int(counts["Step"]) == sample.json_result["steps"] == sample.ct_result["steps"]
+    counts, shape = verified(sample.json)
+    assert int(counts["Step"]) == sample.json_result["steps"] == sample.ct_result["steps"] == sample.binary_result["steps"]
     assert int(counts["Call"]) == int(counts["Return"]) == sample.json_result["calls"]
+    assert verified(sample.binary) == (counts, shape)
 
 
 def same_value(ours, theirs):
