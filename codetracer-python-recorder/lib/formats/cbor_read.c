@@ -1,9 +1,10 @@
 /* See cbor_read.h. Owns CBOR items and value records; the events of V1 are in cbor_events.c.
- * Invariant: nothing is taken that is not there, and nesting deeper than CT_IMPORT_NESTING is refused before it is followed.
+ * Invariant: nothing is taken that is not there, and nesting deeper than CT_STREAM_NESTING is refused before it is followed.
  */
 #include "formats/cbor_read.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* ---- items ---- */
 
@@ -146,10 +147,10 @@ take_float(ct_input *in)
 }
 
 static void
-put_text(ct_import *im, size_t node, ct_text text)
+put_text(ct_stream_tree *tree, size_t node, ct_text text)
 {
-    ct_import_at(im, node)->bytes = (const uint8_t *)text.bytes;
-    ct_import_at(im, node)->size = text.size;
+    ct_stream_at(tree, node)->bytes = (const uint8_t *)text.bytes;
+    ct_stream_at(tree, node)->size = text.size;
 }
 
 /* A big integer's magnitude: bytes (Nim), or base64 (V1), which is decoded over itself. */
@@ -183,60 +184,64 @@ take_magnitude(ct_input *in)
     return (ct_text){given.bytes, out};
 }
 
-static size_t take_record(ct_import *im, ct_input *in, size_t parent, size_t *sibling, unsigned depth);
+static size_t take_record(ct_stream_tree *tree, ct_input *in, size_t parent, size_t *sibling, unsigned depth);
 
 /* false: no memory, or in->bad. */
 static bool
-take_children(ct_import *im, ct_input *in, size_t node, unsigned depth)
+take_children(ct_stream_tree *tree, ct_input *in, size_t node, unsigned depth)
 {
     size_t sibling = 0;
     for (size_t left = ct_cbor_take_array(in); left > 0; left--)
-        if (!take_record(im, in, node, &sibling, depth + 1))
+        if (!take_record(tree, in, node, &sibling, depth + 1))
             return false;
     return !in->bad;
 }
 
 /* Nim's reference to a value that was shown before: a tag around its number (ctfs.md 4.1, ValueRef). */
 static size_t
-take_reference(ct_import *im, ct_input *in, size_t parent, size_t *sibling)
+take_reference(ct_stream_tree *tree, ct_input *in, size_t parent, size_t *sibling)
 {
     ct_cbor_head tag = ct_cbor_take_head(in);
     (void)ct_cbor_take_unsigned(in);
     in->bad = in->bad || tag.number != 256;
-    size_t node = in->bad ? 0 : ct_import_add(im, parent, sibling);
+    size_t node = in->bad ? 0 : ct_stream_add(tree, parent, sibling);
     if (node) {
-        ct_import_at(im, node)->kind = CT_IN_RAW;
-        ct_import_at(im, node)->type = UINT32_MAX;
-        put_text(im, node, (ct_text){"<value shown before>", 20});
+        ct_stream_at(tree, node)->kind = CT_NODE_RAW;
+        ct_stream_at(tree, node)->stands_in = true;
+        ct_stream_at(tree, node)->type = UINT32_MAX;
+        put_text(tree, node, (ct_text){"<value shown before>", 20});
     }
     return node;
 }
 
 /* A record with everything inside; `kind` stands first in every encoder's. */
 static size_t
-take_record(ct_import *im, ct_input *in, size_t parent, size_t *sibling, unsigned depth)
+take_record(ct_stream_tree *tree, ct_input *in, size_t parent, size_t *sibling, unsigned depth)
 {
-    static const struct { const char *name; ct_import_kind kind; const char *text; } kinds[] = {
-        {"None", CT_IN_NONE, ""}, {"Bool", CT_IN_BOOL, ""}, {"Int", CT_IN_INT, ""}, {"BigInt", CT_IN_BIGINT, ""}, {"Float", CT_IN_FLOAT, ""},
-        {"String", CT_IN_STRING, "text"}, {"Char", CT_IN_STRING, "c"}, {"Raw", CT_IN_RAW, "r"}, {"Error", CT_IN_RAW, "msg"},
-        {"Enum", CT_IN_RAW, "name"}, {"Cell", CT_IN_RAW, ""}, {"Sequence", CT_IN_SEQUENCE, ""}, {"Set", CT_IN_SEQUENCE, ""},
-        {"Tuple", CT_IN_TUPLE, ""}, {"Struct", CT_IN_STRUCT, ""}, {"Variant", CT_IN_STRUCT, ""}, {"Reference", CT_IN_TUPLE, ""}};
+    static const struct { const char *name; ct_node_kind kind; const char *text; bool stands_in; } kinds[] = {
+        {"None", CT_NODE_NONE, "", false}, {"Bool", CT_NODE_BOOL, "", false}, {"Int", CT_NODE_INT, "", false},
+        {"BigInt", CT_NODE_BIGINT, "", false}, {"Float", CT_NODE_FLOAT, "", false}, {"String", CT_NODE_STRING, "text", false},
+        {"Char", CT_NODE_STRING, "c", true}, {"Raw", CT_NODE_RAW, "r", false}, {"Error", CT_NODE_RAW, "msg", true},
+        {"Enum", CT_NODE_RAW, "name", true}, {"Cell", CT_NODE_RAW, "", true}, {"Sequence", CT_NODE_SEQUENCE, "", false},
+        {"Set", CT_NODE_SEQUENCE, "", false}, {"Tuple", CT_NODE_TUPLE, "", false}, {"Struct", CT_NODE_STRUCT, "", false},
+        {"Variant", CT_NODE_STRUCT, "", true}, {"Reference", CT_NODE_TUPLE, "", true}};
     if (in->at < in->end && *in->at >> 5 == 6)
-        return take_reference(im, in, parent, sibling);
+        return take_reference(tree, in, parent, sibling);
     size_t pairs = ct_cbor_take_map(in), k = 0;
     ct_text key = ct_cbor_take_text(in);
-    in->bad = in->bad || pairs == 0 || depth >= CT_IMPORT_NESTING || !ct_text_is(key, "kind");
+    in->bad = in->bad || pairs == 0 || depth >= CT_STREAM_NESTING || !ct_text_is(key, "kind");
     ct_text name = ct_cbor_take_text(in);
     while (k < sizeof kinds / sizeof *kinds && !ct_text_is(name, kinds[k].name))
         k++;
     in->bad = in->bad || k == sizeof kinds / sizeof *kinds;
-    size_t node = in->bad ? 0 : ct_import_add(im, parent, sibling);
+    size_t node = in->bad ? 0 : ct_stream_add(tree, parent, sibling);
     if (!node)
         return 0;
-    ct_import_kind kind = kinds[k].kind;
-    ct_import_at(im, node)->kind = kind;
-    ct_import_at(im, node)->type = UINT32_MAX;
-    put_text(im, node, ct_text_is(name, "Cell") ? (ct_text){"<cell>", 6} : (ct_text){"", 0});
+    ct_node_kind kind = kinds[k].kind;
+    ct_stream_at(tree, node)->kind = kind;
+    ct_stream_at(tree, node)->stands_in = kinds[k].stands_in;
+    ct_stream_at(tree, node)->type = UINT32_MAX;
+    put_text(tree, node, ct_text_is(name, "Cell") ? (ct_text){"<cell>", 6} : (ct_text){"", 0});
     bool whole = true;
     for (size_t i = 1; i < pairs && whole && !in->bad; i++) {
         key = ct_cbor_take_text(in);
@@ -245,24 +250,24 @@ take_record(ct_import *im, ct_input *in, size_t parent, size_t *sibling, unsigne
             break;
         if (ct_text_is(key, "type_id")) {
             uint64_t type = ct_cbor_take_unsigned(in);
-            ct_import_at(im, node)->type = type < UINT32_MAX ? (uint32_t)type : UINT32_MAX;
+            ct_stream_at(tree, node)->type = type < UINT32_MAX ? (uint32_t)type : UINT32_MAX;
         }
-        else if (kind == CT_IN_INT && ct_text_is(key, "i"))
-            ct_import_at(im, node)->integer = ct_cbor_take_integer(in);
-        else if (kind == CT_IN_BOOL && ct_text_is(key, "b"))
-            ct_import_at(im, node)->integer = take_bool(in);
-        else if (kind == CT_IN_FLOAT && ct_text_is(key, "f"))
-            ct_import_at(im, node)->number = take_float(in);
-        else if (kind == CT_IN_BIGINT && ct_text_is(key, "b"))
-            put_text(im, node, take_magnitude(in));
-        else if (kind == CT_IN_BIGINT && ct_text_is(key, "negative"))
-            ct_import_at(im, node)->negative = take_bool(in);
+        else if (kind == CT_NODE_INT && ct_text_is(key, "i"))
+            ct_stream_at(tree, node)->integer = ct_cbor_take_integer(in);
+        else if (kind == CT_NODE_BOOL && ct_text_is(key, "b"))
+            ct_stream_at(tree, node)->integer = take_bool(in);
+        else if (kind == CT_NODE_FLOAT && ct_text_is(key, "f"))
+            ct_stream_at(tree, node)->number = take_float(in);
+        else if (kind == CT_NODE_BIGINT && ct_text_is(key, "b"))
+            put_text(tree, node, take_magnitude(in));
+        else if (kind == CT_NODE_BIGINT && ct_text_is(key, "negative"))
+            ct_stream_at(tree, node)->negative = take_bool(in);
         else if (*kinds[k].text && ct_text_is(key, kinds[k].text))
-            put_text(im, node, take_string(in, true));
+            put_text(tree, node, take_string(in, true));
         else if (ct_text_is(key, "elements") || ct_text_is(key, "members") || ct_text_is(key, "field_values"))
-            whole = take_children(im, in, node, depth);
+            whole = take_children(tree, in, node, depth);
         else if (ct_text_is(key, "contents") || ct_text_is(key, "dereferenced"))
-            whole = take_record(im, in, node, &inside, depth + 1) != 0;
+            whole = take_record(tree, in, node, &inside, depth + 1) != 0;
         else
             ct_cbor_skip(in);
     }
@@ -270,8 +275,8 @@ take_record(ct_import *im, ct_input *in, size_t parent, size_t *sibling, unsigne
 }
 
 size_t
-ct_cbor_take_value(ct_import *im, ct_input *in)
+ct_cbor_take_value(ct_stream_tree *tree, ct_input *in)
 {
     size_t none = 0;
-    return take_record(im, in, 0, &none, 0);
+    return take_record(tree, in, 0, &none, 0);
 }

@@ -7,7 +7,7 @@
 #ifndef CT_FORMATS_CBOR_READ_H
 #define CT_FORMATS_CBOR_READ_H
 
-#include "formats/import.h"
+#include "formats/stream.h"
 #include "model/decode.h"
 
 typedef struct ct_cbor_head { unsigned major, info; uint64_t number; } ct_cbor_head;
@@ -30,12 +30,12 @@ ct_text_is(ct_text text, const char *word)
 size_t ct_cbor_span(const uint8_t *bytes, size_t size);
 
 /* A value record: its node. 0 and in->bad: it is none (or, with in->bad unset, there is no memory). */
-size_t ct_cbor_take_value(ct_import *im, ct_input *in);
+size_t ct_cbor_take_value(ct_stream_tree *tree, ct_input *in);
 /* The fields of a Type record; the array of arguments of the call that follows: handed on. */
-ct_code ct_cbor_type(ct_import *im, ct_input *in);
-ct_code ct_cbor_arguments(ct_import *im, ct_input *in);
+ct_code ct_cbor_type(const ct_stream_sink *sink, ct_input *in);
+ct_code ct_cbor_arguments(const ct_stream_sink *sink, ct_stream_tree *tree, ct_input *in);
 
-/* One event of V1, handed on. CT_E_CORRUPT: the import's message says why. */
-ct_code ct_cbor_event(ct_import *im, ct_input *in);
+/* One event of V1, handed on. CT_E_CORRUPT: the sink's message says why. */
+ct_code ct_cbor_event(const ct_stream_sink *sink, ct_stream_tree *tree, ct_input *in);
 
 #endif

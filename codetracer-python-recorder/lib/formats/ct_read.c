@@ -1,4 +1,4 @@
-/* ct_import_ct: reads a CTFS container (ctfs.md sections 1 and 8). The parts, in order: the container, the events of events.log, meta.dat.
+/* ct_ct_read: reads a CTFS container (ctfs.md sections 1 and 8). The parts, in order: the container, the events of events.log, meta.dat.
  *
  * Read so far: the layout with events.log in split-binary, which this project writes beside the other one, with or without its 8 bytes in front.
  * Invariant: every number from the file is bounded before it is used; memory grows with the largest chunk, not with the file.
@@ -26,10 +26,12 @@ typedef struct ct_in {
     uint32_t entry_count;
     uint8_t maps[LEVELS + 1][LARGEST_BLOCK]; /* the last mapping blocks used, by depth of the lookup */
     uint64_t map_numbers[LEVELS + 1];
-    ct_import *im;
+    const ct_stream_sink *sink;
+    ct_stream_tree tree;
     ct_error *error;
     const char *message;
     uint64_t position;       /* in events.log, for messages */
+    uint64_t events;
 } ct_in;
 
 static ct_code
@@ -209,7 +211,7 @@ static ct_code
 on_type(ct_in *c, ct_input *in)
 {
     ct_input body = take_cbor(in);
-    ct_code code = ct_cbor_type(c->im, &body);
+    ct_code code = ct_cbor_type(c->sink, &body);
     in->bad = in->bad || body.bad;
     return code;
 }
@@ -219,9 +221,9 @@ on_call(ct_in *c, ct_input *in)
 {
     uint64_t function = take(in, 8);
     ct_input body = take_cbor(in);
-    CT_TRY(ct_cbor_arguments(c->im, &body));
+    CT_TRY(ct_cbor_arguments(c->sink, &c->tree, &body));
     in->bad = in->bad || body.bad;
-    return in->bad ? CT_OK : ct_import_call(c->im, function);
+    return in->bad ? CT_OK : c->sink->call(c->sink->context, function);
 }
 
 static ct_code
@@ -229,71 +231,77 @@ on_value(ct_in *c, ct_input *in, bool returned)
 {
     uint64_t variable = returned ? 0 : take(in, 8);
     ct_input body = take_cbor(in);
-    size_t node = ct_cbor_take_value(c->im, &body);
+    size_t node = ct_cbor_take_value(&c->tree, &body);
     in->bad = in->bad || body.bad;
     if (in->bad)
         return CT_OK;
     if (!node)
         return CT_E_NOMEM;
-    return returned ? ct_import_return(c->im, node) : ct_import_value(c->im, variable, node);
+    return returned ? c->sink->returned(c->sink->context, &c->tree, node) : c->sink->value(c->sink->context, variable, &c->tree, node);
+}
+
+static ct_code
+on_other(ct_in *c, const ct_input *in, const char *kind)
+{
+    return in->bad || !c->sink->other ? CT_OK : c->sink->other(c->sink->context, kind);
 }
 
 static ct_code
 on_event(ct_in *c, ct_input *in)
 {
     uint64_t number, count;
-    ct_text text;
-    ct_import_forget(c->im);
+    ct_text text, metadata;
+    ct_stream_forget(&c->tree);
     uint64_t tag = take(in, 1);
     switch (tag) {
     case 0:
         number = take(in, 8);
         count = take(in, 8);
-        return in->bad ? CT_OK : ct_import_step(c->im, number, (int64_t)count);
+        return in->bad ? CT_OK : c->sink->step(c->sink->context, number, (int64_t)count, 0);
     case 1:
         text = take_string(in);
-        return in->bad ? CT_OK : ct_import_path(c->im, text.bytes, text.size);
+        return in->bad ? CT_OK : c->sink->path(c->sink->context, text.bytes, text.size);
     case 2:
     case 3:
         text = take_string(in);
-        return in->bad ? CT_OK : ct_import_variable(c->im, text.bytes, text.size);
+        return in->bad ? CT_OK : c->sink->variable(c->sink->context, text.bytes, text.size);
     case 4: return on_type(c, in);
     case 5: return on_value(c, in, false);
     case 6:
         number = take(in, 8);
         count = take(in, 8);
         text = take_string(in);
-        return in->bad ? CT_OK : ct_import_function(c->im, number, (int64_t)count, text.bytes, text.size);
+        return in->bad ? CT_OK : c->sink->function(c->sink->context, number, (int64_t)count, text.bytes, text.size);
     case 7: return on_call(c, in);
     case 8: return on_value(c, in, true);
     case 9:
         number = take(in, 1);
-        take_string(in);
+        metadata = take_string(in);
         text = take_string(in);
-        return in->bad ? CT_OK : ct_import_output(c->im, number, text.bytes, text.size);
+        return in->bad ? CT_OK : c->sink->event(c->sink->context, number, metadata.bytes, metadata.size, text.bytes, text.size);
     case 10:
         for (count = take(in, 4); count > 0 && !in->bad; count--)
             take_string(in);
-        return CT_OK;
-    case 11: ct_take_bytes(in, 16); return CT_OK;
-    case 12: take_string(in); return CT_OK;
-    case 13: ct_take_bytes(in, take(in, 4) * 8); return CT_OK;
+        return on_other(c, in, "Asm");
+    case 11: ct_take_bytes(in, 16); return on_other(c, in, "BindVariable");
+    case 12: take_string(in); return on_other(c, in, "Assignment");
+    case 13: ct_take_bytes(in, take(in, 4) * 8); return on_other(c, in, "DropVariables");
     case 14:
     case 15:
     case 17:
         ct_take_bytes(in, 8);
         take_string(in);
-        return CT_OK;
-    case 16: ct_take_bytes(in, 24); return CT_OK;
-    case 18: ct_take_bytes(in, 16); return CT_OK;
-    case 19: ct_take_bytes(in, 8); return CT_OK;
+        return on_other(c, in, tag == 14 ? "CompoundValue" : tag == 15 ? "CellValue" : "AssignCell");
+    case 16: ct_take_bytes(in, 24); return on_other(c, in, "AssignCompoundItem");
+    case 18: ct_take_bytes(in, 16); return on_other(c, in, "VariableCell");
+    case 19: ct_take_bytes(in, 8); return on_other(c, in, "DropVariable");
     case 20:
     case 21:
     case 22:
         number = take(in, 8);
         return in->bad ? CT_OK
-                       : ct_import_threads(c->im, tag == 20 ? CT_IN_THREAD_START : tag == 21 ? CT_IN_THREAD_EXIT : CT_IN_THREAD_SWITCH, number);
-    case 23: return ct_import_drop_step(c->im);
+                       : c->sink->thread(c->sink->context, tag == 20 ? CT_THREAD_STARTS : tag == 21 ? CT_THREAD_EXITS : CT_THREAD_SWITCHES, number);
+    case 23: return c->sink->drop_step(c->sink->context);
     default: return fail(c, "an event of a kind that does not exist");
     }
 }
@@ -348,9 +356,11 @@ read_log(ct_in *c, const inner *log)
         }
         ct_input in = {raw, raw + whole, false};
         for (; count > 0 && code == CT_OK; count--) {
+            c->sink->state->byte = c->position;
+            c->sink->state->event = c->events++;
             code = on_event(c, &in);
             if (code == CT_E_CORRUPT && !c->message)
-                c->message = ct_import_message(c->im);
+                c->message = c->sink->state->message;
             if (code == CT_OK && in.bad)
                 code = fail(c, "an event is cut, or its value breaks the format");
         }
@@ -365,15 +375,15 @@ read_log(ct_in *c, const inner *log)
 /* ---- meta.dat ---- */
 
 static void
-define(ct_recording *recording, const char *key, ct_text value)
+give(const ct_in *c, const char *key, ct_text value)
 {
     if (value.size)
-        ct_define_meta(recording, key, value.bytes, value.size);
+        c->sink->meta(c->sink->context, key, value.bytes, value.size);
 }
 
 /* Section 7; what is not there is not told. */
 static void
-read_meta(ct_in *c, ct_recording *recording)
+read_meta(ct_in *c)
 {
     inner meta = find(c, "meta.dat");
     uint8_t *bytes = meta.there && meta.size >= 8 && meta.size < 1 << 24 ? malloc((size_t)meta.size) : NULL;
@@ -381,22 +391,22 @@ read_meta(ct_in *c, ct_recording *recording)
         ct_input in = {bytes + 8, bytes + meta.size, false};
         ct_take_text(&in);
         ct_text program = ct_take_text(&in);
-        define(recording, "program", program);
-        define(recording, "script", program);
+        give(c, "program", program);
+        give(c, "script", program);
         uint64_t arguments = ct_take_varint(&in);
         for (; arguments > 0 && !in.bad; arguments--) {
             ct_text argument = ct_take_text(&in);
             if (!in.bad)
-                ct_define_meta(recording, "arg", argument.bytes, argument.size);
+                c->sink->meta(c->sink->context, "arg", argument.bytes, argument.size);
         }
-        define(recording, "workdir", ct_take_text(&in));
+        give(c, "workdir", ct_take_text(&in));
     }
     c->message = NULL;
     free(bytes);
 }
 
 static ct_code
-read_container(ct_in *c, ct_recording *recording)
+read_container(ct_in *c)
 {
     CT_TRY(open_container(c));
     inner log = find(c, "events.log"), format = find(c, "events.fmt");
@@ -409,16 +419,13 @@ read_container(ct_in *c, ct_recording *recording)
         CT_TRY(read_inner(c, &format, 0, name, (size_t)format.size));
     if (strcmp(name, "split-binary") != 0)
         return ct_fail(c->error, CT_E_VERSION, "events.log is not in split-binary, the only form of it that this program reads", 0, 0);
-    CT_TRY(ct_import_new(recording, &c->im, c->error));
-    read_meta(c, recording);
-    CT_TRY(read_log(c, &log));
-    CT_TRY(ct_import_write(c->im));
-    CT_TRY(read_log(c, &log));
-    return ct_import_end(c->im);
+    if (c->sink->meta)
+        read_meta(c);
+    return read_log(c, &log);
 }
 
 ct_code
-ct_import_ct(const char *path, ct_recording *recording, ct_error *error)
+ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
     struct stat status;
     ct_in *c = calloc(1, sizeof *c);
@@ -426,17 +433,18 @@ ct_import_ct(const char *path, ct_recording *recording, ct_error *error)
     if (!c)
         return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
     c->error = error ? error : &own;
+    c->sink = sink;
     c->file = open(path, O_RDONLY | O_CLOEXEC);
     ct_code code = c->file < 0 || fstat(c->file, &status) != 0 ? ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno) : CT_OK;
     if (code == CT_OK) {
         c->file_size = (uint64_t)status.st_size;
-        code = read_container(c, recording);
+        code = read_container(c);
     }
     if (code == CT_E_CORRUPT)
         code = ct_fail(error, code, c->message ? c->message : "the container breaks its format", c->position, 0);
     if (code == CT_E_NOMEM)
         code = ct_fail(error, code, "there is not enough memory", 0, 0);
-    ct_import_free(c->im);
+    ct_stream_tree_free(&c->tree);
     if (c->file >= 0)
         close(c->file);
     free(c);

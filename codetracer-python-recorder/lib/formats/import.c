@@ -1,11 +1,13 @@
-/* See import.h. Owns the state of the program as the stream tells it: per thread a stack of activations, per activation what each variable holds;
- * from it the journal's definitions and events. What a value looks like in the journal: import_values.c.
+/* From a format's event stream (stream.h) to a journal. Owns the state of the program as the stream tells it: per thread a stack of activations, per
+ * activation what each variable holds; from it the journal's definitions and events. What a value looks like in the journal: import_values.c.
  * Invariant: an object of the journal belongs to one variable of one activation (or one event) and dies after that has got another value or
  * ended; a value that looks the same as the one before costs nothing.
  */
-#include "formats/import_values.h"
-
 #include <stdio.h>
+
+#include "codetracer/import.h"
+#include "formats/import_values.h"
+#include "formats/intern.h"
 
 typedef struct variable_in { char *name; size_t size; uint32_t id; /* + 1 */ } variable_in;
 
@@ -27,10 +29,9 @@ typedef struct thread_in { uint64_t number, external; bool known; activation_in 
 typedef struct step_in { uint64_t path; int64_t line; ct_kept_values values; } step_in;
 typedef struct range_in { uint64_t first, last; } range_in;
 
-struct ct_import {
+typedef struct import {
     ct_recording *r;
-    ct_error *error;
-    const char *message;
+    ct_stream_state state;
     bool writing, any_call;
     ct_import_values values;
     uint32_t *paths;
@@ -56,59 +57,34 @@ struct ct_import {
     size_t dead_count, dead_capacity;
     bool has_status;
     int64_t status;
-};
+} import;
 
 static ct_code
-no_memory(ct_import *im)
+no_memory(import *im)
 {
-    im->message = "no memory";
+    im->state.message = "there is not enough memory";
     return CT_E_NOMEM;
 }
 
 static ct_code
-corrupt(ct_import *im, const char *message)
+corrupt(import *im, const char *message)
 {
-    im->message = message;
+    im->state.message = message;
     return CT_E_CORRUPT;
 }
 
-const char *
-ct_import_message(const ct_import *im)
-{
-    return im->message ? im->message : "the trace breaks its format";
-}
-
-/* ---- trees: import_values.c ---- */
-
-void
-ct_import_forget(ct_import *im)
-{
-    im->values.node_count = 0;
-}
-
-ct_import_node *
-ct_import_at(ct_import *im, size_t node)
-{
-    return ct_import_values_at(&im->values, node);
-}
-
-size_t
-ct_import_add(ct_import *im, size_t parent, size_t *last_sibling)
-{
-    return ct_import_values_add(&im->values, parent, last_sibling);
-}
-
 static ct_code
-keep(ct_import *im, ct_kept_values *kept, uint64_t variable, size_t node)
+keep(import *im, ct_kept_values *kept, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
-    return ct_import_values_keep(&im->values, kept, variable, node) == CT_OK ? CT_OK : no_memory(im);
+    return ct_import_values_keep(kept, variable, tree, node) == CT_OK ? CT_OK : no_memory(im);
 }
 
 /* ---- definitions ---- */
 
-ct_code
-ct_import_path(ct_import *im, const char *bytes, size_t size)
+static ct_code
+on_path(void *context, const char *bytes, size_t size)
 {
+    import *im = context;
     if (!CT_IMPORT_GROW(im->paths, im->path_capacity, im->path_count))
         return no_memory(im);
     im->paths[im->path_count++] = im->writing ? ct_define_path(im->r, bytes, size) : 0;
@@ -126,9 +102,10 @@ names_module(const char *name, size_t size)
     return size > 2 && name[0] == '<' && name[size - 1] == '>';
 }
 
-ct_code
-ct_import_function(ct_import *im, uint64_t path, int64_t line, const char *bytes, size_t size)
+static ct_code
+on_function(void *context, uint64_t path, int64_t line, const char *bytes, size_t size)
 {
+    import *im = context;
     if (path >= im->path_count)
         return corrupt(im, "a function in a path that is not defined");
     function_in *f;
@@ -150,9 +127,10 @@ ct_import_function(ct_import *im, uint64_t path, int64_t line, const char *bytes
     return CT_OK;
 }
 
-ct_code
-ct_import_variable(ct_import *im, const char *bytes, size_t size)
+static ct_code
+on_variable(void *context, const char *bytes, size_t size)
 {
+    import *im = context;
     if (im->writing) { /* known from the first run: a function's code names variables that the stream defines later */
         if (im->variable_count >= im->variable_capacity)
             return corrupt(im, "the trace changed while it was read");
@@ -170,7 +148,7 @@ ct_import_variable(ct_import *im, const char *bytes, size_t size)
 
 /* The name's id in the journal. */
 static uint32_t
-name_of(ct_import *im, uint64_t variable)
+name_of(import *im, uint64_t variable)
 {
     variable_in *v = &im->variables[variable];
     if (!v->id)
@@ -178,25 +156,33 @@ name_of(ct_import *im, uint64_t variable)
     return v->id - 1;
 }
 
-ct_code
-ct_import_type(ct_import *im, uint64_t kind, const char *bytes, size_t size, const char *fields, size_t field_count)
+static ct_code
+on_type(void *context, const ct_stream_type *type)
 {
+    import *im = context;
     if (!im->writing)
         return CT_OK;
-    return ct_import_values_type(&im->values, kind, bytes, size, fields, field_count) == CT_OK ? CT_OK : no_memory(im);
+    return ct_import_values_type(&im->values, type) == CT_OK ? CT_OK : no_memory(im);
 }
 
-ct_code
-ct_import_source(ct_import *im, uint64_t path, const char *bytes, size_t size)
+static ct_code
+on_source(void *context, uint64_t path, const char *bytes, size_t size)
 {
+    import *im = context;
     if (path < im->path_count && im->writing)
         ct_define_source(im->r, im->paths[path], bytes, size);
     return CT_OK;
 }
 
+static void
+on_meta(void *context, const char *key, const char *bytes, size_t size)
+{
+    ct_define_meta(((import *)context)->r, key, bytes, size);
+}
+
 /* The variable's index in the function's list; in the first run it is put there. */
 static ct_code
-slot_of(ct_import *im, uint32_t function, uint64_t variable, uint32_t *slot)
+slot_of(import *im, uint32_t function, uint64_t variable, uint32_t *slot)
 {
     function_in *f = &im->functions[function];
     uint32_t key[2] = {function, (uint32_t)variable}, number;
@@ -218,7 +204,7 @@ slot_of(ct_import *im, uint32_t function, uint64_t variable, uint32_t *slot)
 }
 
 static uint32_t
-code_of(ct_import *im, uint32_t function)
+code_of(import *im, uint32_t function)
 {
     function_in *f = &im->functions[function];
     if (!f->code) {
@@ -245,7 +231,7 @@ code_of(ct_import *im, uint32_t function)
 /* ---- events of the journal ---- */
 
 static ct_code
-bury(ct_import *im, uint64_t first, uint64_t last)
+bury(import *im, uint64_t first, uint64_t last)
 {
     if (first == last)
         return CT_OK;
@@ -257,7 +243,7 @@ bury(ct_import *im, uint64_t first, uint64_t last)
 
 /* Behind the head record: what the event before was the last to use is gone. */
 static void
-put_deaths(ct_import *im)
+put_deaths(import *im)
 {
     for (size_t i = 0; i < im->dead_count; i++)
         for (uint64_t id = im->dead[i].first; id < im->dead[i].last; id++) {
@@ -268,7 +254,7 @@ put_deaths(ct_import *im)
 }
 
 static activation_in *
-top(ct_import *im)
+top(import *im)
 {
     thread_in *thread = &im->threads[im->current];
     return thread->depth ? &thread->stack[thread->depth - 1] : NULL;
@@ -276,7 +262,7 @@ top(ct_import *im)
 
 /* Puts the variables that differ; with `whole`, those that are not among the values are unbound. */
 static ct_code
-put_variables(ct_import *im, const ct_kept_values *values, bool whole)
+put_variables(import *im, const ct_kept_values *values, bool whole)
 {
     activation_in *a = top(im);
     function_in *f = &im->functions[a->function];
@@ -316,7 +302,7 @@ put_variables(ct_import *im, const ct_kept_values *values, bool whole)
 }
 
 static ct_code
-push(ct_import *im, uint32_t function, const ct_kept_values *arguments)
+push(import *im, uint32_t function, const ct_kept_values *arguments)
 {
     thread_in *thread = &im->threads[im->current];
     function_in *f = &im->functions[function];
@@ -345,7 +331,7 @@ push(ct_import *im, uint32_t function, const ct_kept_values *arguments)
 }
 
 static ct_code
-write_step(ct_import *im, const step_in *step)
+write_step(import *im, const step_in *step)
 {
     activation_in *a = top(im);
     if (!a) { /* a line of no function: <toplevel> is a function after all */
@@ -369,7 +355,7 @@ write_step(ct_import *im, const step_in *step)
 }
 
 static ct_code
-write_steps(ct_import *im, size_t keep_last)
+write_steps(import *im, size_t keep_last)
 {
     for (size_t i = 0; i + keep_last < im->step_count; i++)
         CT_TRY(write_step(im, &im->steps[i]));
@@ -384,9 +370,11 @@ write_steps(ct_import *im, size_t keep_last)
 
 /* ---- events of the stream ---- */
 
-ct_code
-ct_import_step(ct_import *im, uint64_t path, int64_t line)
+static ct_code
+on_step(void *context, uint64_t path, int64_t line, uint64_t column)
 {
+    import *im = context;
+    (void)column; /* a journal's steps are lines */
     if (path >= im->path_count)
         return corrupt(im, "a step in a path that is not defined");
     if (line < INT32_MIN || line > INT32_MAX)
@@ -399,26 +387,29 @@ ct_import_step(ct_import *im, uint64_t path, int64_t line)
     return CT_OK;
 }
 
-ct_code
-ct_import_value(ct_import *im, uint64_t variable, size_t node)
+static ct_code
+on_value(void *context, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
+    import *im = context;
     if (variable >= im->variable_count)
         return corrupt(im, "a variable that is not defined");
     /* Values behind a call or a return belong to a step that is written: they repeat the arguments of the call that follows. */
-    return im->step_count ? keep(im, &im->steps[im->step_count - 1].values, variable, node) : CT_OK;
+    return im->step_count ? keep(im, &im->steps[im->step_count - 1].values, variable, tree, node) : CT_OK;
 }
 
-ct_code
-ct_import_argument(ct_import *im, uint64_t variable, size_t node)
+static ct_code
+on_argument(void *context, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
+    import *im = context;
     if (variable >= im->variable_count)
         return corrupt(im, "a variable that is not defined");
-    return keep(im, &im->arguments, variable, node);
+    return keep(im, &im->arguments, variable, tree, node);
 }
 
-ct_code
-ct_import_call(ct_import *im, uint64_t function)
+static ct_code
+on_call(void *context, uint64_t function)
 {
+    import *im = context;
     if (function >= im->function_count)
         return corrupt(im, "a call of a function that is not defined");
     function_in *f = &im->functions[function];
@@ -438,14 +429,21 @@ ct_import_call(ct_import *im, uint64_t function)
     return code;
 }
 
-ct_code
-ct_import_return(ct_import *im, size_t node)
+static ct_code
+on_return(void *context, const ct_stream_tree *tree, size_t node)
 {
+    import *im = context;
+    static ct_stream_node nothing = {.kind = CT_NODE_NONE, .type = UINT32_MAX};
+    static const ct_stream_tree none = {&nothing, 1, 1};
+    if (!node) { /* not told: None is what stands for it */
+        tree = &none;
+        node = 1;
+    }
     CT_TRY(write_steps(im, 0));
     activation_in *a = top(im);
     if (!a) { /* <toplevel>'s: its value is the exit status */
-        const ct_import_node *value = ct_import_at(im, node);
-        im->has_status = value->kind == CT_IN_INT;
+        const ct_stream_node *value = ct_stream_at(tree, node);
+        im->has_status = value->kind == CT_NODE_INT;
         im->status = value->integer;
         return CT_OK;
     }
@@ -454,12 +452,12 @@ ct_import_return(ct_import *im, size_t node)
     if (!im->writing)
         return CT_OK;
     ct_kept_clear(&im->result);
-    CT_TRY(keep(im, &im->result, 0, node));
+    CT_TRY(keep(im, &im->result, 0, tree, node));
     /* The head record holds the value, and what is inside it follows: so its record is put together first. */
     uint8_t encoded[CT_VALUE_MAX];
     uint64_t first = im->values.next_object;
     ct_event_begin(im->r);
-    if (ct_import_values_is_object(&im->values, node)) {
+    if (ct_import_values_is_object(&im->values, tree, node)) {
         /* The value's own object gets its id before those inside it. */
         size_t size = (size_t)(ct_write_object(encoded, first) - encoded);
         ct_put_value(im->r, CT_R_RETURN, encoded, size);
@@ -480,10 +478,13 @@ ct_import_return(ct_import *im, size_t node)
     return code == CT_OK && im->values.record.failed ? no_memory(im) : code;
 }
 
-ct_code
-ct_import_output(ct_import *im, uint64_t kind, const char *bytes, size_t size)
+static ct_code
+on_event(void *context, uint64_t kind, const char *metadata, size_t metadata_size, const char *bytes, size_t size)
 {
+    import *im = context;
     enum { PIECE = 1 << 20 };
+    (void)metadata; /* a journal's events know their thread and place without it */
+    (void)metadata_size;
     CT_TRY(write_steps(im, 0));
     if (!im->writing)
         return CT_OK;
@@ -506,7 +507,7 @@ ct_import_output(ct_import *im, uint64_t kind, const char *bytes, size_t size)
 }
 
 static void
-put_thread_start(ct_import *im, const thread_in *thread)
+put_thread_start(import *im, const thread_in *thread)
 {
     ct_event_begin(im->r);
     *im->r->cursor++ = CT_R_THREAD_START;
@@ -517,7 +518,7 @@ put_thread_start(ct_import *im, const thread_in *thread)
 }
 
 static ct_code
-thread_index(ct_import *im, uint64_t external, bool starts, size_t *index)
+thread_index(import *im, uint64_t external, bool starts, size_t *index)
 {
     for (size_t i = 0; i < im->thread_count; i++)
         if (im->threads[i].known && im->threads[i].external == external) {
@@ -539,20 +540,21 @@ thread_index(ct_import *im, uint64_t external, bool starts, size_t *index)
     return CT_OK;
 }
 
-ct_code
-ct_import_threads(ct_import *im, ct_import_thread what, uint64_t external)
+static ct_code
+on_thread(void *context, ct_stream_thread what, uint64_t external)
 {
+    import *im = context;
     size_t index;
     CT_TRY(write_steps(im, 0));
-    CT_TRY(thread_index(im, external, what == CT_IN_THREAD_START, &index));
-    if (what == CT_IN_THREAD_EXIT && im->writing) {
+    CT_TRY(thread_index(im, external, what == CT_THREAD_STARTS, &index));
+    if (what == CT_THREAD_EXITS && im->writing) {
         ct_event_begin(im->r);
         ct_put_number(im->r, CT_R_THREAD_EXIT, im->threads[index].number);
         ct_event_end(im->r);
     }
-    if (what == CT_IN_THREAD_EXIT) /* its number may be used again by another */
+    if (what == CT_THREAD_EXITS) /* its number may be used again by another */
         im->threads[index].known = false;
-    if (what == CT_IN_THREAD_SWITCH && index != im->current) {
+    if (what == CT_THREAD_SWITCHES && index != im->current) {
         im->current = index;
         if (im->writing) {
             ct_event_begin(im->r);
@@ -562,9 +564,10 @@ ct_import_threads(ct_import *im, ct_import_thread what, uint64_t external)
     return CT_OK;
 }
 
-ct_code
-ct_import_drop_step(ct_import *im)
+static ct_code
+on_drop_step(void *context)
 {
+    import *im = context;
     if (im->step_count)
         im->step_count--; /* a step that was written already stays */
     return CT_OK;
@@ -573,7 +576,7 @@ ct_import_drop_step(ct_import *im)
 /* ---- life ---- */
 
 static ct_code
-start(ct_import *im)
+start(import *im)
 {
     im->thread_count = im->current = 0;
     im->next_thread = 1;
@@ -590,7 +593,7 @@ start(ct_import *im)
 }
 
 static void
-free_stacks(ct_import *im)
+free_stacks(import *im)
 {
     for (size_t i = 0; i < im->thread_count; i++) {
         for (size_t k = 0; k < im->threads[i].depth; k++)
@@ -600,20 +603,9 @@ free_stacks(ct_import *im)
     im->thread_count = 0;
 }
 
-ct_code
-ct_import_new(ct_recording *recording, ct_import **im, ct_error *error)
-{
-    *im = calloc(1, sizeof **im);
-    if (!*im || ((*im)->r = (*im)->values.r = recording, start(*im)) != CT_OK) {
-        ct_import_free(*im);
-        *im = NULL;
-        return ct_fail(error, CT_E_NOMEM, "no memory to read the trace", 0, 0);
-    }
-    return CT_OK;
-}
-
-ct_code
-ct_import_write(ct_import *im)
+/* Between the two runs. */
+static ct_code
+begin_writing(import *im)
 {
     CT_TRY(write_steps(im, 0));
     size_t functions = im->function_count, variables = im->variable_count;
@@ -625,8 +617,9 @@ ct_import_write(ct_import *im)
     return CT_OK;
 }
 
-ct_code
-ct_import_end(ct_import *im)
+/* Behind the second one. */
+static ct_code
+end_writing(import *im)
 {
     CT_TRY(write_steps(im, 0));
     if (im->has_status) {
@@ -637,11 +630,9 @@ ct_import_end(ct_import *im)
     return CT_OK;
 }
 
-void
-ct_import_free(ct_import *im)
+static void
+free_import(import *im)
 {
-    if (!im)
-        return;
     free_stacks(im);
     free(im->threads);
     for (size_t i = 0; i < (im->writing ? im->variable_capacity : im->variable_count); i++)
@@ -662,4 +653,46 @@ ct_import_free(ct_import *im)
     ct_intern_free(&im->slots);
     ct_import_values_free(&im->values);
     free(im);
+}
+
+/* The reader runs twice: first to learn which variables each function has (a journal's code says so before its first call), then to write. */
+static ct_code
+import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct_error *error)
+{
+    import *im = calloc(1, sizeof *im);
+    if (!im)
+        return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+    im->r = im->values.r = recording;
+    ct_stream_sink sink = {
+        .context = im, .state = &im->state, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
+        .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
+        .drop_step = on_drop_step, .meta = on_meta};
+    ct_code code = start(im), own = code;
+    if (code == CT_OK)
+        code = read(path, &sink, error);
+    if (code == CT_OK) {
+        code = own = begin_writing(im);
+        sink.meta = NULL;
+        sink.source = on_source;
+        if (code == CT_OK)
+            code = read(path, &sink, error);
+        if (code == CT_OK)
+            code = own = end_writing(im);
+    }
+    if (own != CT_OK)
+        ct_fail(error, own, im->state.message, im->state.byte, 0);
+    free_import(im);
+    return code;
+}
+
+ct_code
+ct_import_json(const char *path, ct_recording *recording, ct_error *error)
+{
+    return import_with(ct_json_read, path, recording, error);
+}
+
+ct_code
+ct_import_ct(const char *path, ct_recording *recording, ct_error *error)
+{
+    return import_with(ct_ct_read, path, recording, error);
 }

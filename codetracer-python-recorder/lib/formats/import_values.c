@@ -13,31 +13,6 @@ enum { MOST_ITEMS = 20000, MOST_TEXT = 1 << 20 };
 
 typedef struct dumped { const uint8_t *at; } dumped;
 
-/* ---- trees ---- */
-
-ct_import_node *
-ct_import_values_at(ct_import_values *v, size_t node)
-{
-    return &v->nodes[node - 1];
-}
-
-size_t
-ct_import_values_add(ct_import_values *v, size_t parent, size_t *last_sibling)
-{
-    if (!CT_IMPORT_GROW(v->nodes, v->node_capacity, v->node_count))
-        return 0;
-    v->nodes[v->node_count++] = (ct_import_node){.kind = CT_IN_NONE};
-    if (parent) {
-        v->nodes[parent - 1].children++;
-        if (*last_sibling)
-            v->nodes[*last_sibling - 1].next = v->node_count;
-        else
-            v->nodes[parent - 1].first = v->node_count;
-        *last_sibling = v->node_count;
-    }
-    return v->node_count;
-}
-
 /* ---- dumps ---- */
 
 static void
@@ -49,41 +24,41 @@ dump_number(ct_buffer *out, uint64_t number)
 }
 
 static void
-dump(const ct_import_values *v, size_t index, ct_buffer *out)
+dump(const ct_stream_tree *tree, size_t index, ct_buffer *out)
 {
-    const ct_import_node *node = &v->nodes[index - 1];
+    const ct_stream_node *node = ct_stream_at(tree, index);
     dump_number(out, (uint64_t)node->kind * 2 + node->negative);
     dump_number(out, node->type);
     switch (node->kind) {
-    case CT_IN_NONE:
+    case CT_NODE_NONE:
         break;
-    case CT_IN_BOOL:
-    case CT_IN_INT:
+    case CT_NODE_BOOL:
+    case CT_NODE_INT:
         dump_number(out, ct_zigzag(node->integer));
         break;
-    case CT_IN_FLOAT:
+    case CT_NODE_FLOAT:
         ct_buffer_add(out, &node->number, sizeof node->number);
         break;
-    case CT_IN_BIGINT:
-    case CT_IN_STRING:
-    case CT_IN_RAW:
+    case CT_NODE_BIGINT:
+    case CT_NODE_STRING:
+    case CT_NODE_RAW:
         dump_number(out, node->size);
         ct_buffer_add(out, node->bytes, node->size);
         break;
     default:
         dump_number(out, node->children);
-        for (size_t child = node->first; child; child = v->nodes[child - 1].next)
-            dump(v, child, out);
+        for (size_t child = node->first; child; child = ct_stream_at(tree, child)->next)
+            dump(tree, child, out);
     }
 }
 
 ct_code
-ct_import_values_keep(const ct_import_values *v, ct_kept_values *kept, uint64_t variable, size_t node)
+ct_import_values_keep(ct_kept_values *kept, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
     if (!CT_IMPORT_GROW(kept->items, kept->capacity, kept->count))
         return CT_E_NOMEM;
     size_t at = kept->bytes.size;
-    dump(v, node, &kept->bytes);
+    dump(tree, node, &kept->bytes);
     if (kept->bytes.failed)
         return CT_E_NOMEM;
     size_t size = kept->bytes.size - at;
@@ -108,19 +83,21 @@ ct_kept_free(ct_kept_values *kept)
 /* ---- types ---- */
 
 ct_code
-ct_import_values_type(ct_import_values *v, uint64_t kind, const char *bytes, size_t size, const char *fields, size_t field_count)
+ct_import_values_type(ct_import_values *v, const ct_stream_type *told)
 {
     if (!CT_IMPORT_GROW(v->types, v->type_capacity, v->type_count))
         return CT_E_NOMEM;
     ct_import_type_entry *type = &v->types[v->type_count];
-    *type = (ct_import_type_entry){.kind = kind, .name = ct_import_copy(bytes, size), .size = size, .field_count = field_count};
-    type->fields = malloc((field_count + 1) * sizeof *type->fields);
+    *type = (ct_import_type_entry){.kind = told->kind, .name = ct_import_copy(told->name, told->name_size), .size = told->name_size,
+                                   .field_count = told->field_count};
+    type->fields = malloc((told->field_count + 1) * sizeof *type->fields);
     if (!type->name || !type->fields) {
         free(type->name);
         free(type->fields);
         return CT_E_NOMEM;
     }
-    for (size_t i = 0; i < field_count; i++, fields += strlen(fields) + 1)
+    const char *fields = told->fields;
+    for (size_t i = 0; i < told->field_count; i++, fields += strlen(fields) + 1)
         type->fields[i] = ct_define_name(v->r, fields, strlen(fields));
     v->type_count++;
     return CT_OK;
@@ -250,7 +227,7 @@ is_cut(const ct_import_values *v, dumped in, uint64_t *length)
 {
     static const char middle[] = " more of ";
     uint64_t kind = take_number(&in), type = take_number(&in);
-    if (kind != CT_IN_RAW * 2 || !type_of(v, type) || !is_named(type_of(v, type), "Cut"))
+    if (kind != CT_NODE_RAW * 2 || !type_of(v, type) || !is_named(type_of(v, type), "Cut"))
         return false;
     size_t size = (size_t)take_number(&in);
     const char *text = (const char *)in.at, *found = memmem(text, size, middle, sizeof middle - 1);
@@ -276,7 +253,7 @@ is_dict(ct_import_values *v, const ct_import_type_entry *type, dumped in, size_t
     for (size_t i = 0; i < count; i++) {
         if (i + 1 == count && is_cut(v, in, &length))
             break;
-        if (take_number(&in) != CT_IN_TUPLE * 2)
+        if (take_number(&in) != CT_NODE_TUPLE * 2)
             return false;
         take_number(&in);
         if (take_number(&in) != 2)
@@ -285,15 +262,15 @@ is_dict(ct_import_values *v, const ct_import_type_entry *type, dumped in, size_t
         for (size_t open = 2; open > 0; open--) {
             uint64_t kind = take_number(&in) / 2;
             take_number(&in);
-            if (kind == CT_IN_BOOL || kind == CT_IN_INT)
+            if (kind == CT_NODE_BOOL || kind == CT_NODE_INT)
                 take_number(&in);
-            else if (kind == CT_IN_FLOAT)
+            else if (kind == CT_NODE_FLOAT)
                 in.at += sizeof(double);
-            else if (kind == CT_IN_BIGINT || kind == CT_IN_STRING || kind == CT_IN_RAW) {
+            else if (kind == CT_NODE_BIGINT || kind == CT_NODE_STRING || kind == CT_NODE_RAW) {
                 size_t size = (size_t)take_number(&in);
                 in.at += size;
             }
-            else if (kind != CT_IN_NONE)
+            else if (kind != CT_NODE_NONE)
                 open += (size_t)take_number(&in);
         }
     }
@@ -322,16 +299,16 @@ shape_of(ct_import_values *v, uint64_t number, size_t count)
 }
 
 static size_t
-write_compound(ct_import_values *v, ct_import_kind kind, uint64_t type_number, dumped *in, uint8_t out[CT_VALUE_MAX])
+write_compound(ct_import_values *v, ct_node_kind kind, uint64_t type_number, dumped *in, uint8_t out[CT_VALUE_MAX])
 {
     const ct_import_type_entry *type = type_of(v, type_number);
     size_t count = (size_t)take_number(in), kept = 0;
     uint64_t id = v->next_object++, length = count, told;
-    bool dict = kind == CT_IN_SEQUENCE && is_dict(v, type, *in, count);
+    bool dict = kind == CT_NODE_SEQUENCE && is_dict(v, type, *in, count);
     ct_buffer values = {0};
     uint8_t value[CT_VALUE_MAX];
     for (size_t i = 0; i < count; i++) {
-        if (i + 1 == count && kind != CT_IN_STRUCT && is_cut(v, *in, &told)) {
+        if (i + 1 == count && kind != CT_NODE_STRUCT && is_cut(v, *in, &told)) {
             length = told > count - 1 ? told : count - 1;
             (void)write_value(v, in, value);
             break;
@@ -349,12 +326,12 @@ write_compound(ct_import_values *v, ct_import_kind kind, uint64_t type_number, d
         kept += kept < MOST_ITEMS;
     }
     enum ct_look look = dict                     ? CT_LOOK_DICT
-                        : kind == CT_IN_TUPLE    ? CT_LOOK_TUPLE
-                        : kind == CT_IN_STRUCT   ? CT_LOOK_STRUCT
+                        : kind == CT_NODE_TUPLE    ? CT_LOOK_TUPLE
+                        : kind == CT_NODE_STRUCT   ? CT_LOOK_STRUCT
                         : type && type->kind == 1 ? CT_LOOK_SET
                                                  : CT_LOOK_LIST;
-    uint32_t journal = journal_type(v, type_number, look, kind == CT_IN_TUPLE ? "tuple" : kind == CT_IN_STRUCT ? "object" : "list");
-    if (kind == CT_IN_STRUCT) {
+    uint32_t journal = journal_type(v, type_number, look, kind == CT_NODE_TUPLE ? "tuple" : kind == CT_NODE_STRUCT ? "object" : "list");
+    if (kind == CT_NODE_STRUCT) {
         uint32_t shape = shape_of(v, type_number, kept);
         begin_object(v, id, journal, CT_O_FIELDS);
         dump_number(&v->record, shape);
@@ -380,38 +357,38 @@ write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX])
     uint64_t head = take_number(in), number = take_number(in);
     const ct_import_type_entry *type = type_of(v, number);
     size_t size = 0;
-    switch ((ct_import_kind)(head / 2)) {
-    case CT_IN_NONE:
+    switch ((ct_node_kind)(head / 2)) {
+    case CT_NODE_NONE:
         out[0] = CT_V_NONE;
         return 1;
-    case CT_IN_BOOL:
+    case CT_NODE_BOOL:
         out[0] = ct_unzigzag(take_number(in)) ? CT_V_TRUE : CT_V_FALSE;
         return 1;
-    case CT_IN_INT:
+    case CT_NODE_INT:
         size = (size_t)(ct_write_int(out, ct_unzigzag(take_number(in))) - out);
         return is_named(type, "Int") ? size : wrap(v, number, CT_LOOK_SCALAR, "int", out, size, out);
-    case CT_IN_FLOAT: {
+    case CT_NODE_FLOAT: {
         double value;
         memcpy(&value, in->at, sizeof value);
         in->at += sizeof value;
         size = (size_t)(ct_write_float(out, value) - out);
         return is_named(type, "Float") ? size : wrap(v, number, CT_LOOK_SCALAR, "float", out, size, out);
     }
-    case CT_IN_BIGINT: {
+    case CT_NODE_BIGINT: {
         size_t count = (size_t)take_number(in);
         const uint8_t *bytes = in->at;
         in->at += count;
         size = write_big(v, head & 1, bytes, count, out);
         return is_named(type, "Int") ? size : wrap(v, number, CT_LOOK_SCALAR, "int", out, size, out);
     }
-    case CT_IN_STRING: {
+    case CT_NODE_STRING: {
         size_t count = (size_t)take_number(in);
         const uint8_t *bytes = in->at;
         in->at += count;
         size = write_text(v, bytes, count, out);
         return is_named(type, "String") ? size : wrap(v, number, CT_LOOK_SCALAR, "str", out, size, out);
     }
-    case CT_IN_RAW: {
+    case CT_NODE_RAW: {
         size_t count = (size_t)take_number(in);
         const uint8_t *bytes = in->at;
         in->at += count;
@@ -427,7 +404,7 @@ write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX])
         return wrap(v, number, CT_LOOK_LITERAL, "object", out, size, out);
     }
     default:
-        return write_compound(v, (ct_import_kind)(head / 2), number, in, out);
+        return write_compound(v, (ct_node_kind)(head / 2), number, in, out);
     }
 }
 
@@ -436,7 +413,6 @@ write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX])
 void
 ct_import_values_start(ct_import_values *v)
 {
-    v->node_count = 0;
     v->next_object = 0;
 }
 
@@ -449,22 +425,22 @@ ct_import_values_write(ct_import_values *v, const ct_kept_values *kept, size_t i
 
 /* As write_value() decides. */
 bool
-ct_import_values_is_object(const ct_import_values *v, size_t index)
+ct_import_values_is_object(const ct_import_values *v, const ct_stream_tree *tree, size_t index)
 {
-    const ct_import_node *node = &v->nodes[index - 1];
+    const ct_stream_node *node = ct_stream_at(tree, index);
     const ct_import_type_entry *type = type_of(v, node->type);
     switch (node->kind) {
-    case CT_IN_NONE:
-    case CT_IN_BOOL:
+    case CT_NODE_NONE:
+    case CT_NODE_BOOL:
         return false;
-    case CT_IN_INT:
-    case CT_IN_BIGINT:
+    case CT_NODE_INT:
+    case CT_NODE_BIGINT:
         return !is_named(type, "Int");
-    case CT_IN_FLOAT:
+    case CT_NODE_FLOAT:
         return !is_named(type, "Float");
-    case CT_IN_STRING:
+    case CT_NODE_STRING:
         return !is_named(type, "String");
-    case CT_IN_RAW:
+    case CT_NODE_RAW:
         return !type || !(is_named(type, "ellipsis") || is_named(type, "NotImplementedType"));
     default:
         return true;
@@ -479,6 +455,5 @@ ct_import_values_free(ct_import_values *v)
         free(v->types[i].fields);
     }
     free(v->types);
-    free(v->nodes);
     ct_buffer_free(&v->record);
 }

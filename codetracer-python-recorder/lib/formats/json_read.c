@@ -1,4 +1,4 @@
-/* ct_import_json: reads trace.json (trace-json.md). The top-level array is split into its events here, so that memory grows with the largest event and
+/* ct_json_read: reads trace.json (trace-json.md). The top-level array is split into its events here, so that memory grows with the largest event and
  * not with the file; each event is given to yyjson. Invariant: of the file nothing is believed but what the JSON grammar and the checks below say.
  */
 #include <errno.h>
@@ -12,7 +12,8 @@
 
 #include <yyjson.h>
 
-#include "formats/import.h"
+#include "formats/buffer.h"
+#include "formats/stream.h"
 
 enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20, MOST_METADATA = 16 << 20, MOST_SOURCE = 64 << 20 };
 
@@ -22,9 +23,10 @@ typedef struct json_in {
     size_t size, at, capacity;     /* bytes[at … size) are not read yet */
     uint64_t position;             /* of bytes[0] in the file */
     bool end;
-    ct_import *im;
+    const ct_stream_sink *sink;
+    ct_stream_tree tree;
     const char *folder;
-    bool writing;
+    uint64_t events;
     const char *message;
     ct_error *error;
 } json_in;
@@ -201,9 +203,9 @@ decode_base64(uint8_t *bytes, size_t size, bool *good)
 static size_t tree(json_in *in, yyjson_val *value, size_t parent, size_t *sibling, unsigned depth, bool *good);
 
 static void
-put_text(json_in *in, size_t node, ct_import_kind kind, yyjson_val *text, bool *good)
+put_text(json_in *in, size_t node, ct_node_kind kind, yyjson_val *text, bool *good)
 {
-    ct_import_node *n = ct_import_at(in->im, node);
+    ct_stream_node *n = ct_stream_at(&in->tree, node);
     n->kind = kind;
     n->bytes = (const uint8_t *)yyjson_get_str(text);
     n->size = yyjson_get_len(text);
@@ -212,11 +214,11 @@ put_text(json_in *in, size_t node, ct_import_kind kind, yyjson_val *text, bool *
 }
 
 static void
-put_children(json_in *in, size_t node, ct_import_kind kind, yyjson_val *list, unsigned depth, bool *good)
+put_children(json_in *in, size_t node, ct_node_kind kind, yyjson_val *list, unsigned depth, bool *good)
 {
     size_t index, most, sibling = 0;
     yyjson_val *item;
-    ct_import_at(in->im, node)->kind = kind;
+    ct_stream_at(&in->tree, node)->kind = kind;
     if (!yyjson_is_arr(list))
         *good = false;
     yyjson_arr_foreach(list, index, most, item)
@@ -231,62 +233,64 @@ static size_t
 tree(json_in *in, yyjson_val *value, size_t parent, size_t *sibling, unsigned depth, bool *good)
 {
     const char *kind = yyjson_get_str(yyjson_obj_get(value, "kind"));
-    if (kind && strcmp(kind, "Reference") == 0 && depth < CT_IMPORT_NESTING) /* Python has none that it would not show as what it leads to */
+    if (kind && strcmp(kind, "Reference") == 0 && depth < CT_STREAM_NESTING) /* Python has none that it would not show as what it leads to */
         return tree(in, yyjson_obj_get(value, "dereferenced"), parent, sibling, depth + 1, good);
-    size_t node = kind && depth < CT_IMPORT_NESTING ? ct_import_add(in->im, parent, sibling) : 0;
+    size_t node = kind && depth < CT_STREAM_NESTING ? ct_stream_add(&in->tree, parent, sibling) : 0;
     if (!node) {
         *good = false;
         return 0;
     }
     yyjson_val *type = yyjson_obj_get(value, "type_id");
     uint64_t type_id = type ? id_of(type, good) : UINT32_MAX;
-    ct_import_at(in->im, node)->type = type_id < UINT32_MAX ? (uint32_t)type_id : UINT32_MAX;
+    ct_stream_at(&in->tree, node)->type = type_id < UINT32_MAX ? (uint32_t)type_id : UINT32_MAX;
+    ct_stream_at(&in->tree, node)->stands_in =
+        strcmp(kind, "Char") == 0 || strcmp(kind, "Error") == 0 || strcmp(kind, "Variant") == 0 || strcmp(kind, "Cell") == 0;
     if (strcmp(kind, "None") == 0)
         return node;
     if (strcmp(kind, "Int") == 0) {
-        ct_import_at(in->im, node)->kind = CT_IN_INT;
-        ct_import_at(in->im, node)->integer = integer_of(yyjson_obj_get(value, "i"), good);
+        ct_stream_at(&in->tree, node)->kind = CT_NODE_INT;
+        ct_stream_at(&in->tree, node)->integer = integer_of(yyjson_obj_get(value, "i"), good);
     }
     else if (strcmp(kind, "Bool") == 0) {
         yyjson_val *b = yyjson_obj_get(value, "b");
-        ct_import_at(in->im, node)->kind = CT_IN_BOOL;
-        ct_import_at(in->im, node)->integer = yyjson_get_bool(b);
+        ct_stream_at(&in->tree, node)->kind = CT_NODE_BOOL;
+        ct_stream_at(&in->tree, node)->integer = yyjson_get_bool(b);
         *good = *good && yyjson_is_bool(b);
     }
     else if (strcmp(kind, "Float") == 0) {
-        ct_import_at(in->im, node)->kind = CT_IN_FLOAT;
-        ct_import_at(in->im, node)->number = float_of(yyjson_obj_get(value, "f"), good);
+        ct_stream_at(&in->tree, node)->kind = CT_NODE_FLOAT;
+        ct_stream_at(&in->tree, node)->number = float_of(yyjson_obj_get(value, "f"), good);
     }
     else if (strcmp(kind, "String") == 0)
-        put_text(in, node, CT_IN_STRING, yyjson_obj_get(value, "text"), good);
+        put_text(in, node, CT_NODE_STRING, yyjson_obj_get(value, "text"), good);
     else if (strcmp(kind, "Char") == 0)
-        put_text(in, node, CT_IN_STRING, yyjson_obj_get(value, "c"), good);
+        put_text(in, node, CT_NODE_STRING, yyjson_obj_get(value, "c"), good);
     else if (strcmp(kind, "Raw") == 0)
-        put_text(in, node, CT_IN_RAW, yyjson_obj_get(value, "r"), good);
+        put_text(in, node, CT_NODE_RAW, yyjson_obj_get(value, "r"), good);
     else if (strcmp(kind, "Error") == 0)
-        put_text(in, node, CT_IN_RAW, yyjson_obj_get(value, "msg"), good);
+        put_text(in, node, CT_NODE_RAW, yyjson_obj_get(value, "msg"), good);
     else if (strcmp(kind, "Sequence") == 0)
-        put_children(in, node, CT_IN_SEQUENCE, yyjson_obj_get(value, "elements"), depth, good);
+        put_children(in, node, CT_NODE_SEQUENCE, yyjson_obj_get(value, "elements"), depth, good);
     else if (strcmp(kind, "Tuple") == 0)
-        put_children(in, node, CT_IN_TUPLE, yyjson_obj_get(value, "elements"), depth, good);
+        put_children(in, node, CT_NODE_TUPLE, yyjson_obj_get(value, "elements"), depth, good);
     else if (strcmp(kind, "Struct") == 0)
-        put_children(in, node, CT_IN_STRUCT, yyjson_obj_get(value, "field_values"), depth, good);
+        put_children(in, node, CT_NODE_STRUCT, yyjson_obj_get(value, "field_values"), depth, good);
     else if (strcmp(kind, "BigInt") == 0) {
-        put_text(in, node, CT_IN_BIGINT, yyjson_obj_get(value, "b"), good);
-        ct_import_node *n = ct_import_at(in->im, node);
+        put_text(in, node, CT_NODE_BIGINT, yyjson_obj_get(value, "b"), good);
+        ct_stream_node *n = ct_stream_at(&in->tree, node);
         n->negative = yyjson_get_bool(yyjson_obj_get(value, "negative"));
         if (n->bytes)
             n->size = decode_base64((uint8_t *)(uintptr_t)n->bytes, n->size, good); /* yyjson's own copy of the text */
     }
     else if (strcmp(kind, "Variant") == 0) {
         size_t inner = 0;
-        ct_import_at(in->im, node)->kind = CT_IN_STRUCT;
+        ct_stream_at(&in->tree, node)->kind = CT_NODE_STRUCT;
         tree(in, yyjson_obj_get(value, "contents"), node, &inner, depth + 1, good);
     }
     else if (strcmp(kind, "Cell") == 0) {
-        ct_import_at(in->im, node)->kind = CT_IN_RAW;
-        ct_import_at(in->im, node)->bytes = (const uint8_t *)"<cell>";
-        ct_import_at(in->im, node)->size = 6;
+        ct_stream_at(&in->tree, node)->kind = CT_NODE_RAW;
+        ct_stream_at(&in->tree, node)->bytes = (const uint8_t *)"<cell>";
+        ct_stream_at(&in->tree, node)->size = 6;
     }
     else
         *good = false;
@@ -311,7 +315,8 @@ on_type(json_in *in, yyjson_val *body, bool *good)
     *good = *good && yyjson_is_str(name);
     ct_code code = !*good           ? CT_OK
                    : names.failed ? CT_E_NOMEM
-                                  : ct_import_type(in->im, kind, yyjson_get_str(name), yyjson_get_len(name), (const char *)names.bytes, count);
+                                  : in->sink->type(in->sink->context, &(ct_stream_type){kind, yyjson_get_str(name), yyjson_get_len(name),
+                                                                                        (const char *)names.bytes, count});
     ct_buffer_free(&names);
     return code;
 }
@@ -328,9 +333,9 @@ on_call(json_in *in, yyjson_val *body, bool *good)
         size_t node = tree(in, yyjson_obj_get(argument, "value"), 0, &none, 0, good);
         if (!*good)
             return CT_OK;
-        CT_TRY(ct_import_argument(in->im, variable, node));
+        CT_TRY(in->sink->argument(in->sink->context, variable, &in->tree, node));
     }
-    return *good ? ct_import_call(in->im, function) : CT_OK;
+    return *good ? in->sink->call(in->sink->context, function) : CT_OK;
 }
 
 /* What the recorder copied beside the trace: files/p/a.py. */
@@ -350,7 +355,7 @@ take_source(json_in *in, uint64_t number, const char *path, size_t size)
         char *text = malloc((size_t)status.st_size + 1);
         ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
         if (got > 0)
-            (void)ct_import_source(in->im, number, text, (size_t)got);
+            (void)in->sink->source(in->sink->context, number, text, (size_t)got);
         free(text);
     }
     close(fd);
@@ -361,8 +366,8 @@ on_path(json_in *in, yyjson_val *body, uint64_t *paths, bool *good)
 {
     if (!(*good = yyjson_is_str(body)))
         return CT_OK;
-    CT_TRY(ct_import_path(in->im, yyjson_get_str(body), yyjson_get_len(body)));
-    if (in->writing)
+    CT_TRY(in->sink->path(in->sink->context, yyjson_get_str(body), yyjson_get_len(body)));
+    if (in->sink->source)
         take_source(in, *paths, yyjson_get_str(body), yyjson_get_len(body));
     ++*paths;
     return CT_OK;
@@ -373,9 +378,9 @@ on_event(json_in *in, yyjson_val *event, uint64_t *paths)
 {
     static const char *const ignored[] = {"Asm", "BindVariable", "Assignment", "DropVariables", "CompoundValue", "CellValue",
                                           "AssignCompoundItem", "AssignCell", "VariableCell", "DropVariable"};
-    ct_import_forget(in->im);
+    ct_stream_forget(&in->tree);
     if (yyjson_equals_str(event, "DropLastStep"))
-        return ct_import_drop_step(in->im);
+        return in->sink->drop_step(in->sink->context);
     yyjson_obj_iter members;
     yyjson_val *key = yyjson_is_obj(event) && yyjson_obj_size(event) == 1 && yyjson_obj_iter_init(event, &members) ? yyjson_obj_iter_next(&members) : NULL;
     if (!key)
@@ -388,24 +393,26 @@ on_event(json_in *in, yyjson_val *event, uint64_t *paths)
     if (strcmp(name, "Value") == 0) {
         uint64_t variable = id_of(yyjson_obj_get(body, "variable_id"), &good);
         size_t node = tree(in, yyjson_obj_get(body, "value"), 0, &none, 0, &good);
-        code = good ? ct_import_value(in->im, variable, node) : CT_OK;
+        code = good ? in->sink->value(in->sink->context, variable, &in->tree, node) : CT_OK;
     }
     else if (strcmp(name, "Step") == 0) {
         uint64_t path = id_of(yyjson_obj_get(body, "path_id"), &good);
         int64_t line = integer_of(yyjson_obj_get(body, "line"), &good);
-        code = good ? ct_import_step(in->im, path, line) : CT_OK;
+        code = good ? in->sink->step(in->sink->context, path, line, 0) : CT_OK;
     }
     else if (strcmp(name, "Call") == 0)
         code = on_call(in, body, &good);
     else if (strcmp(name, "Return") == 0) {
         size_t node = tree(in, yyjson_obj_get(body, "return_value"), 0, &none, 0, &good);
-        code = good ? ct_import_return(in->im, node) : CT_OK;
+        code = good ? in->sink->returned(in->sink->context, &in->tree, node) : CT_OK;
     }
     else if (strcmp(name, "Event") == 0) {
         uint64_t kind = id_of(yyjson_obj_get(body, "kind"), &good);
-        yyjson_val *content = yyjson_obj_get(body, "content");
+        yyjson_val *content = yyjson_obj_get(body, "content"), *metadata = yyjson_obj_get(body, "metadata");
         good = good && yyjson_is_str(content);
-        code = good ? ct_import_output(in->im, kind, yyjson_get_str(content), yyjson_get_len(content)) : CT_OK;
+        code = good ? in->sink->event(in->sink->context, kind, yyjson_is_str(metadata) ? yyjson_get_str(metadata) : "", yyjson_get_len(metadata),
+                                      yyjson_get_str(content), yyjson_get_len(content))
+                    : CT_OK;
     }
     else if (strcmp(name, "Path") == 0)
         code = on_path(in, body, paths, &good);
@@ -414,33 +421,34 @@ on_event(json_in *in, yyjson_val *event, uint64_t *paths)
         int64_t line = integer_of(yyjson_obj_get(body, "line"), &good);
         yyjson_val *text = yyjson_obj_get(body, "name");
         good = good && yyjson_is_str(text);
-        code = good ? ct_import_function(in->im, path, line, yyjson_get_str(text), yyjson_get_len(text)) : CT_OK;
+        code = good ? in->sink->function(in->sink->context, path, line, yyjson_get_str(text), yyjson_get_len(text)) : CT_OK;
     }
     else if (strcmp(name, "VariableName") == 0 || strcmp(name, "Variable") == 0) {
         good = yyjson_is_str(body);
-        code = good ? ct_import_variable(in->im, yyjson_get_str(body), yyjson_get_len(body)) : CT_OK;
+        code = good ? in->sink->variable(in->sink->context, yyjson_get_str(body), yyjson_get_len(body)) : CT_OK;
     }
     else if (strcmp(name, "Type") == 0)
         code = on_type(in, body, &good);
     else if (strncmp(name, "Thread", 6) == 0) {
         uint64_t thread = id_of(body, &good);
-        ct_import_thread what = strcmp(name, "ThreadStart") == 0 ? CT_IN_THREAD_START : strcmp(name, "ThreadExit") == 0 ? CT_IN_THREAD_EXIT : CT_IN_THREAD_SWITCH;
-        good = good && (what != CT_IN_THREAD_SWITCH || strcmp(name, "ThreadSwitch") == 0);
-        code = good ? ct_import_threads(in->im, what, thread) : CT_OK;
+        ct_stream_thread what = strcmp(name, "ThreadStart") == 0 ? CT_THREAD_STARTS : strcmp(name, "ThreadExit") == 0 ? CT_THREAD_EXITS : CT_THREAD_SWITCHES;
+        good = good && (what != CT_THREAD_SWITCHES || strcmp(name, "ThreadSwitch") == 0);
+        code = good ? in->sink->thread(in->sink->context, what, thread) : CT_OK;
     }
     else if (strcmp(name, "DropLastStep") == 0)
-        code = ct_import_drop_step(in->im);
+        code = in->sink->drop_step(in->sink->context);
     else {
         bool known = false;
         for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
             known = known || strcmp(name, ignored[i]) == 0;
         if (!known)
             return fail(in, "an event of a kind that does not exist");
+        code = in->sink->other ? in->sink->other(in->sink->context, name) : CT_OK;
     }
     if (!good)
         return fail(in, "an event's members are not those of its kind");
     if (code == CT_E_CORRUPT)
-        in->message = ct_import_message(in->im);
+        in->message = in->sink->state->message;
     return code;
 }
 
@@ -466,6 +474,8 @@ read_array(json_in *in)
         yyjson_doc *doc = yyjson_read_opts((char *)in->bytes + in->at, size, YYJSON_READ_NOFLAG, NULL, &problem);
         if (!doc)
             return problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? CT_E_NOMEM : fail(in, "an event is no JSON");
+        in->sink->state->byte = in->position + in->at;
+        in->sink->state->event = in->events++;
         code = on_event(in, yyjson_doc_get_root(doc), &paths);
         yyjson_doc_free(doc);
         if (code != CT_OK)
@@ -486,14 +496,14 @@ read_array(json_in *in)
 /* ---- metadata ---- */
 
 static void
-define_text(ct_recording *recording, const char *key, yyjson_val *value)
+give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
 {
     if (yyjson_is_str(value))
-        ct_define_meta(recording, key, yyjson_get_str(value), yyjson_get_len(value));
+        sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
 }
 
 static void
-read_metadata(const char *folder, ct_recording *recording)
+read_metadata(const char *folder, const ct_stream_sink *sink)
 {
     char *name = malloc(strlen(folder) + 32);
     if (!name)
@@ -510,45 +520,34 @@ read_metadata(const char *folder, ct_recording *recording)
     yyjson_doc *doc = got > 0 ? yyjson_read(text, (size_t)got, 0) : NULL;
     yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
     size_t index, most;
-    define_text(recording, "program", yyjson_obj_get(root, "program"));
-    define_text(recording, "script", yyjson_obj_get(root, "program"));
+    give_text(sink, "program", yyjson_obj_get(root, "program"));
+    give_text(sink, "script", yyjson_obj_get(root, "program"));
     yyjson_arr_foreach(arguments, index, most, argument)
-        define_text(recording, "arg", argument);
-    define_text(recording, "workdir", yyjson_obj_get(root, "workdir"));
-    define_text(recording, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
+        give_text(sink, "arg", argument);
+    give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
+    give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
     yyjson_doc_free(doc);
     free(text);
 }
 
 ct_code
-ct_import_json(const char *path, ct_recording *recording, ct_error *error)
+ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
-    json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC)};
+    json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC), .sink = sink};
     if (in.file < 0)
         return ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno);
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    ct_code code = folder ? ct_import_new(recording, &in.im, error) : CT_E_NOMEM;
+    ct_code code = folder ? CT_OK : CT_E_NOMEM;
     in.folder = folder;
-    if (code == CT_OK) {
-        read_metadata(folder, recording);
-        code = read_array(&in);
-    }
-    if (code == CT_OK && (lseek(in.file, 0, SEEK_SET) != 0 || (code = ct_import_write(in.im)) != CT_OK))
-        code = code != CT_OK ? code : ct_fail(error, CT_E_IO, "the file cannot be read twice", 0, errno);
-    if (code == CT_OK) {
-        in.size = in.at = 0;
-        in.position = 0;
-        in.end = false;
-        in.writing = true;
-        code = read_array(&in);
-    }
+    if (folder && sink->meta)
+        read_metadata(folder, sink);
     if (code == CT_OK)
-        code = ct_import_end(in.im);
-    ct_import_free(in.im);
+        code = read_array(&in);
     close(in.file);
     free(in.bytes);
     free(folder);
+    ct_stream_tree_free(&in.tree);
     if (code == CT_E_CORRUPT)
         return ct_fail(error, code, in.message ? in.message : "the trace breaks its format", in.position + in.at, 0);
     return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
