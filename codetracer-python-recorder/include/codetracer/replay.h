@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "codetracer/error.h"
+#include "codetracer/io.h"
 #include "codetracer/journal.h"
 
 typedef struct ct_text { const char *bytes; size_t size; } ct_text; /* not terminated; WTF-8 */
@@ -47,9 +48,14 @@ typedef struct ct_journal_counts {
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded
  * now; events and contents as they are asked for. A damaged tail is not an error (complete is false); a damaged middle is found when read. */
 ct_code ct_journal_open(const char *path, ct_journal **journal, ct_error *error);
+/* The same for a .ctj file that lies elsewhere, for example within another file. The source is copied, and closed by ct_journal_close(), or at once when
+ * this fails. */
+ct_code ct_journal_open_source(const ct_source *source, ct_journal **journal, ct_error *error);
 void ct_journal_close(ct_journal *journal);
-/* Writes the journal, as far as it could be read, as one complete .ctj file to path, which must not exist: whole blocks as they are, what the live
- * file held as further blocks, and an end block. On failure nothing is left behind. */
+/* Appends the journal, as far as it could be read, to a sink as one complete .ctj file: whole blocks as they are, what the live file held as further
+ * blocks, and an end block. The sink is not closed. After a failure part of it may have been appended. */
+ct_code ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error);
+/* The same into a new file: path must not exist. On failure nothing is left behind. */
 ct_code ct_journal_save(ct_journal *journal, const char *path, ct_error *error);
 void ct_journal_count(const ct_journal *journal, ct_journal_counts *counts);
 const uint8_t *ct_journal_id(const ct_journal *journal);           /* 16 bytes */

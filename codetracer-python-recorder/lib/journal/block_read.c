@@ -1,33 +1,10 @@
-/* Reads one payload: from the file, through zstd, past the checksum. Nothing is believed before its size was bounded. */
-#include <errno.h>
+/* Reads one payload: from the source, through zstd, past the checksum. Nothing is believed before its size was bounded. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <xxhash.h>
 #include <zstd.h>
 
 #include "journal/reader.h"
-
-ct_code
-ct_read_at(int file, void *bytes, size_t count, uint64_t position, ct_error *error)
-{
-    uint8_t *at = bytes;
-    if (position > (uint64_t)INT64_MAX - count)
-        return CT_END;
-    while (count) {
-        ssize_t got = pread(file, at, count, (off_t)position);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ct_fail(error, CT_E_IO, "the file cannot be read", position, errno);
-        if (got == 0)
-            return CT_END;
-        at += got;
-        position += (uint64_t)got;
-        count -= (size_t)got;
-    }
-    return CT_OK;
-}
 
 static ct_code
 reserve(uint8_t **bytes, size_t *capacity, size_t size, ct_error *error)
@@ -49,15 +26,6 @@ ct_block_position(const ct_block_entry *block, uint64_t offset)
     return block->position + (block->codec == CT_CODEC_STORED ? offset : 0);
 }
 
-static ct_code
-read_stored(const ct_journal *journal, const ct_block_entry *block, uint8_t *bytes, ct_error *error)
-{
-    ct_code code = ct_read_at(journal->file, bytes, block->stored, block->position, error);
-    if (code == CT_END)
-        return ct_fail(error, CT_E_CORRUPT, "the file became shorter while it was read", block->position, 0);
-    return code;
-}
-
 ct_code
 ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
               ct_error *error)
@@ -69,11 +37,11 @@ ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block
         return CT_OK;
     }
     if (block->codec == CT_CODEC_STORED) {
-        CT_TRY(read_stored(journal, block, *raw, error)); /* stored == raw: the index saw to it */
+        CT_TRY(ct_source_read(&journal->source, block->position, *raw, block->stored, error)); /* stored == raw: the index saw to it */
     }
     else {
         CT_TRY(reserve(&reader->stored, &reader->stored_capacity, (size_t)block->stored + 1, error));
-        CT_TRY(read_stored(journal, block, reader->stored, error));
+        CT_TRY(ct_source_read(&journal->source, block->position, reader->stored, block->stored, error));
         if (!reader->decompression && !(reader->decompression = ZSTD_createDCtx()))
             return ct_fail(error, CT_E_NOMEM, "no memory to decompress", 0, 0);
         if (ZSTD_getFrameContentSize(reader->stored, block->stored) != block->raw

@@ -117,7 +117,7 @@ load_source(ct_definitions *definitions, ct_input *in)
     ct_text text = ct_take_text(in);
     if (in->bad || path >= definitions->paths.count)
         return CT_E_CORRUPT;
-    ct_source *source = (ct_source *)definitions->sources.items + path;
+    ct_source_text *source = (ct_source_text *)definitions->sources.items + path;
     ct_source_piece *piece = ct_array_add(&definitions->pieces, sizeof *piece);
     if (!piece)
         return CT_E_NOMEM;
@@ -145,7 +145,7 @@ static ct_code
 load_path(ct_definitions *definitions, ct_input *in)
 {
     CT_TRY(load_text(&definitions->paths, in));
-    return ct_array_add(&definitions->sources, sizeof(ct_source)) ? CT_OK : CT_E_NOMEM;
+    return ct_array_add(&definitions->sources, sizeof(ct_source_text)) ? CT_OK : CT_E_NOMEM;
 }
 
 static ct_code
@@ -221,7 +221,7 @@ ct_definitions_free(ct_definitions *definitions)
     for (size_t i = 0; i < definitions->owned.count; i++)
         free(((void **)definitions->owned.items)[i]);
     for (size_t i = 0; i < definitions->sources.count; i++)
-        free(((ct_source *)definitions->sources.items)[i].assembled);
+        free(((ct_source_text *)definitions->sources.items)[i].assembled);
     ct_array *arrays[] = {&definitions->paths, &definitions->names, &definitions->codes, &definitions->types, &definitions->shapes,
                           &definitions->metas, &definitions->pieces, &definitions->sources, &definitions->owned};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -286,7 +286,7 @@ ct_journal_meta_value(const ct_journal *journal, const char *key)
 
 /* Puts a source's pieces together. The size is bounded by the pieces, whatever their offsets say. */
 static ct_code
-assemble(const ct_definitions *definitions, ct_source *source, ct_error *error)
+assemble(const ct_definitions *definitions, ct_source_text *source, ct_error *error)
 {
     const ct_source_piece *pieces = definitions->pieces.items;
     size_t size = 0;
@@ -313,7 +313,7 @@ ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *e
     ct_definitions *definitions = &journal->definitions;
     if (path >= definitions->paths.count)
         return ct_fail(error, CT_E_PARAM, "there is no such path", 0, 0);
-    ct_source *source = (ct_source *)definitions->sources.items + path;
+    ct_source_text *source = (ct_source_text *)definitions->sources.items + path;
     if (!source->first)
         return CT_END;
     const ct_source_piece *first = (ct_source_piece *)definitions->pieces.items + source->first - 1;

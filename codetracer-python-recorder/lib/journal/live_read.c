@@ -6,20 +6,19 @@
 #include <fcntl.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "journal/reader.h"
+#include "util/io.h"
 
 enum { SLOT_LIMIT = 4096, ATTEMPTS = 100 };
 
 typedef struct live_layout { uint32_t slots; uint64_t slot_size, data; } live_layout;
 
 static ct_code
-read_layout(int file, uint64_t file_size, live_layout *layout, uint8_t id[16], ct_error *error)
+read_layout(const ct_source *file, live_layout *layout, uint8_t id[16], ct_error *error)
 {
     uint8_t header[CT_LIVE_HEADER_SIZE];
-    CT_TRY(ct_read_at(file, header, sizeof header, 0, error));
+    CT_TRY(ct_source_read(file, 0, header, sizeof header, error));
     if (memcmp(header, CT_LIVE_MAGIC, 8) != 0 || ct_load32(header + 8) != CT_LIVE_VERSION)
         return CT_END;
     layout->slots = ct_load32(header + 12);
@@ -27,8 +26,8 @@ read_layout(int file, uint64_t file_size, live_layout *layout, uint8_t id[16], c
     layout->data = ct_load64(header + 24);
     memcpy(id, header + 32, 16);
     if (layout->slots > SLOT_LIMIT || layout->slot_size > CT_RAW_LIMIT
-        || layout->data < CT_LIVE_HEADER_SIZE + (uint64_t)layout->slots * CT_LIVE_SLOT_HEADER_SIZE || layout->data > file_size
-        || layout->slots * layout->slot_size > file_size - layout->data)
+        || layout->data < CT_LIVE_HEADER_SIZE + (uint64_t)layout->slots * CT_LIVE_SLOT_HEADER_SIZE || layout->data > file->size
+        || layout->slots * layout->slot_size > file->size - layout->data)
         return CT_END;
     return CT_OK;
 }
@@ -44,10 +43,10 @@ same_headers(const uint8_t *before, const uint8_t *after, uint32_t slots)
 }
 
 static ct_code
-copy_slot(int file, const live_layout *layout, uint32_t slot, ct_live_copy *copy, size_t *used, size_t *capacity, ct_error *error)
+copy_slot(const ct_source *file, const live_layout *layout, uint32_t slot, ct_live_copy *copy, size_t *used, size_t *capacity, ct_error *error)
 {
     uint8_t header[CT_LIVE_SLOT_HEADER_SIZE]; /* read again: the published length before the bytes */
-    CT_TRY(ct_read_at(file, header, sizeof header, CT_LIVE_HEADER_SIZE + (uint64_t)slot * CT_LIVE_SLOT_HEADER_SIZE, error));
+    CT_TRY(ct_source_read(file, CT_LIVE_HEADER_SIZE + (uint64_t)slot * CT_LIVE_SLOT_HEADER_SIZE, header, sizeof header, error));
     uint64_t published = ct_load64(header + 40);
     uint8_t kind = header[4];
     if (kind > CT_BLOCK_CONTENT || published == 0 || published > layout->slot_size)
@@ -62,7 +61,7 @@ copy_slot(int file, const live_layout *layout, uint32_t slot, ct_live_copy *copy
         *capacity = wanted;
     }
     uint64_t position = layout->data + slot * layout->slot_size;
-    CT_TRY(ct_read_at(file, copy->bytes + *used, size, position, error));
+    CT_TRY(ct_source_read(file, position, copy->bytes + *used, size, error));
     memset(copy->bytes + *used + size, 0, CT_INPUT_PADDING);
 
     bool sealed = ct_load32(header) == CT_LIVE_SEALED;
@@ -87,11 +86,11 @@ is_open_events(const uint8_t *header)
 }
 
 static ct_code
-copy_slots(int file, const live_layout *layout, uint8_t *before, uint8_t *after, ct_live_copy *copy, ct_error *error)
+copy_slots(const ct_source *file, const live_layout *layout, uint8_t *before, uint8_t *after, ct_live_copy *copy, ct_error *error)
 {
     size_t size = (size_t)layout->slots * CT_LIVE_SLOT_HEADER_SIZE, used = 0, capacity = 0;
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        CT_TRY(ct_read_at(file, before, size, CT_LIVE_HEADER_SIZE, error));
+        CT_TRY(ct_source_read(file, CT_LIVE_HEADER_SIZE, before, size, error));
         copy->count = used = 0;
         for (int pass = 0; pass < 2; pass++)
             for (uint32_t i = 0; i < layout->slots; i++) {
@@ -100,7 +99,7 @@ copy_slots(int file, const live_layout *layout, uint8_t *before, uint8_t *after,
                 if ((state == CT_LIVE_FILLING || state == CT_LIVE_SEALED) && is_open_events(header) == (pass == 0))
                     CT_TRY(copy_slot(file, layout, i, copy, &used, &capacity, error));
             }
-        CT_TRY(ct_read_at(file, after, size, CT_LIVE_HEADER_SIZE, error));
+        CT_TRY(ct_source_read(file, CT_LIVE_HEADER_SIZE, after, size, error));
         if (same_headers(before, after, layout->slots))
             break; /* if it never is: the checks of sequence numbers take what fits */
     }
@@ -113,26 +112,26 @@ ct_code
 ct_live_copy_read(int folder, const char *name, ct_live_copy *copy, ct_error *error)
 {
     *copy = (ct_live_copy){0};
-    int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file < 0)
+    int descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
         return errno == ENOENT ? CT_END : ct_fail(error, CT_E_IO, "the live file cannot be opened", 0, errno);
-    struct stat status;
+    ct_source file;
+    if (ct_source_of_descriptor(descriptor, &file, NULL) != CT_OK)
+        return CT_END;
     live_layout layout;
-    ct_code code = CT_END;
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode))
-        code = read_layout(file, (uint64_t)status.st_size, &layout, copy->id, error);
+    ct_code code = read_layout(&file, &layout, copy->id, error);
     if (code == CT_OK) {
         size_t size = (size_t)layout.slots * CT_LIVE_SLOT_HEADER_SIZE;
         uint8_t *headers = malloc(size * 2 + 1);
         copy->blocks = malloc((size_t)layout.slots * 2 * sizeof *copy->blocks + 1); /* a slot may be met in both passes */
-        code = headers && copy->blocks ? copy_slots(file, &layout, headers, headers + size, copy, error)
+        code = headers && copy->blocks ? copy_slots(&file, &layout, headers, headers + size, copy, error)
                                        : ct_fail(error, CT_E_NOMEM, "no memory for the live file", 0, 0);
         free(headers);
     }
-    close(file);
+    ct_source_close(&file);
     if (code != CT_OK)
         ct_live_copy_free(copy);
-    return code;
+    return code == CT_E_CORRUPT ? CT_END : code; /* it is shorter than it says */
 }
 
 void

@@ -8,13 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <xxhash.h>
 
 #include "journal/reader.h"
 #include "model/records.h"
+#include "util/io.h"
 
 /* The end block is looked for in so many bytes at the end of a file whose walk stopped early. */
 enum { END_SEARCH = 4 << 20 };
@@ -166,10 +166,9 @@ static ct_code
 read_file_header(ct_journal *journal, uint64_t *first_block, ct_error *error)
 {
     uint8_t header[CT_FILE_HEADER_SIZE];
-    ct_code code = ct_read_at(journal->file, header, sizeof header, 0, error);
-    if (code == CT_END)
+    if (journal->source.size < sizeof header)
         return ct_fail(error, CT_E_CORRUPT, "the file is too short for a journal", 0, 0);
-    CT_TRY(code);
+    CT_TRY(ct_source_read(&journal->source, 0, header, sizeof header, error));
     if (memcmp(header, CT_JOURNAL_MAGIC, 8) != 0)
         return ct_fail(error, CT_E_CORRUPT, "this is not a journal", 0, 0);
     if (XXH3_64bits(header, 56) != ct_load64(header + 56))
@@ -200,7 +199,7 @@ parse_block(const ct_journal *journal, const uint8_t *header, uint64_t position,
     block->limit = block->raw;
     return block->codec <= CT_CODEC_ZSTD && block->raw <= CT_RAW_LIMIT && block->boundary <= block->raw
            && (block->codec != CT_CODEC_STORED || block->stored == block->raw)
-           && block->stored <= journal->file_size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_END || journal->minor > 0);
+           && block->stored <= journal->source.size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_END || journal->minor > 0);
 }
 
 /* CT_END: no whole block at position. */
@@ -208,9 +207,9 @@ static ct_code
 read_block_header(const ct_journal *journal, uint64_t position, ct_block_entry *block, ct_error *error)
 {
     uint8_t header[CT_BLOCK_HEADER_SIZE];
-    if (position > journal->file_size || journal->file_size - position < sizeof header)
+    if (position > journal->source.size || journal->source.size - position < sizeof header)
         return CT_END;
-    CT_TRY(ct_read_at(journal->file, header, sizeof header, position, error));
+    CT_TRY(ct_source_read(&journal->source, position, header, sizeof header, error));
     return parse_block(journal, header, position, block) ? CT_OK : CT_END;
 }
 
@@ -250,24 +249,24 @@ search_end(walk *w, ct_error *error)
 {
     ct_journal *journal = w->journal;
     uint64_t from = w->position;
-    if (journal->file_size - from < CT_BLOCK_HEADER_SIZE)
+    if (journal->source.size - from < CT_BLOCK_HEADER_SIZE)
         return CT_OK;
-    if (journal->file_size - from > END_SEARCH)
-        from = journal->file_size - END_SEARCH;
-    size_t size = (size_t)(journal->file_size - from);
+    if (journal->source.size - from > END_SEARCH)
+        from = journal->source.size - END_SEARCH;
+    size_t size = (size_t)(journal->source.size - from);
     uint8_t *bytes = malloc(size);
     if (!bytes)
         return ct_fail(error, CT_E_NOMEM, "no memory to look for the end block", 0, 0);
-    ct_code code = ct_read_at(journal->file, bytes, size, from, error);
+    ct_code code = ct_source_read(&journal->source, from, bytes, size, error);
     for (size_t i = size - CT_BLOCK_HEADER_SIZE + 1; code == CT_OK && i-- > 0 && !w->has_end;)
         if (parse_block(journal, bytes + i, from + i, &w->end) && w->end.kind == CT_BLOCK_END
-            && w->end.position + w->end.stored == journal->file_size) {
+            && w->end.position + w->end.stored == journal->source.size) {
             w->has_end = true;
             w->end_position = from + i;
             set_damage(journal, w->next, w->position, "a block is damaged, or missing");
         }
     free(bytes);
-    return code == CT_END ? CT_OK : code;
+    return code;
 }
 
 /* Of a recording that was cut, the last blocks may be there in name only (the file grew, the bytes were not written): they are dropped. */
@@ -449,7 +448,7 @@ count_definitions(ct_journal *journal)
     journal->counts.shapes = (uint32_t)definitions->shapes.count;
     journal->counts.metas = (uint32_t)definitions->metas.count;
     journal->counts.segments = journal->segment_count;
-    journal->counts.file_bytes = journal->file_size;
+    journal->counts.file_bytes = journal->source.size;
 }
 
 /* ---- open and close ---- */
@@ -461,7 +460,7 @@ load(ct_journal *journal, ct_live_copy *copy, ct_error *error)
     ct_code code = read_file_header(journal, &w.position, error);
     if (code == CT_OK)
         code = walk_blocks(&w, error);
-    if (code == CT_OK && !w.has_end && w.position < journal->file_size)
+    if (code == CT_OK && !w.has_end && w.position < journal->source.size)
         code = search_end(&w, error);
     if (code == CT_OK && w.has_end)
         code = read_end(&w, error);
@@ -504,16 +503,10 @@ find_journal(int folder, char name[NAME_MAX + 1], ct_error *error)
 }
 
 static ct_code
-open_file(int folder, const char *name, int *file, uint64_t *size, ct_error *error)
+open_file(int folder, const char *name, ct_source *source, ct_error *error)
 {
-    struct stat status;
-    *file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (*file < 0 || fstat(*file, &status) != 0)
-        return ct_fail(error, CT_E_IO, "the journal cannot be opened", 0, errno);
-    if (!S_ISREG(status.st_mode))
-        return ct_fail(error, CT_E_IO, "the journal is not a file", 0, EINVAL);
-    *size = (uint64_t)status.st_size;
-    return CT_OK;
+    int file = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return file < 0 ? ct_fail(error, CT_E_IO, "the journal cannot be opened", 0, errno) : ct_source_of_descriptor(file, source, error);
 }
 
 /* In the private folder of a recording the live file is read first: what is in neither then is in no file. */
@@ -525,10 +518,36 @@ open_in_folder(ct_journal *journal, int folder, ct_error *error)
     bool is_private = faccessat(folder, "journal.ctj", F_OK, 0) == 0;
     ct_code code = is_private ? ct_live_copy_read(folder, "journal.live", &copy, error) : find_journal(folder, name, error);
     if (code == CT_OK || (is_private && code == CT_END))
-        code = open_file(folder, is_private ? "journal.ctj" : name, &journal->file, &journal->file_size, error);
+        code = open_file(folder, is_private ? "journal.ctj" : name, &journal->source, error);
     if (code == CT_OK)
         code = load(journal, copy.blocks ? &copy : NULL, error);
     ct_live_copy_free(&copy);
+    return code;
+}
+
+static ct_code
+make(ct_journal **made, ct_error *error)
+{
+    ct_journal *journal = calloc(1, sizeof *journal);
+    if (!journal)
+        return ct_fail(error, CT_E_NOMEM, "no memory for a journal", 0, 0);
+    journal->damage_sequence = UINT64_MAX;
+    if (pthread_mutex_init(&journal->lock, NULL) != 0) {
+        free(journal);
+        return ct_fail(error, CT_E_NOMEM, "no memory for a lock", 0, 0);
+    }
+    *made = journal;
+    return CT_OK;
+}
+
+/* Hands out what was opened, or takes it down. */
+static ct_code
+opened(ct_code code, ct_journal *made, ct_journal **journal)
+{
+    if (code == CT_OK)
+        *journal = made;
+    else
+        ct_journal_close(made);
     return code;
 }
 
@@ -538,32 +557,37 @@ ct_journal_open(const char *path, ct_journal **journal, ct_error *error)
     if (!path || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     *journal = NULL;
-    ct_journal *opened = calloc(1, sizeof *opened);
-    if (!opened)
-        return ct_fail(error, CT_E_NOMEM, "no memory for a journal", 0, 0);
-    opened->file = -1;
-    opened->damage_sequence = UINT64_MAX;
-    if (pthread_mutex_init(&opened->lock, NULL) != 0) {
-        free(opened);
-        return ct_fail(error, CT_E_NOMEM, "no memory for a lock", 0, 0);
-    }
+    ct_journal *made;
+    CT_TRY(make(&made, error));
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ct_code code;
     if (folder >= 0) {
-        code = open_in_folder(opened, folder, error);
+        code = open_in_folder(made, folder, error);
         close(folder);
     }
     else {
-        code = open_file(AT_FDCWD, path, &opened->file, &opened->file_size, error);
+        code = open_file(AT_FDCWD, path, &made->source, error);
         if (code == CT_OK)
-            code = load(opened, NULL, error);
+            code = load(made, NULL, error);
     }
+    return opened(code, made, journal);
+}
+
+ct_code
+ct_journal_open_source(const ct_source *source, ct_journal **journal, ct_error *error)
+{
+    if (!source || !source->read || !journal)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *journal = NULL;
+    ct_source own = *source;
+    ct_journal *made;
+    ct_code code = make(&made, error);
     if (code != CT_OK) {
-        ct_journal_close(opened);
+        ct_source_close(&own);
         return code;
     }
-    *journal = opened;
-    return CT_OK;
+    made->source = own;
+    return opened(load(made, NULL, error), made, journal);
 }
 
 void
@@ -571,8 +595,7 @@ ct_journal_close(ct_journal *journal)
 {
     if (!journal)
         return;
-    if (journal->file >= 0)
-        close(journal->file);
+    ct_source_close(&journal->source);
     ct_definitions_free(&journal->definitions);
     free(journal->events.blocks);
     free(journal->contents.blocks);

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "codetracer/io.h"
 #include "codetracer/replay.h"
 #include "model/decode.h"
 
@@ -37,7 +38,7 @@ typedef struct ct_source_piece {
     size_t next;           /* piece of the same path, + 1 */
 } ct_source_piece;
 
-typedef struct ct_source { size_t first, last; /* pieces, + 1 */ char *assembled; size_t size; } ct_source;
+typedef struct ct_source_text { size_t first, last; /* pieces, + 1 */ char *assembled; size_t size; } ct_source_text;
 
 /* An array that grows: `items` of `size` bytes each. */
 typedef struct ct_array { void *items; size_t count, capacity; } ct_array;
@@ -48,14 +49,13 @@ typedef struct ct_definitions {
     ct_array types, shapes;  /* ct_type_info, ct_shape_info */
     ct_array metas;          /* ct_meta_info */
     ct_array pieces;         /* ct_source_piece */
-    ct_array sources;        /* ct_source, by path */
+    ct_array sources;        /* ct_source_text, by path */
     ct_array owned;          /* void *: payloads, and arrays of names and kinds */
     uint64_t count, bytes;
 } ct_definitions;
 
 struct ct_journal {
-    int file;
-    uint64_t file_size;      /* as it was when opened */
+    ct_source source;        /* the file, as long as it was when opened */
     uint8_t id[16];
     uint16_t minor;
     uint64_t start_time;
@@ -105,8 +105,5 @@ void ct_live_copy_free(ct_live_copy *copy);
 static inline uint16_t ct_load16(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }
 static inline uint32_t ct_load32(const uint8_t *at) { return (uint32_t)ct_load16(at) | (uint32_t)ct_load16(at + 2) << 16; }
 static inline uint64_t ct_load64(const uint8_t *at) { return (uint64_t)ct_load32(at) | (uint64_t)ct_load32(at + 4) << 32; }
-
-/* All of count bytes at position: CT_END when the file is shorter. */
-ct_code ct_read_at(int file, void *bytes, size_t count, uint64_t position, ct_error *error);
 
 #endif

@@ -1,9 +1,9 @@
-/* ct_journal_save: a journal as one complete file, whatever state it was found in.
+/* ct_journal_copy, ct_journal_save: a journal as one complete file, whatever state it was found in.
  *
  * Blocks of the source file are copied as they are; those of the live file are compressed and get headers; the last events block of a recording
- * that was cut ends at its boundary. Invariant: the new file is either whole, with its end block, or gone.
+ * that was cut ends at its boundary. Bytes are only appended. Invariant: a saved file is either
+ * whole, with its end block, or gone.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ typedef struct saving {
     const ct_journal *journal;
     ct_block_reader reader;
     ZSTD_CCtx *compressor;
-    int file;
+    const ct_sink *sink;
     uint64_t position, sequence, time, definitions;
     uint64_t *segments;          /* position of each segment's first block */
     size_t segment_count;
@@ -28,12 +28,11 @@ typedef struct saving {
 } saving;
 
 static ct_code
-put(saving *s, void *header, size_t header_size, void *bytes, size_t size)
+put(saving *s, const void *header, size_t header_size, const void *bytes, size_t size)
 {
-    struct iovec parts[2] = {{header, header_size}, {bytes, size}};
-    int result = ct_write_all(&ct_system_default, s->file, parts, 2, (off_t)s->position);
-    if (result)
-        return ct_fail(s->error, CT_E_IO, "the new journal cannot be written", s->position, result);
+    CT_TRY(s->sink->append(s->sink->context, header, header_size, s->error));
+    if (size)
+        CT_TRY(s->sink->append(s->sink->context, bytes, size, s->error));
     s->position += header_size + size;
     return CT_OK;
 }
@@ -89,12 +88,8 @@ put_copied(saving *s, const ct_block_entry *block)
 {
     uint8_t header[CT_BLOCK_HEADER_SIZE];
     CT_TRY(reserve(s, (size_t)block->stored + 1));
-    ct_code code = ct_read_at(s->journal->file, header, sizeof header, block->position - sizeof header, s->error);
-    if (code == CT_OK)
-        code = ct_read_at(s->journal->file, s->stored, block->stored, block->position, s->error);
-    if (code == CT_END)
-        return ct_fail(s->error, CT_E_CORRUPT, "the file became shorter while it was read", block->position, 0);
-    CT_TRY(code);
+    CT_TRY(ct_source_read(&s->journal->source, block->position - sizeof header, header, sizeof header, s->error));
+    CT_TRY(ct_source_read(&s->journal->source, block->position, s->stored, block->stored, s->error));
     s->time = ct_load64(header + 48);
     seal_header(header, s->sequence++);
     return put(s, header, sizeof header, s->stored, block->stored);
@@ -197,16 +192,30 @@ save(saving *s)
         return ct_fail(s->error, CT_E_NOMEM, "no memory to save the journal", 0, 0);
     ZSTD_CCtx_setParameter(s->compressor, ZSTD_c_compressionLevel, 3);
     ZSTD_CCtx_setParameter(s->compressor, ZSTD_c_checksumFlag, 1);
-    ct_code code = ct_read_at(s->journal->file, header, sizeof header, 0, s->error);
-    if (code != CT_OK)
-        return code == CT_END ? ct_fail(s->error, CT_E_CORRUPT, "the file became shorter while it was read", 0, 0) : code;
+    CT_TRY(ct_source_read(&s->journal->source, 0, header, sizeof header, s->error));
     CT_TRY(put(s, header, sizeof header, NULL, 0));
     CT_TRY(put_blocks(s));
     s->definitions = s->journal->definitions.count;
     if (!s->journal->counts.complete)
         CT_TRY(put_note(s));
-    CT_TRY(put_end(s));
-    return fdatasync(s->file) == 0 ? CT_OK : ct_fail(s->error, CT_E_IO, "the new journal cannot be written", s->position, errno);
+    return put_end(s);
+}
+
+ct_code
+ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error)
+{
+    if (!journal || !sink || !sink->append)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    if (journal->damage_sequence != UINT64_MAX)
+        return ct_fail(error, CT_E_CORRUPT, journal->damage_message, journal->damage_position, 0);
+    saving s = {.journal = journal, .error = error, .sink = sink};
+    ct_code code = save(&s);
+    ZSTD_freeCCtx(s.compressor);
+    ct_block_reader_free(&s.reader);
+    free(s.segments);
+    free(s.raw);
+    free(s.stored);
+    return code;
 }
 
 ct_code
@@ -214,19 +223,15 @@ ct_journal_save(ct_journal *journal, const char *path, ct_error *error)
 {
     if (!journal || !path)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
-    if (journal->damage_sequence != UINT64_MAX)
+    if (journal->damage_sequence != UINT64_MAX) /* before a file is made */
         return ct_fail(error, CT_E_CORRUPT, journal->damage_message, journal->damage_position, 0);
-    saving s = {.journal = journal, .error = error, .file = ct_create_file(path)};
-    if (s.file < 0)
-        return ct_fail(error, CT_E_IO, "the new journal cannot be created", 0, errno);
-    ct_code code = save(&s);
-    close(s.file);
+    ct_sink file;
+    CT_TRY(ct_sink_create_file(path, &file, error));
+    ct_code code = ct_journal_copy(journal, &file, error);
+    ct_code closed = ct_sink_close(&file, code == CT_OK ? error : NULL);
+    if (code == CT_OK)
+        code = closed;
     if (code != CT_OK)
         unlink(path);
-    ZSTD_freeCCtx(s.compressor);
-    ct_block_reader_free(&s.reader);
-    free(s.segments);
-    free(s.raw);
-    free(s.stored);
     return code;
 }

@@ -187,7 +187,7 @@ enter_next_block(ct_replay *replay)
     if (code == CT_END) {
         const ct_journal_counts *counts = &replay->journal->counts;
         if (counts->complete && (replay->events != counts->events || replay->steps != counts->steps))
-            return stop(replay, CT_E_CORRUPT, "the end block counts other events than there are", replay->journal->file_size);
+            return stop(replay, CT_E_CORRUPT, "the end block counts other events than there are", replay->journal->source.size);
         return stop(replay, CT_END, "nothing follows", 0);
     }
     CT_TRY(code);
@@ -481,7 +481,7 @@ ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct
     for (;;) {
         ct_code code = ct_replay_next(replay, event, error);
         if (code == CT_END)
-            return ct_fail(error, CT_E_CORRUPT, "the journal has fewer steps than it counts", journal->file_size, 0);
+            return ct_fail(error, CT_E_CORRUPT, "the journal has fewer steps than it counts", journal->source.size, 0);
         CT_TRY(code);
         if ((*event)->kind == CT_EVENT_STEP && (*event)->step == step)
             return CT_OK;

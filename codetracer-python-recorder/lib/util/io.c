@@ -1,0 +1,170 @@
+/* Sources and sinks of files and memory. A file's context is its descriptor, so nothing is allocated here. */
+#include "util/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "util/os.h"
+
+static int
+descriptor(void *context)
+{
+    return (int)(intptr_t)context;
+}
+
+/* ---- sources ---- */
+
+static ct_code
+read_file(void *context, uint64_t offset, void *bytes, size_t count, ct_error *error)
+{
+    uint8_t *at = bytes;
+    while (count) {
+        ssize_t got = pread(descriptor(context), at, count, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ct_fail(error, CT_E_IO, "the file cannot be read", offset, errno);
+        if (got == 0)
+            return ct_fail(error, CT_E_CORRUPT, "the file became shorter while it was read", offset, 0);
+        at += got;
+        offset += (uint64_t)got;
+        count -= (size_t)got;
+    }
+    return CT_OK;
+}
+
+static void
+close_file(void *context)
+{
+    close(descriptor(context));
+}
+
+ct_code
+ct_source_of_descriptor(int file, ct_source *source, ct_error *error)
+{
+    struct stat status;
+    *source = (ct_source){0};
+    int problem = fstat(file, &status) != 0 ? errno : !S_ISREG(status.st_mode) ? EINVAL : 0;
+    if (problem) {
+        close(file);
+        return ct_fail(error, CT_E_IO, "this is not a file", 0, problem);
+    }
+    *source = (ct_source){.context = (void *)(intptr_t)file, .size = (uint64_t)status.st_size, .read = read_file, .close = close_file};
+    return CT_OK;
+}
+
+ct_code
+ct_source_open_file(const char *path, ct_source *source, ct_error *error)
+{
+    if (!path || !source)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *source = (ct_source){0};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return file < 0 ? ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno) : ct_source_of_descriptor(file, source, error);
+}
+
+static ct_code
+read_memory(void *context, uint64_t offset, void *bytes, size_t count, ct_error *error)
+{
+    (void)error;
+    if (count)
+        memcpy(bytes, (const uint8_t *)context + offset, count);
+    return CT_OK;
+}
+
+void
+ct_source_of_memory(const void *bytes, size_t size, ct_source *source)
+{
+    *source = (ct_source){.context = (void *)(uintptr_t)bytes, .size = size, .read = read_memory};
+}
+
+ct_code
+ct_source_read(const ct_source *source, uint64_t offset, void *bytes, size_t count, ct_error *error)
+{
+    if (offset > source->size || count > source->size - offset)
+        return ct_fail(error, CT_E_CORRUPT, "the bytes end too early", source->size, 0);
+    return source->read(source->context, offset, bytes, count, error);
+}
+
+void
+ct_source_close(ct_source *source)
+{
+    if (source->close)
+        source->close(source->context);
+    *source = (ct_source){0};
+}
+
+/* ---- sinks ---- */
+
+static ct_code
+write_failed(int problem, uint64_t offset, ct_error *error)
+{
+    return ct_fail(error, CT_E_IO, "the file cannot be written", offset, problem);
+}
+
+static ct_code
+append_file(void *context, const void *bytes, size_t count, ct_error *error)
+{
+    int file = descriptor(context);
+    const uint8_t *at = bytes;
+    while (count) {
+        ssize_t done = write(file, at, count);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0) {
+            int problem = done < 0 ? errno : ENOSPC;
+            off_t offset = lseek(file, 0, SEEK_CUR);
+            return write_failed(problem, offset < 0 ? 0 : (uint64_t)offset, error);
+        }
+        at += done;
+        count -= (size_t)done;
+    }
+    return CT_OK;
+}
+
+/* The file's own position stays at its end, where the next append goes. */
+static ct_code
+write_file_at(void *context, uint64_t offset, const void *bytes, size_t count, ct_error *error)
+{
+    int file = descriptor(context);
+    struct iovec part = {(void *)(uintptr_t)bytes, count};
+    int problem = ct_write_all(&ct_system_default, file, &part, 1, (off_t)offset);
+    if (problem == 0 && lseek(file, 0, SEEK_END) < 0)
+        problem = errno;
+    return problem ? write_failed(problem, offset, error) : CT_OK;
+}
+
+static ct_code
+close_written(void *context, ct_error *error)
+{
+    int file = descriptor(context);
+    int problem = fdatasync(file) == 0 || errno == EINVAL || errno == EROFS ? 0 : errno; /* not every file system can */
+    if (close(file) != 0 && errno != EINTR && !problem) /* where a network file system reports late */
+        problem = errno;
+    return problem ? write_failed(problem, 0, error) : CT_OK;
+}
+
+ct_code
+ct_sink_create_file(const char *path, ct_sink *sink, ct_error *error)
+{
+    if (!path || !sink)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *sink = (ct_sink){0};
+    int file = ct_create_file(path);
+    if (file < 0)
+        return ct_fail(error, CT_E_IO, "the file cannot be created", 0, errno);
+    *sink = (ct_sink){.context = (void *)(intptr_t)file, .append = append_file, .write_at = write_file_at, .close = close_written};
+    return CT_OK;
+}
+
+ct_code
+ct_sink_close(ct_sink *sink, ct_error *error)
+{
+    ct_sink closed = *sink;
+    *sink = (ct_sink){0};
+    return closed.close ? closed.close(closed.context, error) : CT_OK;
+}

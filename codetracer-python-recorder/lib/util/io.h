@@ -1,0 +1,10 @@
+/* Sources of descriptors, for the library itself. */
+#ifndef CT_UTIL_IO_H
+#define CT_UTIL_IO_H
+
+#include "codetracer/io.h"
+
+/* The file behind an open descriptor, which is used up, also on failure (CT_E_IO: it is no regular file). */
+ct_code ct_source_of_descriptor(int file, ct_source *source, ct_error *error);
+
+#endif
