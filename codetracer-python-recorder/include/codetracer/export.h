@@ -27,6 +27,9 @@ ct_code ct_export_json(ct_journal *journal, const char *folder, const ct_export_
 /* The same with trace.bin in place of trace.json: CBOR in seekable zstd, each frame with its checksum. */
 ct_code ct_export_binary(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
+/* The same with trace.bin in the older layout: one packed Cap'n Proto message. CT_E_LIMIT: it would be larger than its readers open, 64 MiB. */
+ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+
 /* Writes one CTFS container (both layouts: ctfs.md section 11) to path, which must not exist. */
 ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 

@@ -1,6 +1,7 @@
 /* See encode.h. Member names and their order are part of the formats: serde reads by name, ct-print's decoder by position. */
 #include "formats/encode.h"
 
+#include "formats/capnp.h"
 #include "formats/text.h"
 
 /* ---- JSON ---- */
@@ -250,11 +251,59 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
     ct_cbor_head(out, 0, node->type);
 }
 
+/* ---- Cap'n Proto: which member is in which word of a Value says trace-binary.md section 2 ---- */
+
+/* The struct's words are there, from `value` on, and are zero. */
+static void
+encode_capnp(ct_buffer *out, size_t value, const ct_view_node *nodes, const ct_view_node *node)
+{
+    enum { INT = 0, FLOAT = 1, BOOL = 2, STRING = 3, SEQUENCE = 4, TUPLE = 5, STRUCT = 6, RAW = 9, NONE = 11, BIGINT = 13 };
+    const size_t first_word = value, tag_word = value + 1, first_pointer = value + CT_V0_VALUE_DATA, second_pointer = first_pointer + 1;
+    size_t type_pointer = second_pointer;
+    uint64_t tag = NONE, bits = 0;
+    switch (node->kind) {
+    case CT_VIEW_NONE: type_pointer = first_pointer; break;
+    case CT_VIEW_BOOL:
+        tag = BOOL, bits = node->boolean, type_pointer = first_pointer;
+        break;
+    case CT_VIEW_INT:
+        tag = INT, bits = (uint64_t)node->integer, type_pointer = first_pointer;
+        break;
+    case CT_VIEW_FLOAT:
+        tag = FLOAT, type_pointer = first_pointer;
+        memcpy(&bits, &node->number, 8);
+        break;
+    case CT_VIEW_BIGINT:
+        tag = BIGINT, bits = node->negative;
+        ct_capnp_add_reversed(out, first_pointer, node->text.bytes, node->text.size);
+        break;
+    case CT_VIEW_STRING:
+    case CT_VIEW_RAW:
+        tag = node->kind == CT_VIEW_STRING ? STRING : RAW;
+        ct_capnp_add_text(out, first_pointer, node->text.bytes, node->text.size);
+        break;
+    case CT_VIEW_SEQUENCE:
+    case CT_VIEW_TUPLE:
+    case CT_VIEW_STRUCT: {
+        tag = node->kind == CT_VIEW_SEQUENCE ? SEQUENCE : node->kind == CT_VIEW_TUPLE ? TUPLE : STRUCT;
+        size_t child = ct_capnp_add_list(out, first_pointer, node->children.count, CT_V0_VALUE_DATA, CT_V0_VALUE_POINTERS);
+        for (size_t i = 0; i < node->children.count; i++, child += CT_V0_VALUE_DATA + CT_V0_VALUE_POINTERS)
+            encode_capnp(out, child, nodes, &nodes[node->children.first + i]);
+        break;
+    }
+    }
+    ct_capnp_put(out, first_word, bits);
+    ct_capnp_put(out, tag_word, tag);
+    ct_capnp_add_number(out, type_pointer, node->type);
+}
+
 void
 ct_encode(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, size_t at)
 {
     if (form == CT_FORM_JSON)
         encode_json(out, nodes, &nodes[at]);
+    else if (form == CT_FORM_V0)
+        encode_capnp(out, ct_capnp_take(out, CT_V0_VALUE_DATA + CT_V0_VALUE_POINTERS), nodes, &nodes[at]);
     else
         encode_cbor(out, form, nodes, &nodes[at]);
 }

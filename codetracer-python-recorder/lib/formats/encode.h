@@ -1,4 +1,4 @@
-/* Value records in the three encodings that formats use. Failures stay in the buffer (ct_buffer.failed). */
+/* Value records in the encodings that formats use. Failures stay in the buffer (ct_buffer.failed). */
 #ifndef CT_FORMATS_ENCODE_H
 #define CT_FORMATS_ENCODE_H
 
@@ -8,8 +8,11 @@
 enum ct_form {
     CT_FORM_JSON, /* trace-json.md section 4 */
     CT_FORM_V1,   /* CBOR as the Rust crates have it: the same members, floats and big integers as text (trace-binary.md section 1.1) */
+    CT_FORM_V0,   /* Cap'n Proto: the struct Value, then what it points at; to be put where only words stand (trace-binary.md section 2) */
     CT_FORM_NIM   /* CBOR as ct-print has it: real floats, byte strings, `text` beside `b` (ctfs.md section 4.1) */
 };
+
+enum { CT_V0_VALUE_DATA = 3, CT_V0_VALUE_POINTERS = 3 }; /* words of a struct Value */
 
 /* The record of nodes[at] with everything inside. Recurses as deep as the view's nesting limit. */
 void ct_encode(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, size_t at);

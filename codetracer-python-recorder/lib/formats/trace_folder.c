@@ -293,6 +293,17 @@ ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct
     return code;
 }
 
+ct_code
+ct_trace_folder_create_unnamed(const ct_trace_folder *f, ct_outfile *out, ct_error *error)
+{
+    char *path = join(f->path, "trace");
+    if (!path)
+        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    ct_code code = ct_outfile_create_unnamed(out, path, error);
+    free(path);
+    return code;
+}
+
 static ct_code
 write_small(ct_trace_folder *f, const char *name, ct_buffer *content, uint64_t *bytes, ct_error *error)
 {

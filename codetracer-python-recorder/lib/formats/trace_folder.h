@@ -18,6 +18,8 @@ typedef struct ct_trace_folder {
 
 /* The file of events; it must not exist. */
 ct_code ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct_error *error);
+/* One that only this export sees (ct_outfile_create_unnamed). */
+ct_code ct_trace_folder_create_unnamed(const ct_trace_folder *f, ct_outfile *out, ct_error *error);
 /* The next path of the stream. */
 ct_code ct_trace_folder_name_path(ct_trace_folder *f, ct_text path);
 

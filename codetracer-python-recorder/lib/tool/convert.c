@@ -11,18 +11,18 @@
 #include "tool/export_to.h"
 
 static const char HELP[] =
-    "usage: codetracer-trace convert IN OUT --to ct|json|binary|journal\n"
+    "usage: codetracer-trace convert IN OUT --to ct|json|binary|binary-v0|journal\n"
     "\n"
     "Writes the trace IN in another format to OUT: a file that does not exist yet for ct and journal; for the others\n"
     "a folder (made if it is not there), which gets trace.json or trace.bin and the files that belong to it.\n"
     "What the format has no place for is left out; what its limits cut is said in one line.\n"
     "Exit status: 0; 1 IN is damaged or OUT cannot be written; 2 wrong options.\n";
 
-const char *const FORMAT_NAMES[] = {"ct", "json", "binary", "journal", NULL};
+const char *const FORMAT_NAMES[] = {"ct", "json", "binary", "binary-v0", "journal", NULL};
 
 bool is_folder_format(int format)
 {
-    return format == FORMAT_JSON || format == FORMAT_BINARY;
+    return format == FORMAT_JSON || format == FORMAT_BINARY || format == FORMAT_BINARY_V0;
 }
 
 int export_to(const char *command, ct_journal *journal, int format, const char *path)
@@ -30,10 +30,11 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
     ct_error error = {0};
     ct_export_options options = {0};
     ct_export_result result = {0};
-    ct_code code = format == FORMAT_CT       ? ct_export_ct(journal, path, &options, &result, &error)
-                   : format == FORMAT_JSON   ? ct_export_json(journal, path, &options, &result, &error)
-                   : format == FORMAT_BINARY ? ct_export_binary(journal, path, &options, &result, &error)
-                                             : ct_journal_save(journal, path, &error);
+    ct_code code = format == FORMAT_CT          ? ct_export_ct(journal, path, &options, &result, &error)
+                   : format == FORMAT_JSON      ? ct_export_json(journal, path, &options, &result, &error)
+                   : format == FORMAT_BINARY    ? ct_export_binary(journal, path, &options, &result, &error)
+                   : format == FORMAT_BINARY_V0 ? ct_export_binary_v0(journal, path, &options, &result, &error)
+                                                : ct_journal_save(journal, path, &error);
     if (code != CT_OK) {
         complain_error(command, path, &error);
         return STATUS_TRACE;
@@ -54,7 +55,7 @@ int command_convert(int argc, char **argv)
     if (status != STATUS_OK)
         return status < 0 ? STATUS_OK : status;
     if (format < 0) {
-        complain("convert", "--to is missing: ct, json, binary or journal.");
+        complain("convert", "--to is missing: ct, json, binary, binary-v0 or journal.");
         return STATUS_USAGE;
     }
     struct stat there;

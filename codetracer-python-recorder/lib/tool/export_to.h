@@ -5,7 +5,7 @@
 #include "codetracer/replay.h"
 #include "tool/tool.h"
 
-enum { FORMAT_CT, FORMAT_JSON, FORMAT_BINARY, FORMAT_JOURNAL };
+enum { FORMAT_CT, FORMAT_JSON, FORMAT_BINARY, FORMAT_BINARY_V0, FORMAT_JOURNAL };
 extern const char *const FORMAT_NAMES[]; /* NULL-terminated, in the order above */
 /* Whether a trace in this format is several files in a folder. */
 bool is_folder_format(int format);

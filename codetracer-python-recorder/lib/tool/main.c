@@ -13,7 +13,7 @@ static const char HELP[] =
     "\n"
     "  print TRACE                     what the program did, line by line, with the locals that changed\n"
     "  info TRACE                      what was recorded, how much of it, and whether anything was cut\n"
-    "  convert IN OUT --to FORMAT      the same trace in another format: ct, json, binary or journal\n"
+    "  convert IN OUT --to FORMAT      the same trace in another format: ct, json, binary, binary-v0, journal\n"
     "  recover FOLDER                  finishes a recording whose program was killed\n"
     "\n"
     "TRACE is the folder that was recorded into, or the trace's file.\n"

@@ -1,7 +1,7 @@
 /* Helper of tests/python/test_formats.py and of measurements: writes sample journals and exports journals.
  *
- *     export_sample journal everything|loop|calls|lists|longfile COUNT OUT.ctj
- *     export_sample json|binary JOURNAL FOLDER       export_sample ct JOURNAL OUT.ct       (one line: what was written, and the time it took)
+ *     export_sample journal everything|loop|calls|lists|deep|longfile COUNT OUT.ctj
+ *     export_sample json|binary|binary-v0 JOURNAL FOLDER       export_sample ct JOURNAL OUT.ct       (one line: what was written, and the time it took)
  */
 #include <codetracer/export.h>
 
@@ -19,22 +19,25 @@ now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static const struct { const char *name; ct_code (*export)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *); } FORMATS[] = {
+    { "ct", ct_export_ct }, { "json", ct_export_json }, { "binary", ct_export_binary }, { "binary-v0", ct_export_binary_v0 },
+};
+
 static int
-export(const char *format, const char *from, const char *to)
+export(size_t format, const char *from, const char *to)
 {
     ct_journal *journal;
     ct_error error = { CT_OK, "", 0, 0 };
     ct_export_result result;
     ct_export_options options = { 0 };
-    const char *nodes = getenv("EXPORT_NODES"), *string = getenv("EXPORT_STRING");
+    const char *nodes = getenv("EXPORT_NODES"), *string = getenv("EXPORT_STRING"), *depth = getenv("EXPORT_DEPTH");
     options.nodes = nodes ? strtoull(nodes, NULL, 10) : 0;
     options.string_bytes = string ? strtoull(string, NULL, 10) : 0;
+    options.container_depth = depth ? (uint32_t)strtoul(depth, NULL, 10) : 0;
     double start = now();
     ct_code code = ct_journal_open(from, &journal, &error);
     if (code == CT_OK) {
-        code = strcmp(format, "json") == 0     ? ct_export_json(journal, to, &options, &result, &error)
-               : strcmp(format, "binary") == 0 ? ct_export_binary(journal, to, &options, &result, &error)
-                                               : ct_export_ct(journal, to, &options, &result, &error);
+        code = FORMATS[format].export(journal, to, &options, &result, &error);
         ct_journal_close(journal);
     }
     if (code != CT_OK) {
@@ -62,12 +65,14 @@ main(int argc, char **argv)
                     : strcmp(argv[2], "loop") == 0     ? sample_loop(argv[4], count)
                     : strcmp(argv[2], "calls") == 0    ? sample_calls(argv[4], count)
                     : strcmp(argv[2], "lists") == 0    ? sample_lists(argv[4], count)
+                    : strcmp(argv[2], "deep") == 0     ? sample_deep(argv[4], count)
                     : strcmp(argv[2], "longfile") == 0 ? sample_long_file(argv[4])
                                                        : false;
         return done ? 0 : 1;
     }
-    if (argc == 4 && (strcmp(argv[1], "json") == 0 || strcmp(argv[1], "binary") == 0 || strcmp(argv[1], "ct") == 0))
-        return export(argv[1], argv[2], argv[3]);
+    for (size_t format = 0; argc == 4 && format < sizeof FORMATS / sizeof *FORMATS; format++)
+        if (strcmp(argv[1], FORMATS[format].name) == 0)
+            return export(format, argv[2], argv[3]);
     fprintf(stderr, "usage: see the top of export_sample.c\n");
     return 64;
 }

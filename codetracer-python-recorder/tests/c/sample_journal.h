@@ -367,6 +367,29 @@ sample_lists(const char *path, uint64_t steps)
     return ct_recording_finish(s.r, NULL) == CT_OK;
 }
 
+/* Lists in each other, as many as depth says. */
+SAMPLE_UNUSED static bool
+sample_deep(const char *path, uint64_t depth)
+{
+    sample s;
+    if (!sample_open(&s, path))
+        return false;
+    sample_meta(&s, "script", "/p/deep.py");
+    uint32_t file = ct_define_path(s.r, "/p/deep.py", 10);
+    uint32_t code = sample_code(&s, file, 1, "f", "__main__", 0, 0, "x");
+    uint32_t list = sample_type(&s, CT_LOOK_LIST, true, "list");
+    sample_main_thread(&s);
+    sample_call(&s, code, 1);
+    put_slot(&s, 0, sv_object(1));
+    for (uint64_t id = 1; id <= depth; id++)
+        put_items(&s, id, list, 1, 1, (sample_value[]){ id < depth ? sv_object(id + 1) : sv_int(1) });
+    end(&s);
+    sample_step(&s, 2);
+    end(&s);
+    sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
+    return ct_recording_finish(s.r, NULL) == CT_OK;
+}
+
 /* Two files, one with more lines than a line-only position has room for (ctfs.md section 3). */
 SAMPLE_UNUSED static bool
 sample_long_file(const char *path)

@@ -698,7 +698,7 @@ remembered_values_are_never_old(void)
 
 /* ---- when something ends ---- */
 static const struct { const char *name; bool is_file; ct_code (*export)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *); } FORMATS[] = {
-    { "ct", true, ct_export_ct }, { "json", false, ct_export_json }, { "binary", false, ct_export_binary },
+    { "ct", true, ct_export_ct }, { "json", false, ct_export_json }, { "binary", false, ct_export_binary }, { "binary-v0", false, ct_export_binary_v0 },
 };
 enum { FORMAT_COUNT = sizeof FORMATS / sizeof *FORMATS };
 
@@ -757,7 +757,7 @@ disk_ends(void)
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     CHECK_EQ_INT(ct_journal_open(in_folder("disk.ctj"), &journal, &error), CT_OK);
-    static const rlim_t ends[FORMAT_COUNT] = { 70000, 70000, 2100 }; /* a little less than the largest file has */
+    static const rlim_t ends[FORMAT_COUNT] = { 70000, 70000, 2100, 29000 }; /* a little less than the largest file has */
     for (size_t format = 0; format < FORMAT_COUNT; format++)
         for (rlim_t size = 0; size < ends[format]; size += ends[format] / 30) {
             limit = (struct rlimit){ size, old.rlim_max };
@@ -778,6 +778,7 @@ wrong_arguments(void)
     ct_error error;
     CHECK_EQ_INT(ct_export_json(NULL, "x", NULL, NULL, &error), CT_E_PARAM);
     CHECK_EQ_INT(ct_export_binary(NULL, "x", NULL, NULL, NULL), CT_E_PARAM);
+    CHECK_EQ_INT(ct_export_binary_v0(NULL, "x", NULL, NULL, NULL), CT_E_PARAM);
     CHECK_EQ_INT(ct_export_ct(NULL, "x", NULL, NULL, NULL), CT_E_PARAM);
 }
 

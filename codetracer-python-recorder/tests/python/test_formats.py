@@ -65,13 +65,14 @@ def make_sample(kind, folder, count=None):
     folder.mkdir(exist_ok=True)
     journal = folder / "sample.ctj"
     sample.kind = kind
-    for name in ("json", "ct", "binary"):
+    for name in ("json", "ct", "binary", "binary_v0"):
         setattr(sample, name, folder / name)
         (folder / name).mkdir()
     run(helper(), "journal", kind, count or {"loop": 20000, "calls": 2000}.get(kind, 300), journal)
     sample.json_result = json.loads(run(helper(), "json", journal, sample.json))
     sample.ct_result = json.loads(run(helper(), "ct", journal, sample.ct / "sample.ct"))
     sample.binary_result = json.loads(run(helper(), "binary", journal, sample.binary))
+    sample.binary_v0_result = json.loads(run(helper(), "binary-v0", journal, sample.binary_v0))
     sample.events = json.loads((sample.json / "trace.json").read_text())
     return sample
 
@@ -148,16 +149,45 @@ def test_fixtures_are_what_the_encoder_writes(name, events):
 
 
 def verified(folder):
-    """What ct-verify counts in a trace that breaks no rule."""
-    out = run(tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", folder)
-    return dict(re.findall(r"^count (\w+) (\d+)$", out, re.M)), re.findall(r"^(?:depth|steps) .*$", out, re.M)
+    """What ct-verify counts in a trace that breaks no rule, and the events that it reads."""
+    out = run(tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", "--dump", folder)
+    return dict(re.findall(r"^count (\w+) (\d+)$", out, re.M)), re.findall(r"^(?:depth|steps) .*$|^[{\"].*$", out, re.M)
 
 
 def test_ct_verify_finds_no_rule_broken(sample):
-    counts, shape = verified(sample.json)
+    counts, events = verified(sample.json)
     assert int(counts["Step"]) == sample.json_result["steps"] == sample.ct_result["steps"] == sample.binary_result["steps"]
     assert int(counts["Call"]) == int(counts["Return"]) == sample.json_result["calls"]
-    assert verified(sample.binary) == (counts, shape)
+    assert sum(map(int, counts.values())) == len(sample.events) == len(events) - 2
+    assert verified(sample.binary) == verified(sample.binary_v0) == (counts, events)
+    assert sample.binary_v0_result["bytes"] == sum(path.stat().st_size for path in sample.binary_v0.rglob("*") if path.is_file())
+
+
+def test_binary_v0_nests_as_deep_as_its_readers_stand(tmp_path):
+    """28 records into each other; what is deeper is cut, where trace.json has it still."""
+    journal = tmp_path / "deep.ctj"
+    run(helper(), "journal", "deep", 40, journal)
+    deepest = []
+    for name in ("json", "binary", "binary-v0"):
+        (tmp_path / name).mkdir()
+        subprocess.run([helper(), name, journal, tmp_path / name], env={**os.environ, "EXPORT_DEPTH": "100"}, check=True, capture_output=True)
+        deepest.append(max(line.count('"Sequence"') for line in verified(tmp_path / name)[1]))
+    assert deepest == [40, 40, 27]
+
+
+def test_binary_v0_refuses_what_its_readers_could_not_open(tmp_path):
+    """64 words a step: 131,000 are nearly all that 64 MiB hold, of which the list of events counts twice."""
+    for count, fits in ((131000, True), (131100, False)):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        run(helper(), "journal", "loop", count, tmp_path / f"{count}.ctj")
+        if fits:
+            run(helper(), "binary-v0", tmp_path / f"{count}.ctj", folder)
+            assert int(verified(folder)[0]["Step"]) == count + 1
+        else:
+            done = subprocess.run([helper(), "binary-v0", tmp_path / f"{count}.ctj", folder], capture_output=True, text=True)
+            assert done.returncode == 1 and "64 MiB" in done.stderr and "choose the format binary or ct" in done.stderr
+            assert list(folder.iterdir()) == []
 
 
 def same_value(ours, theirs):
