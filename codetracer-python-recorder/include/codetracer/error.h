@@ -1,7 +1,8 @@
 /* Errors of the library: frozen numbers, constant text, a position.
  *
  * Every function that can fail returns a ct_code. Where it takes a ct_error *, it fills it (NULL is allowed):
- * `message` is a constant sentence, `position` the byte offset in the file at hand (or 0), `system` the errno (or 0).
+ * `message` is a constant sentence, `position` the byte offset in the file at hand (or 0), `system` the errno (or 0), `subject` the name of what the
+ * message is about where that is not what the caller named, for example a file within the folder ("": the message says it all; long ones are cut).
  */
 #ifndef CODETRACER_ERROR_H
 #define CODETRACER_ERROR_H
@@ -25,6 +26,7 @@ typedef struct ct_error {
     const char *message;
     uint64_t position;
     int system;
+    char subject[200];
 } ct_error;
 
 /* Fills *error (NULL is allowed) and returns code. */
@@ -36,6 +38,7 @@ ct_fail(ct_error *error, ct_code code, const char *message, uint64_t position, i
         error->message = message;
         error->position = position;
         error->system = system;
+        error->subject[0] = 0;
     }
     return code;
 }

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "codetracer/error.h"
+#include "codetracer/io.h"
 #include "codetracer/journal.h"
 
 /* Bytes that ct_event_begin() guarantees. Every block has this much slack behind its limit, so a fixed-size record never
@@ -44,7 +45,10 @@ typedef struct ct_recording {
 
 typedef struct ct_recording_options {
     const char *journal_path;     /* created; must not exist */
-    const char *live_path;        /* created; must not exist; removed by ct_recording_finish */
+    const ct_sink *journal;       /* instead of journal_path: the journal is appended here. Copied, not closed; called by one thread at a time, mostly the
+                                     writer thread */
+    const char *live_path;        /* created; must not exist; removed by ct_recording_finish. NULL: what is not written yet lies in memory, and is lost
+                                     with the process */
     uint64_t start_time_ns;       /* since 1970 UTC; 0 = now */
     uint32_t block_size;          /* raw bytes after which a block is sealed; 0 = 512 KiB */
     uint32_t largest_record;      /* longest record the caller will ever ask room for; 0 = 2 MiB */
@@ -54,7 +58,7 @@ typedef struct ct_recording_options {
     uint64_t segment_bytes;       /* 0 = 4 MiB */
 } ct_recording_options;
 
-/* Creates both files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
+/* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
  * handed to a writer thread that is started at the first full block, or after seal_milliseconds. On failure nothing is left behind. */
 ct_code ct_recording_open(const ct_recording_options *options, ct_recording **recording, ct_error *error);
 

@@ -973,7 +973,7 @@ ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *opt
     result = result ? result : &own_result;
     error = error ? error : &own_error;
     *result = (ct_export_result){ 0 };
-    *error = (ct_error){ CT_OK, NULL, 0, 0 };
+    *error = (ct_error){ 0 };
     ct_file f = { .journal = journal, .error = error, .call_spill = { .entries.file = -1, .returns.file = -1, .ends.file = -1 } };
     CT_TRY(ct_ctfs_create(&f.ctfs, path, error)); /* when it fails, the file there is not ours to remove */
     ct_code code = write_all(&f, path, options, result);

@@ -560,7 +560,7 @@ ct_linear_run(ct_journal *journal, const ct_export_options *options, const ct_li
               ct_error *error)
 {
     static const ct_export_options DEFAULTS;
-    ct_error own = { CT_OK, NULL, 0, 0 };
+    ct_error own = { 0 };
     ct_journal_counts counts;
     ct_linear_limits limits;
     if (!options)

@@ -2,7 +2,7 @@
 #include "formats/outfile.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "util/os.h"
@@ -34,28 +34,16 @@ ct_outfile_create(ct_outfile *out, const char *path, ct_error *error)
 ct_code
 ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error)
 {
-    size_t size = strlen(path);
-    char *name = malloc(size + 8);
-    *out = (ct_outfile){ .file = -1 };
-    if (!name)
-        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
-    memcpy(name, path, folder);
-    memcpy(name + folder, ".", 2);
-#ifdef O_TMPFILE
-    out->file = open(name, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-#endif
-    if (out->file < 0) { /* file systems without it */
-        memcpy(name, path, size);
-        memcpy(name + size, ".spill", 7);
-        out->file = ct_create_file(name);
-        if (out->file >= 0)
-            unlink(name);
-    }
-    int problem = errno;
-    free(name);
-    return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a temporary file of the export", 0, problem);
+    size_t size = slash ? (size_t)(slash - path) + 1 : 0;
+    *out = (ct_outfile){ .file = -1 };
+    if (size + 2 > sizeof folder)
+        return ct_fail(error, CT_E_IO, "cannot create a temporary file of the export", 0, ENAMETOOLONG);
+    memcpy(folder, path, size);
+    memcpy(folder + size, ".", 2);
+    out->file = ct_create_unnamed_file(folder);
+    return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a temporary file of the export", 0, errno);
 }
 
 ct_code

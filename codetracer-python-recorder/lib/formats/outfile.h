@@ -15,7 +15,7 @@ typedef struct ct_outfile {
 
 /* Creates it: it must not exist. */
 ct_code ct_outfile_create(ct_outfile *out, const char *path, ct_error *error);
-/* A file without a name in the folder of `path` (which is `path` with a suffix for a moment where the system has no O_TMPFILE). */
+/* A file without a name in the folder of `path`. */
 ct_code ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error);
 ct_code ct_outfile_flush(ct_outfile *out, ct_error *error);
 /* Flushes and closes. */

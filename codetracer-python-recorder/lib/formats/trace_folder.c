@@ -357,7 +357,7 @@ ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_
     result = result ? result : &own_result;
     error = error ? error : &own_error;
     *result = (ct_export_result){ 0 };
-    *error = (ct_error){ CT_OK, NULL, 0, 0 };
+    *error = (ct_error){ 0 };
     ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
     if (f.root < 0)
         return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);

@@ -56,24 +56,28 @@ ct_live_create(ct_live *live, const ct_system *system, const char *path, const u
     size_t size;
     uint64_t magic;
     void *map;
-    int file, result;
+    int file = -1, result;
 
     slot_size = round_up(slot_size, page);
     size = data_offset + slot_count * slot_size;
-    file = ct_create_file(path);
-    if (file < 0)
-        return ct_fail(error, CT_E_IO, "the live file cannot be created", 0, errno);
-    result = system->reserve(system->context, file, (off_t)size);
-    if (result != 0) {
-        close(file);
-        unlink(path);
-        return ct_fail(error, CT_E_IO, "no space for the live file", 0, result);
+    if (path) {
+        file = ct_create_file(path);
+        if (file < 0)
+            return ct_fail(error, CT_E_IO, "the live file cannot be created", 0, errno);
+        result = system->reserve(system->context, file, (off_t)size);
+        if (result != 0) {
+            close(file);
+            unlink(path);
+            return ct_fail(error, CT_E_IO, "no space for the live file", 0, result);
+        }
     }
-    map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | (path ? 0 : MAP_ANONYMOUS), file, 0);
     result = errno;
-    close(file); /* the mapping keeps the file */
+    if (path)
+        close(file); /* the mapping keeps the file */
     if (map == MAP_FAILED) {
-        unlink(path);
+        if (path)
+            unlink(path);
         return ct_fail(error, result == ENOMEM ? CT_E_NOMEM : CT_E_IO, "the live file cannot be mapped", 0, result);
     }
     *live = (ct_live){ .map = map, .map_size = size, .data_offset = data_offset, .slot_size = slot_size, .slot_count = slot_count };

@@ -27,7 +27,7 @@ typedef struct ct_live {
     uint32_t slot_count;
 } ct_live;
 
-/* Creates path (which must not exist) with its space reserved, and maps it. On failure nothing is left behind. The caller blocks SIGXFSZ. */
+/* Creates path (which must not exist) with its space reserved, and maps it; NULL: memory, no file. On failure nothing is left behind. The caller blocks SIGXFSZ. */
 ct_code ct_live_create(ct_live *live, const ct_system *system, const char *path, const uint8_t id[16], uint32_t slot_count, size_t slot_size,
                        ct_error *error);
 void ct_live_unmap(ct_live *live); /* the file stays */

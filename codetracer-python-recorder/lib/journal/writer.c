@@ -412,6 +412,9 @@ create_journal(ct_writer *writer, uint64_t start, ct_error *error)
     ct_store32(header + 40, (uint32_t)getpid());
     ct_store64(header + 56, XXH3_64bits(header, 56));
 
+    writer->file_offset = CT_FILE_HEADER_SIZE;
+    if (writer->sink.append)
+        return writer->sink.append(writer->sink.context, header, sizeof header, error);
     writer->file = ct_create_file(writer->journal_path);
     if (writer->file < 0)
         return ct_fail(error, CT_E_IO, "the journal cannot be created", 0, errno);
@@ -426,7 +429,6 @@ create_journal(ct_writer *writer, uint64_t start, ct_error *error)
     }
     writer->file_device = status.st_dev;
     writer->file_inode = status.st_ino;
-    writer->file_offset = CT_FILE_HEADER_SIZE;
     return CT_OK;
 }
 
@@ -463,6 +465,14 @@ make_memory(ct_writer *writer, uint32_t slot_count, size_t slot_size, int level,
 }
 
 static ct_code
+keep_path(const ct_writer *writer, const char *path, char **kept, ct_error *error)
+{
+    if (path && !(*kept = ct_absolute_path(writer->system, path)))
+        return ct_fail(error, errno == ENOMEM ? CT_E_NOMEM : CT_E_IO, "the working folder has no path", 0, errno);
+    return CT_OK;
+}
+
+static ct_code
 open_recording(ct_writer *writer, const ct_recording_options *options, ct_error *error)
 {
     uint32_t queue = options->queue_blocks ? options->queue_blocks : DEFAULT_QUEUE;
@@ -486,17 +496,17 @@ open_recording(ct_writer *writer, const ct_recording_options *options, ct_error 
     ct_make_uuid7(writer->id, now);
     ct_random_bytes(&writer->seed, sizeof writer->seed);
 
-    writer->journal_path = ct_absolute_path(writer->system, options->journal_path);
-    writer->live_path = writer->journal_path ? ct_absolute_path(writer->system, options->live_path) : NULL;
-    if (!writer->live_path)
-        return ct_fail(error, errno == ENOMEM ? CT_E_NOMEM : CT_E_IO, "the working folder has no path", 0, errno);
+    CT_TRY(keep_path(writer, options->journal_path, &writer->journal_path, error));
+    CT_TRY(keep_path(writer, options->live_path, &writer->live_path, error));
+    if (options->journal)
+        writer->sink = *options->journal;
     CT_TRY(make_memory(writer, slot_count, slot_size, options->compression_level ? options->compression_level : DEFAULT_LEVEL, error));
 
     ct_size_signal_block(&saved);
     code = create_journal(writer, start, error);
     if (code == CT_OK) {
         code = ct_live_create(&writer->live, writer->system, writer->live_path, writer->id, slot_count, slot_size, error);
-        if (code != CT_OK)
+        if (code != CT_OK && writer->journal_path)
             unlink(writer->journal_path);
     }
     ct_size_signal_restore(&saved);
@@ -512,8 +522,8 @@ ct_recording_open_with(const ct_system *system, const ct_recording_options *opti
     int result;
 
     *recording = NULL;
-    if (!options || !options->journal_path || !options->live_path)
-        return ct_fail(error, CT_E_PARAM, "a recording needs two paths", 0, 0);
+    if (!options || !options->journal_path == !options->journal || (options->journal && !options->journal->append))
+        return ct_fail(error, CT_E_PARAM, "a recording needs either a path or a sink", 0, 0);
     writer = system->allocate(system->context, sizeof *writer);
     if (!writer)
         return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, 0);
@@ -624,7 +634,7 @@ ct_recording_finish(ct_recording *recording, ct_error *error)
         if (close(file) != 0 && errno != EINTR) /* where a network file system reports late */
             ct_writer_refuse(writer, CT_E_IO, "the journal cannot be written");
     }
-    if (!writer->failed && unlink(writer->live_path) != 0 && errno != ENOENT)
+    if (!writer->failed && writer->live_path && unlink(writer->live_path) != 0 && errno != ENOENT)
         ct_writer_refuse(writer, CT_E_IO, "the live file cannot be removed");
     if (ct_recording_failed(recording, error))
         code = writer->error.code;

@@ -31,7 +31,8 @@ struct ct_recording_private {
 
     /* Fixed when opened. */
     const ct_system *system;
-    char *journal_path, *live_path;
+    char *journal_path, *live_path; /* NULL: there is none */
+    ct_sink sink;              /* append is NULL: the journal is a file */
     int file;
     dev_t file_device;
     ino_t file_inode;

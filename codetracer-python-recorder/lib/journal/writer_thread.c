@@ -84,15 +84,26 @@ make_header(uint8_t header[CT_BLOCK_HEADER_SIZE], const ct_block *block, enum ct
     ct_store64(header + 72, XXH3_64bits(header, 72));
 }
 
-/* Without the lock, or with it and no thread. Grows `*offset`; 0 or an errno. */
-static int
-write_block(ct_writer *writer, const ct_block *block, const uint8_t *payload, uint64_t *offset)
+static ct_code
+append_to_file(ct_writer *writer, struct iovec *parts, uint64_t offset, ct_error *error)
+{
+    int result = ensure_file(writer);
+    if (result == 0) {
+        result = ct_write_all(writer->system, writer->file, parts, 2, (off_t)offset);
+        if (result != 0)
+            (void)!ftruncate(writer->file, (off_t)offset); /* half a block is of use to nobody */
+    }
+    return result == 0 ? CT_OK : ct_fail(error, CT_E_IO, "the journal cannot be written", offset, result);
+}
+
+/* Without the lock, or with it and no thread. Grows `*offset`. */
+static ct_code
+write_block(ct_writer *writer, const ct_block *block, const uint8_t *payload, uint64_t *offset, ct_error *error)
 {
     uint8_t header[CT_BLOCK_HEADER_SIZE];
     const uint8_t *stored = payload;
     size_t stored_size = block->raw_size;
     enum ct_codec codec = CT_CODEC_STORED;
-    int result;
 
     if (block->raw_size > 1) {
         /* One byte less: what would not get smaller is an error of zstd's, and stored; so is a block it had no memory for. */
@@ -106,22 +117,16 @@ write_block(ct_writer *writer, const ct_block *block, const uint8_t *payload, ui
     }
     make_header(header, block, codec, stored_size, payload);
 
-    result = ensure_file(writer);
-    if (result == 0) {
-        struct iovec parts[2] = { { header, sizeof header }, { (void *)(uintptr_t)stored, stored_size } };
-        result = ct_write_all(writer->system, writer->file, parts, 2, (off_t)*offset);
-        if (result != 0)
-            (void)!ftruncate(writer->file, (off_t)*offset); /* half a block is of use to nobody */
+    if (writer->sink.append) {
+        CT_TRY(writer->sink.append(writer->sink.context, header, sizeof header, error));
+        CT_TRY(writer->sink.append(writer->sink.context, stored, stored_size, error));
     }
-    if (result == 0)
-        *offset += sizeof header + stored_size;
-    return result;
-}
-
-static void
-failed_to_write(ct_writer *writer, int result)
-{
-    ct_writer_fail(writer, CT_E_IO, "the journal cannot be written", result);
+    else {
+        struct iovec parts[2] = { { header, sizeof header }, { (void *)(uintptr_t)stored, stored_size } };
+        CT_TRY(append_to_file(writer, parts, *offset, error));
+    }
+    *offset += sizeof header + stored_size;
+    return CT_OK;
 }
 
 /* Writes the first block of the queue. Under the lock, which is given up meanwhile only when `unlock` says so. */
@@ -132,18 +137,19 @@ write_first(ct_writer *writer, bool unlock)
     const ct_block *block = &writer->blocks[slot];
     const uint8_t *payload = ct_live_data(&writer->live, slot);
     uint64_t begin = writer->file_offset, end = begin;
-    int result;
+    ct_error error = { 0 };
+    ct_code code;
 
     writer->queue_head = (writer->queue_head + 1) % writer->live.slot_count;
     writer->queue_count--;
     writer->writing = true;
     if (unlock)
         pthread_mutex_unlock(&writer->lock);
-    result = write_block(writer, block, payload, &end);
+    code = write_block(writer, block, payload, &end, &error);
     if (unlock)
         pthread_mutex_lock(&writer->lock);
     writer->writing = false;
-    if (result == 0) {
+    if (code == CT_OK) {
         writer->file_offset = end;
         writer->raw_bytes += block->raw_size;
         if (block->flags & CT_BLOCK_BEGINS_SEGMENT)
@@ -153,7 +159,7 @@ write_first(ct_writer *writer, bool unlock)
         pthread_cond_broadcast(&writer->progress);
     }
     else
-        failed_to_write(writer, result);
+        ct_writer_fail(writer, code, error.message, error.system);
 }
 
 static void
@@ -170,12 +176,12 @@ void
 ct_writer_write(ct_writer *writer, const ct_block *block, const uint8_t *payload)
 {
     ct_size_signal saved;
-    int result;
+    ct_error error = { 0 };
     ct_size_signal_block(&saved);
-    result = write_block(writer, block, payload, &writer->file_offset);
+    ct_code code = write_block(writer, block, payload, &writer->file_offset, &error);
     ct_size_signal_restore(&saved);
-    if (result != 0)
-        failed_to_write(writer, result);
+    if (code != CT_OK)
+        ct_writer_fail(writer, code, error.message, error.system);
 }
 
 static void *

@@ -21,9 +21,12 @@ void complain(const char *command, const char *format, ...)
 
 void complain_error(const char *command, const char *path, const ct_error *error)
 {
-    char place[48] = "";
+    char place[sizeof error->subject + 48] = "";
+    const char *subject = error->subject;
     if (error->position)
-        snprintf(place, sizeof place, " (at byte %" PRIu64 ")", error->position);
+        snprintf(place, sizeof place, " (%s%sat byte %" PRIu64 ")", subject, *subject ? " " : "", error->position);
+    else if (*subject)
+        snprintf(place, sizeof place, " (%s)", subject);
     const char *message = error->message ? error->message : "it cannot be read";
     complain(command, "%s: %s%s%s%s", path, message, place, error->system ? ": " : "", error->system ? strerror(error->system) : "");
 }

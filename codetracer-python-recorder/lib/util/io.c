@@ -106,10 +106,9 @@ write_failed(int problem, uint64_t offset, ct_error *error)
     return ct_fail(error, CT_E_IO, "the file cannot be written", offset, problem);
 }
 
-static ct_code
-append_file(void *context, const void *bytes, size_t count, ct_error *error)
+ct_code
+ct_descriptor_append(int file, const void *bytes, size_t count, ct_error *error)
 {
-    int file = descriptor(context);
     const uint8_t *at = bytes;
     while (count) {
         ssize_t done = write(file, at, count);
@@ -124,6 +123,12 @@ append_file(void *context, const void *bytes, size_t count, ct_error *error)
         count -= (size_t)done;
     }
     return CT_OK;
+}
+
+static ct_code
+append_file(void *context, const void *bytes, size_t count, ct_error *error)
+{
+    return ct_descriptor_append(descriptor(context), bytes, count, error);
 }
 
 /* The file's own position stays at its end, where the next append goes. */

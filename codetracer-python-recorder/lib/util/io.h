@@ -1,4 +1,4 @@
-/* Sources of descriptors, for the library itself. */
+/* Sources and sinks of descriptors, for the library itself. */
 #ifndef CT_UTIL_IO_H
 #define CT_UTIL_IO_H
 
@@ -6,5 +6,8 @@
 
 /* The file behind an open descriptor, which is used up, also on failure (CT_E_IO: it is no regular file). */
 ct_code ct_source_of_descriptor(int file, ct_source *source, ct_error *error);
+
+/* Writes all of it at the descriptor's own position. */
+ct_code ct_descriptor_append(int file, const void *bytes, size_t count, ct_error *error);
 
 #endif

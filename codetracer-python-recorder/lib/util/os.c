@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -154,6 +156,34 @@ ct_create_file(const char *path)
         file = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     while (file < 0 && errno == EINTR);
     return file < 0 ? -1 : ct_raise_descriptor(file);
+}
+
+int
+ct_create_unnamed_file(const char *folder)
+{
+    int file = -1;
+#ifdef O_TMPFILE
+    do
+        file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    while (file < 0 && errno == EINTR);
+    if (file >= 0)
+        return ct_raise_descriptor(file);
+#endif
+    for (int attempt = 0; file < 0 && attempt < 100; attempt++) {
+        char path[PATH_MAX];
+        uint64_t number;
+        ct_random_bytes(&number, sizeof number);
+        if (snprintf(path, sizeof path, "%s/.codetracer-%016" PRIx64, folder, number) >= (int)sizeof path) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        file = ct_create_file(path);
+        if (file >= 0)
+            unlink(path);
+        else if (errno != EEXIST)
+            return -1;
+    }
+    return file;
 }
 
 char *

@@ -27,6 +27,9 @@ int ct_write_all(const ct_system *system, int file, struct iovec *parts, int cou
 /* Creates a new file, 0600, never through a link, with a descriptor out of the way of the program's own. -1 and errno. */
 int ct_create_file(const char *path);
 
+/* A file without a name in this folder, 0600, gone with its descriptor; it has one for a moment where the system has no O_TMPFILE. -1 and errno. */
+int ct_create_unnamed_file(const char *folder);
+
 /* The same open file under a high number (or as it was); the given descriptor is used up. */
 int ct_raise_descriptor(int file);
 

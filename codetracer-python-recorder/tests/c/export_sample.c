@@ -27,7 +27,7 @@ static int
 export(size_t format, const char *from, const char *to)
 {
     ct_journal *journal;
-    ct_error error = { CT_OK, "", 0, 0 };
+    ct_error error = { 0 };
     ct_export_result result;
     ct_export_options options = { 0 };
     const char *nodes = getenv("EXPORT_NODES"), *string = getenv("EXPORT_STRING"), *depth = getenv("EXPORT_DEPTH");

@@ -197,6 +197,59 @@ a_journal_within_other_bytes(void)
     unlink(other);
 }
 
+static ct_code
+record_into(const ct_sink *sink, ct_error *error)
+{
+    ct_recording *r;
+    ct_recording_options options = {.journal = sink, .block_size = 1000};
+    CT_TRY(ct_recording_open(&options, &r, error));
+    uint8_t value[CT_VALUE_MAX];
+    ct_code_slot slot = {ct_define_name(r, "n", 1), CT_SLOT_PARAMETER};
+    uint32_t code = ct_define_code(r, &(ct_code_definition){.path = ct_define_path(r, "/a.py", 5), .first_line = 1, .qualified_name = "f",
+                                                            .qualified_name_size = 1, .module = "m", .module_size = 1, .arguments = 1, .slot_count = 1,
+                                                            .slots = &slot});
+    ct_event_begin(r);
+    ct_put_bytes(r, "\x01\x00", 2); /* THREAD 0 */
+    ct_put_bytes(r, "\x02\x00\x00\x00", 4); /* THREAD_START: 0, system id 0, no name */
+    ct_event_end(r);
+    ct_event_begin(r);
+    ct_put_call(r, code, 0);
+    ct_put_slot(r, 0, value, (size_t)(ct_write_int(value, 7) - value));
+    ct_event_end(r);
+    for (int i = 0; i < 3000; i++) {
+        ct_event_begin(r);
+        ct_put_step(r, i % 2 ? -1 : 1);
+        ct_put_slot(r, 0, value, (size_t)(ct_write_int(value, i * i) - value));
+        ct_event_end(r);
+    }
+    return ct_recording_finish(r, error);
+}
+
+static void
+a_recording_into_a_sink(void)
+{
+    static kept whole;
+    ct_sink sink = {.context = &whole, .append = append_kept};
+    ct_error error;
+    whole = (kept){.limit = sizeof whole.bytes};
+    CHECK_EQ_INT(record_into(&sink, &error), CT_OK);
+    ct_source source;
+    uint64_t steps;
+    ct_source_of_memory(whole.bytes, whole.size, &source);
+    CHECK_EQ_INT(walk(&source, &steps), CT_END);
+    CHECK_EQ_UINT(steps, 3000);
+    size_t size = whole.size;
+    for (size_t limit = 0; limit < size; limit += size / 40 + 1) {
+        whole = (kept){.limit = limit};
+        CHECK_EQ_INT(record_into(&sink, &error), CT_E_IO);
+        CHECK_STR(error.message, "full");
+        CHECK(whole.size <= limit);
+    }
+    ct_recording *r;
+    CHECK_EQ_INT(ct_recording_open(&(ct_recording_options){0}, &r, &error), CT_E_PARAM);
+    CHECK_EQ_INT(ct_recording_open(&(ct_recording_options){.journal = &sink, .journal_path = path}, &r, &error), CT_E_PARAM);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -208,6 +261,7 @@ main(int argc, char **argv)
     RUN(a_file_is_read_at_any_place);
     RUN(a_file_is_written_to_its_end_and_over);
     RUN(a_journal_within_other_bytes);
+    RUN(a_recording_into_a_sink);
     rmdir(folder);
     return check_summary();
 }

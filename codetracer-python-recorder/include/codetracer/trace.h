@@ -1,0 +1,30 @@
+/* Opening a trace, whatever it is: a file or a folder, in any format that this library reads.
+ *
+ *     ct_journal *journal;
+ *     if (ct_trace_open("trace-out", NULL, &journal, NULL, &error) == CT_OK) ...      then as in replay.h
+ *
+ * The format is recognised by content, not by name. A journal is read where it lies; a trace in another format is first turned into a temporary
+ * journal, a file without a name, so that nothing is left behind whatever ends the process. Its sizes, times and id are then not the trace's.
+ */
+#ifndef CODETRACER_TRACE_H
+#define CODETRACER_TRACE_H
+
+#include "codetracer/error.h"
+#include "codetracer/replay.h"
+
+enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2 };
+
+/* "journal", "ct", "json": what --to and --format call it. NULL for a number that is no format. */
+const char *ct_trace_format_name(enum ct_trace_format format);
+
+typedef struct ct_trace_options {
+    const char *temporary_folder; /* where the temporary journal takes its space; NULL: $TMPDIR, or /tmp */
+} ct_trace_options;
+
+/* path: a trace, or a folder that holds one (also one that is still being recorded or was cut, ct_journal_counts.complete tells). options and format
+ * may be NULL. Several threads may open traces at once. On success *journal is the caller's, to be closed with ct_journal_close(). Errors: CT_E_IO
+ * when there is nothing that can be read or no temporary journal can be written, CT_E_PARAM when there are several traces (error->subject names
+ * them), CT_E_CORRUPT and CT_E_VERSION when it cannot be understood (error->subject: the file in the folder), CT_E_NOMEM. */
+ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
+
+#endif

@@ -1,0 +1,241 @@
+/* Opening a trace: which file is meant, which format it has, and a journal of it.
+ *
+ * A format is known by how its files begin; names only say which files of a folder are looked at. Invariant: the temporary journal has no name.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "codetracer/import.h"
+#include "codetracer/trace.h"
+#include "util/io.h"
+#include "util/os.h"
+
+/* ---- formats ---- */
+
+static bool
+begins_journal(const uint8_t *start, size_t size)
+{
+    return size >= 8 && memcmp(start, CT_JOURNAL_MAGIC, 8) == 0;
+}
+
+static bool
+begins_container(const uint8_t *start, size_t size)
+{
+    return size >= 5 && memcmp(start, "\xC0\xDE\x72\xAC\xE2", 5) == 0;
+}
+
+static bool
+begins_array(const uint8_t *start, size_t size)
+{
+    size_t i = 0;
+    while (i < size && (start[i] == ' ' || start[i] == '\t' || start[i] == '\r' || start[i] == '\n'))
+        i++;
+    return i < size && start[i] == '[';
+}
+
+typedef struct reader {
+    const char *name;
+    const char *file;              /* what its file in a folder is called; with a dot first: how its name ends */
+    bool (*begins)(const uint8_t *start, size_t size);
+    ct_code (*import)(const char *path, ct_recording *recording, ct_error *error); /* NULL: it is a journal */
+} reader;
+
+static const reader READERS[] = {
+    [CT_TRACE_JOURNAL] = {"journal", ".ctj", begins_journal, NULL},
+    [CT_TRACE_CT] = {"ct", ".ct", begins_container, ct_import_ct},
+    [CT_TRACE_JSON] = {"json", "trace.json", begins_array, ct_import_json},
+};
+enum { FORMAT_COUNT = sizeof READERS / sizeof *READERS, START = 64 };
+
+const char *
+ct_trace_format_name(enum ct_trace_format format)
+{
+    return (unsigned)format < FORMAT_COUNT ? READERS[format].name : NULL;
+}
+
+/* Says what the error is about; what is too long is cut. */
+static ct_code
+about(const char *subject, ct_error *error, ct_code code)
+{
+    if (error) {
+        size_t size = strnlen(subject, sizeof error->subject - 1);
+        memcpy(error->subject, subject, size);
+        error->subject[size] = 0;
+    }
+    return code;
+}
+
+/* ---- a file ---- */
+
+static ct_code
+append_temporary(void *context, const void *bytes, size_t count, ct_error *error)
+{
+    ct_code code = ct_descriptor_append(*(int *)context, bytes, count, error);
+    return code == CT_E_IO ? ct_fail(error, code, "the temporary journal cannot be written; set TMPDIR to a folder with room", 0, error ? error->system : 0) : code;
+}
+
+static ct_code
+import_into(int file, const char *path, const reader *from, ct_error *error)
+{
+    ct_recording *recording;
+    ct_error ending = {0};
+    ct_sink sink = {.context = &file, .append = append_temporary};
+    ct_recording_options options = {.journal = &sink};
+    CT_TRY(ct_recording_open(&options, &recording, error));
+    ct_code code = from->import(path, recording, error);
+    ct_code end = ct_recording_finish(recording, &ending);
+    if (end == CT_OK || (code != CT_OK && code != end))
+        return code;
+    if (error)
+        *error = ending;
+    return end;
+}
+
+static ct_code
+import_trace(const char *path, const reader *from, const ct_trace_options *options, ct_journal **journal, ct_error *error)
+{
+    const char *folder = options ? options->temporary_folder : NULL;
+    ct_source source;
+    if (!folder)
+        folder = getenv("TMPDIR");
+    if (!folder || !*folder)
+        folder = "/tmp";
+    int file = ct_create_unnamed_file(folder);
+    if (file < 0)
+        return about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
+    ct_code code = import_into(file, path, from, error);
+    if (code != CT_OK) {
+        close(file);
+        return code;
+    }
+    CT_TRY(ct_source_of_descriptor(file, &source, error));
+    return ct_journal_open_source(&source, journal, error);
+}
+
+static ct_code
+open_file(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+{
+    uint8_t start[START];
+    ct_source source;
+    CT_TRY(ct_source_open_file(path, &source, error));
+    size_t size = source.size < sizeof start ? (size_t)source.size : sizeof start;
+    ct_code code = ct_source_read(&source, 0, start, size, error);
+    for (int i = 0; i < FORMAT_COUNT && code == CT_OK; i++) {
+        if (!READERS[i].begins(start, size))
+            continue;
+        *found = (enum ct_trace_format)i;
+        if (!READERS[i].import)
+            return ct_journal_open_source(&source, journal, error);
+        ct_source_close(&source);
+        return import_trace(path, &READERS[i], options, journal, error);
+    }
+    ct_source_close(&source);
+    return code != CT_OK ? code
+                         : ct_fail(error, CT_E_CORRUPT, "this is no trace: it begins like neither a journal (.ctj), a CTFS container (.ct) nor trace.json", 0, 0);
+}
+
+/* ---- a folder ---- */
+
+/* The first names, in order, of those that were asked for; all are counted. */
+enum { SHOWN = 4 };
+typedef struct names { char items[SHOWN][NAME_MAX + 1]; size_t count; } names;
+
+static void
+names_add(names *list, const char *name)
+{
+    size_t i = list->count < SHOWN ? list->count : SHOWN;
+    list->count++;
+    for (; i > 0 && strcmp(name, list->items[i - 1]) < 0; i--)
+        if (i < SHOWN)
+            memcpy(list->items[i], list->items[i - 1], sizeof list->items[i]);
+    if (i < SHOWN)
+        snprintf(list->items[i], sizeof list->items[i], "%s", name);
+}
+
+static ct_code
+names_error(const names *list, const char *message, ct_error *error)
+{
+    char text[sizeof error->subject] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < list->count && i <= SHOWN && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", i < SHOWN ? list->items[i] : "…");
+    return about(text, error, ct_fail(error, CT_E_PARAM, message, 0, 0));
+}
+
+static bool
+is_trace_name(const char *name)
+{
+    size_t size = strlen(name);
+    for (int i = 0; i < FORMAT_COUNT && name[0] != '.'; i++) {
+        const char *file = READERS[i].file;
+        size_t wanted = strlen(file);
+        if (size >= wanted && strcmp(name + size - wanted, file) == 0 && (file[0] == '.' || size == wanted))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_file_in(const char *folder, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* The one trace in it; else the one recording that was cut. */
+static ct_code
+open_folder(const char *folder, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+{
+    *found = CT_TRACE_JOURNAL;
+    if (is_file_in(folder, "journal.ctj") && is_file_in(folder, "journal.live"))
+        return ct_journal_open(folder, journal, error);
+    names traces = {.count = 0}, cut = {.count = 0};
+    DIR *entries = opendir(folder);
+    if (!entries)
+        return ct_fail(error, CT_E_IO, "the folder cannot be read", 0, errno);
+    for (const struct dirent *entry; (entry = readdir(entries));)
+        if (is_trace_name(entry->d_name))
+            names_add(&traces, entry->d_name);
+        else if (strncmp(entry->d_name, ".recording-", 11) == 0)
+            names_add(&cut, entry->d_name);
+    closedir(entries);
+    if (traces.count > 1)
+        return names_error(&traces, "the folder holds several traces; give the path of one of them", error);
+    if (!traces.count && cut.count > 1)
+        return names_error(&cut, "the folder holds several unfinished recordings; `codetracer-trace recover` finishes them", error);
+    if (!traces.count && !cut.count)
+        return ct_fail(error, CT_E_IO, "the folder holds no trace: no .ctj, no .ct, no trace.json", 0, 0);
+
+    char path[PATH_MAX];
+    const char *name = traces.count ? traces.items[0] : cut.items[0];
+    if (snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) >= (int)sizeof path)
+        return ct_fail(error, CT_E_IO, "the path is too long", 0, ENAMETOOLONG);
+    ct_code code = traces.count ? open_file(path, options, journal, found, error) : ct_journal_open(path, journal, error);
+    return code != CT_OK && error && !error->subject[0] ? about(name, error, code) : code;
+}
+
+ct_code
+ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error)
+{
+    struct stat status;
+    enum ct_trace_format found;
+    if (!path || !journal)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *journal = NULL;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT ? ct_fail(error, CT_E_IO, "there is no such file or folder", 0, 0)
+                               : ct_fail(error, CT_E_IO, "it cannot be opened", 0, errno);
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+        return ct_fail(error, CT_E_IO, "this is neither a file nor a folder", 0, 0);
+    ct_code code = S_ISDIR(status.st_mode) ? open_folder(path, options, journal, &found, error) : open_file(path, options, journal, &found, error);
+    if (code == CT_OK && format)
+        *format = found;
+    return code;
+}

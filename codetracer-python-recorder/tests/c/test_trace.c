@@ -1,0 +1,150 @@
+/* ct_trace_open: which file is meant, which format it has, what is said when it is none, and that nothing is left behind. */
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <codetracer/export.h>
+#include <codetracer/trace.h>
+
+#include "check.h"
+#include "sample_journal.h"
+
+static char folder[] = "/tmp/ct-trace-XXXXXX";
+static char name[4][128];
+
+/* folder/NAME; four of them may be in use at once. */
+static const char *
+in(const char *file)
+{
+    static int next;
+    next = (next + 1) % 4;
+    snprintf(name[next], sizeof name[next], "%s/%s", folder, file);
+    return name[next];
+}
+
+static void
+write_text(const char *file, const char *text)
+{
+    FILE *out = fopen(file, "wb");
+    if (out) {
+        fputs(text, out);
+        fclose(out);
+    }
+}
+
+static int
+entries(const char *of)
+{
+    int count = 0;
+    DIR *dir = opendir(of);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static ct_code
+steps_of(const char *path, enum ct_trace_format *format, uint64_t *steps, ct_error *error)
+{
+    ct_journal *journal;
+    ct_journal_counts counts;
+    ct_trace_options options = {.temporary_folder = in("temporary")};
+    CT_TRY(ct_trace_open(path, &options, &journal, format, error));
+    ct_journal_count(journal, &counts);
+    *steps = counts.steps;
+    ct_journal_close(journal);
+    return CT_OK;
+}
+
+static void
+every_format_by_file_and_by_folder(void)
+{
+    static const char *const FILES[] = {"j/x.ctj", "c/x.ct", "s/trace.json"};
+    uint64_t steps, expected = 0;
+    ct_journal *journal;
+    ct_export_result result;
+    ct_error error;
+    CHECK_EQ_INT(mkdir(in("j"), 0700), 0);
+    CHECK_EQ_INT(mkdir(in("c"), 0700), 0);
+    CHECK_EQ_INT(mkdir(in("s"), 0700), 0);
+    CHECK_EQ_INT(mkdir(in("temporary"), 0700), 0);
+    CHECK(sample_everything(in(FILES[CT_TRACE_JOURNAL])));
+    CHECK_EQ_INT(ct_journal_open(in("j"), &journal, &error), CT_OK);
+    ct_journal_counts counts;
+    ct_journal_count(journal, &counts);
+    expected = counts.steps;
+    CHECK_EQ_INT(ct_export_ct(journal, in(FILES[CT_TRACE_CT]), NULL, &result, &error), CT_OK);
+    CHECK_EQ_INT(ct_export_json(journal, in("s"), NULL, &result, &error), CT_OK);
+    ct_journal_close(journal);
+    for (int i = 0; i < 3; i++) {
+        enum ct_trace_format format;
+        CHECK_EQ_INT(steps_of(in(FILES[i]), &format, &steps, &error), CT_OK);
+        CHECK_EQ_INT(format, i);
+        CHECK_EQ_UINT(steps, expected);
+        char parent[2] = {FILES[i][0], 0};
+        CHECK_EQ_INT(steps_of(in(parent), &format, &steps, &error), CT_OK);
+        CHECK_EQ_INT(format, i);
+        CHECK_EQ_UINT(steps, expected);
+    }
+    CHECK_EQ_INT(entries(in("temporary")), 0);
+    /* The name does not matter. */
+    enum ct_trace_format format;
+    CHECK_EQ_INT(rename(in("c/x.ct"), in("c/trace.json")), 0);
+    CHECK_EQ_INT(steps_of(in("c"), &format, &steps, &error), CT_OK);
+    CHECK_EQ_INT(format, CT_TRACE_CT);
+    CHECK_STR(ct_trace_format_name(format), "ct");
+    CHECK_STR(ct_trace_format_name((enum ct_trace_format)99), NULL);
+}
+
+static void
+what_cannot_be_opened(void)
+{
+    uint64_t steps;
+    ct_error error;
+    CHECK_EQ_INT(steps_of(in("nowhere"), NULL, &steps, &error), CT_E_IO);
+    CHECK_STR(error.message, "there is no such file or folder");
+    CHECK_EQ_INT(steps_of("/dev/null", NULL, &steps, &error), CT_E_IO);
+    CHECK_EQ_INT(steps_of(in("temporary"), NULL, &steps, &error), CT_E_IO);
+    CHECK_STR(error.message, "the folder holds no trace: no .ctj, no .ct, no trace.json");
+    CHECK_STR(error.subject, "");
+
+    CHECK_EQ_INT(mkdir(in("bad"), 0700), 0);
+    write_text(in("bad/c.ct"), "no trace");
+    CHECK_EQ_INT(steps_of(in("bad"), NULL, &steps, &error), CT_E_CORRUPT);
+    CHECK_STR(error.subject, "c.ct");
+    write_text(in("bad/trace.json"), " [{\"Path\":1}]");
+    CHECK_EQ_INT(steps_of(in("bad/trace.json"), NULL, &steps, &error), CT_E_CORRUPT);
+    CHECK_STR(error.subject, "");
+    CHECK_EQ_INT(steps_of(in("bad"), NULL, &steps, &error), CT_E_PARAM);
+    CHECK_STR(error.subject, "c.ct, trace.json");
+    write_text(in("bad/a.ct"), "");
+    write_text(in("bad/e.ctj"), "");
+    write_text(in("bad/d.ct"), "");
+    write_text(in("bad/.hidden.ct"), "");
+    write_text(in("bad/b.ctj"), "");
+    CHECK_EQ_INT(steps_of(in("bad"), NULL, &steps, &error), CT_E_PARAM);
+    CHECK_STR(error.subject, "a.ct, b.ctj, c.ct, d.ct, …");
+
+    /* No place for the temporary journal. */
+    ct_journal *journal;
+    ct_trace_options options = {.temporary_folder = in("nowhere")};
+    CHECK_EQ_INT(ct_trace_open(in("s"), &options, &journal, NULL, &error), CT_E_IO);
+    CHECK_EQ_INT(error.system, ENOENT);
+    CHECK(!journal);
+    CHECK_EQ_INT(entries(in("temporary")), 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    check_arguments(argc, argv);
+    if (!mkdtemp(folder))
+        return 1;
+    RUN(every_format_by_file_and_by_folder);
+    RUN(what_cannot_be_opened);
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0 || check_summary();
+}
