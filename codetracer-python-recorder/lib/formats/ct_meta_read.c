@@ -1,0 +1,111 @@
+/* See ct_reading.h: meta.dat (ctfs.md section 7) and meta.json. */
+#include "formats/ct_reading.h"
+
+#include <yyjson.h>
+
+enum { MOST_META = 64 << 20, HASH = 32 };
+
+static void
+give(const ct_reading *r, const char *key, ct_text value)
+{
+    if (value.size && r->sink->meta)
+        r->sink->meta(r->sink->context, key, value.bytes, value.size);
+}
+
+/* Behind the header. */
+static bool
+take_meta(const ct_reading *r, ct_input *in, unsigned flags)
+{
+    (void)ct_take_text(in); /* the recording's id: the journal made of it gets its own */
+    ct_text program = ct_take_text(in);
+    if (!in->bad) {
+        give(r, "program", program);
+        give(r, "script", program);
+    }
+    for (uint64_t left = ct_take_varint(in); left > 0 && !in->bad; left--) {
+        ct_text argument = ct_take_text(in);
+        if (!in->bad && r->sink->meta)
+            r->sink->meta(r->sink->context, "arg", argument.bytes, argument.size);
+    }
+    ct_text folder = ct_take_text(in), recorder = ct_take_text(in);
+    if (!in->bad) {
+        give(r, "workdir", folder);
+        give(r, "recorder", recorder);
+    }
+    for (uint64_t left = ct_take_varint(in); left > 0 && !in->bad; left--)
+        (void)ct_take_text(in);
+    if (flags & CT_META_MCR)
+        return !in->bad; /* the fields of the native recorder, which are not described, stand before all others */
+    if (flags & CT_META_LAUNCH)
+        (void)ct_take_byte(in);
+    if (flags & CT_META_LAYOUT) {
+        (void)ct_take_bytes(in, 8);
+        (void)ct_take_text(in);
+    }
+    for (uint64_t left = flags & CT_META_FILTERS ? ct_take_varint(in) : 0; left > 0 && !in->bad; left--) {
+        ct_text filter = ct_take_text(in);
+        (void)ct_take_bytes(in, HASH);
+        if (!in->bad)
+            give(r, "filter", filter);
+    }
+    return !in->bad;
+}
+
+static void
+give_json(const ct_reading *r, const char *key, yyjson_val *value)
+{
+    if (yyjson_is_str(value))
+        give(r, key, (ct_text){yyjson_get_str(value), yyjson_get_len(value)});
+}
+
+/* {"program", "args", "workdir"}: what old containers have. */
+static ct_code
+read_meta_json(const ct_reading *r, ct_inner *file)
+{
+    ct_buffer bytes = {0};
+    ct_code code = ct_inner_load(file, 0, ct_inner_size(file), &bytes, r->error);
+    yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read((const char *)bytes.bytes, bytes.size, 0) : NULL;
+    yyjson_val *root = yyjson_doc_get_root(doc), *argument;
+    size_t index, most;
+    give_json(r, "program", yyjson_obj_get(root, "program"));
+    give_json(r, "script", yyjson_obj_get(root, "program"));
+    yyjson_arr_foreach(yyjson_obj_get(root, "args"), index, most, argument)
+        give_json(r, "arg", argument);
+    give_json(r, "workdir", yyjson_obj_get(root, "workdir"));
+    yyjson_doc_free(doc);
+    ct_buffer_free(&bytes);
+    return code;
+}
+
+ct_code
+ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta)
+{
+    ct_buffer bytes = {0};
+    ct_code code;
+    *meta = (ct_meta){0};
+    ct_inner *file = ct_container_find(r->container, "meta.dat", which, &code, r->error);
+    if (code != CT_OK)
+        return code;
+    if (!file) {
+        ct_inner *json = ct_container_find(r->container, "meta.json", which, &code, r->error);
+        return code == CT_OK && json && ct_inner_size(json) <= MOST_META ? read_meta_json(r, json) : code;
+    }
+    uint64_t size = ct_inner_size(file);
+    code = ct_inner_load(file, 0, size < MOST_META ? size : MOST_META, &bytes, r->error);
+    if (code == CT_OK && bytes.size >= 8 && memcmp(bytes.bytes, "CTMD", 4) == 0) {
+        unsigned version = (unsigned)ct_load_number(bytes.bytes + 4, 2);
+        ct_input in = {bytes.bytes + 8, bytes.bytes + bytes.size, false};
+        meta->flags = (unsigned)ct_load_number(bytes.bytes + 6, 2);
+        if (version != 3)
+            code = ct_fail(r->error, CT_E_VERSION, "a version of meta.dat that this program does not know; it reads 3", ct_inner_place(file, 4), 0);
+        else if (meta->flags & ~(unsigned)CT_META_KNOWN)
+            code = ct_fail(r->error, CT_E_VERSION, "meta.dat says that the container has streams that this program does not know", ct_inner_place(file, 6), 0);
+        else if (take_meta(r, &in, meta->flags))
+            meta->there = true;
+    }
+    if (code == CT_OK && !meta->there)
+        ct_reading_problem(r, bytes.size ? "meta.dat is damaged or cut off" : "meta.dat is empty: the writer of the container was killed",
+                           ct_inner_place(file, 0));
+    ct_buffer_free(&bytes);
+    return code;
+}

@@ -1,0 +1,56 @@
+/* Private to the reader of containers (ct_read.c, ct_meta_read.c, ct_log_read.c, ct_multi_read.c): what one pass over a container holds. */
+#ifndef CT_FORMATS_CT_READING_H
+#define CT_FORMATS_CT_READING_H
+
+#include "formats/ct_streams.h"
+#include "formats/stream.h"
+
+typedef struct ct_reading {
+    ct_container *container;
+    const ct_stream_sink *sink;
+    ct_error *error;
+    ct_stream_tree tree;
+    uint64_t events;               /* handed on so far */
+    ct_problem problem;            /* the first one: the pass reads on and returns it at its end */
+} ct_reading;
+
+static inline void
+ct_reading_problem(ct_reading *r, const char *message, uint64_t place)
+{
+    if (!r->problem.message && message)
+        r->problem = (ct_problem){message, place};
+}
+
+/* Before an event is handed on: where it is. */
+static inline void
+ct_reading_at(ct_reading *r, uint64_t place)
+{
+    r->sink->state->byte = place;
+    r->sink->state->event = r->events++;
+}
+
+/* ---- ct_meta_read.c ---- */
+
+/* Bits of meta.dat: ctfs.md section 7. */
+enum {
+    CT_META_MCR = 1 << 0, CT_META_LAUNCH = 1 << 1, CT_META_LAYOUT = 1 << 2, CT_META_FILTERS = 1 << 3, CT_META_COLUMNS = 1 << 4, CT_META_VIEWS = 1 << 5,
+    CT_META_CALLS_CHUNKED = 1 << 8, CT_META_STEPS_CHUNKED = 1 << 9, CT_META_VALUES_CHUNKED = 1 << 10, CT_META_EVENTS_CHUNKED = 1 << 11,
+    CT_META_KNOWN = 0x3FFF
+};
+
+typedef struct ct_meta { bool there; unsigned flags; } ct_meta;
+
+/* Hands on what meta.dat (or, in older containers, meta.json) says about the program. `which`: of two files of that name. CT_E_VERSION: one that this
+ * program does not know. */
+ct_code ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta);
+
+/* ---- ct_log_read.c: section 8 ---- */
+
+/* Whether there is an events.log that can be read, at least from its beginning. */
+ct_code ct_log_is_readable(ct_reading *r, bool *readable);
+ct_code ct_log_read(ct_reading *r);
+
+/* ---- ct_multi_read.c: sections 2 to 6 ---- */
+ct_code ct_multi_read(ct_reading *r);
+
+#endif
