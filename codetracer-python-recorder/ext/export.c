@@ -66,7 +66,7 @@ export_journal(PyObject *module, PyObject *args)
     ct_error error = {0};
     ct_code code;
     Py_BEGIN_ALLOW_THREADS
-    code = ct_journal_open(PyBytes_AS_STRING(journal_bytes), &journal, &error);
+    code = ct_journal_open(PyBytes_AS_STRING(journal_bytes), NULL, &journal, &error);
     if (code == CT_OK)
         code = json ? ct_export_json(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error)
                     : ct_export_ct(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error);

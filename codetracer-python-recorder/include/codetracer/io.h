@@ -5,7 +5,7 @@
  *
  *     ct_source source;
  *     ct_source_open_file("trace.ctj", &source, &error);
- *     ct_journal_open_source(&source, &journal, &error);       the journal closes it
+ *     ct_journal_open_source(&source, NULL, &journal, &error);       the journal closes it
  */
 #ifndef CODETRACER_IO_H
 #define CODETRACER_IO_H

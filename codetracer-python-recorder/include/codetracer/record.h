@@ -25,6 +25,7 @@
 #include "codetracer/error.h"
 #include "codetracer/io.h"
 #include "codetracer/journal.h"
+#include "codetracer/memory.h"
 
 /* Bytes that ct_event_begin() guarantees. Every block has this much slack behind its limit, so a fixed-size record never
  * needs a second check. */
@@ -56,6 +57,7 @@ typedef struct ct_recording_options {
     uint32_t seal_milliseconds;   /* 0 = 200 */
     int compression_level;        /* zstd; 0 = 1 */
     uint64_t segment_bytes;       /* 0 = 4 MiB */
+    const ct_allocator *allocator; /* NULL: the C library's (memory.h) */
 } ct_recording_options;
 
 /* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are

@@ -4,7 +4,7 @@
  * thread at a time. A ct_replay stands behind one event; its state is what the program looked like there, whole.
  *
  *     ct_journal *journal;  ct_replay *replay;  const ct_event *event;
- *     ct_journal_open(path, &journal, &error);
+ *     ct_journal_open(path, NULL, &journal, &error);
  *     ct_replay_new(journal, &replay, &error);
  *     while (ct_replay_next(replay, &event, &error) == CT_OK)
  *         if (event->kind == CT_EVENT_STEP) ... event->activation->slots ...
@@ -23,6 +23,7 @@
 #include "codetracer/error.h"
 #include "codetracer/io.h"
 #include "codetracer/journal.h"
+#include "codetracer/memory.h"
 
 typedef struct ct_text { const char *bytes; size_t size; } ct_text; /* not terminated; WTF-8 */
 
@@ -46,11 +47,12 @@ typedef struct ct_journal_counts {
 } ct_journal_counts;
 
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded
- * now; events and contents as they are asked for. A damaged tail is not an error (complete is false); a damaged middle is found when read. */
-ct_code ct_journal_open(const char *path, ct_journal **journal, ct_error *error);
+ * now; events and contents as they are asked for. A damaged tail is not an error (complete is false); a damaged middle is found when read. allocator:
+ * memory.h; NULL: the C library's. */
+ct_code ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
 /* The same for a .ctj file that lies elsewhere, for example within another file. The source is copied, and closed by ct_journal_close(), or at once when
  * this fails. */
-ct_code ct_journal_open_source(const ct_source *source, ct_journal **journal, ct_error *error);
+ct_code ct_journal_open_source(const ct_source *source, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
 void ct_journal_close(ct_journal *journal);
 /* Appends the journal, as far as it could be read, to a sink as one complete .ctj file: whole blocks as they are, what the live file held as further
  * blocks, and an end block. The sink is not closed. After a failure part of it may have been appended. */

@@ -19,6 +19,7 @@ const char *ct_trace_format_name(enum ct_trace_format format);
 
 typedef struct ct_trace_options {
     const char *temporary_folder; /* where the temporary journal takes its space; NULL: $TMPDIR, or /tmp */
+    const ct_allocator *allocator; /* NULL: the C library's (memory.h) */
 } ct_trace_options;
 
 /* path: a trace, or a folder that holds one (also one that is still being recorded or was cut, ct_journal_counts.complete tells). options and format

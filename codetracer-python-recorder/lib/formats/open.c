@@ -81,12 +81,12 @@ append_temporary(void *context, const void *bytes, size_t count, ct_error *error
 }
 
 static ct_code
-import_into(int file, const char *path, const reader *from, ct_error *error)
+import_into(int file, const char *path, const reader *from, const ct_allocator *allocator, ct_error *error)
 {
     ct_recording *recording;
     ct_error ending = {0};
     ct_sink sink = {.context = &file, .append = append_temporary};
-    ct_recording_options options = {.journal = &sink};
+    ct_recording_options options = {.journal = &sink, .allocator = allocator};
     CT_TRY(ct_recording_open(&options, &recording, error));
     ct_code code = from->import(path, recording, error);
     ct_code end = ct_recording_finish(recording, &ending);
@@ -100,7 +100,7 @@ import_into(int file, const char *path, const reader *from, ct_error *error)
 static ct_code
 import_trace(const char *path, const reader *from, const ct_trace_options *options, ct_journal **journal, ct_error *error)
 {
-    const char *folder = options ? options->temporary_folder : NULL;
+    const char *folder = options->temporary_folder;
     ct_source source;
     if (!folder)
         folder = getenv("TMPDIR");
@@ -109,13 +109,13 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
     int file = ct_create_unnamed_file(folder);
     if (file < 0)
         return about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
-    ct_code code = import_into(file, path, from, error);
+    ct_code code = import_into(file, path, from, options->allocator, error);
     if (code != CT_OK) {
         close(file);
         return code;
     }
     CT_TRY(ct_source_of_descriptor(file, &source, error));
-    return ct_journal_open_source(&source, journal, error);
+    return ct_journal_open_source(&source, options->allocator, journal, error);
 }
 
 static ct_code
@@ -131,7 +131,7 @@ open_file(const char *path, const ct_trace_options *options, ct_journal **journa
             continue;
         *found = (enum ct_trace_format)i;
         if (!READERS[i].import)
-            return ct_journal_open_source(&source, journal, error);
+            return ct_journal_open_source(&source, options->allocator, journal, error);
         ct_source_close(&source);
         return import_trace(path, &READERS[i], options, journal, error);
     }
@@ -195,7 +195,7 @@ open_folder(const char *folder, const ct_trace_options *options, ct_journal **jo
 {
     *found = CT_TRACE_JOURNAL;
     if (is_file_in(folder, "journal.ctj") && is_file_in(folder, "journal.live"))
-        return ct_journal_open(folder, journal, error);
+        return ct_journal_open(folder, options->allocator, journal, error);
     names traces = {.count = 0}, cut = {.count = 0};
     DIR *entries = opendir(folder);
     if (!entries)
@@ -217,17 +217,20 @@ open_folder(const char *folder, const ct_trace_options *options, ct_journal **jo
     const char *name = traces.count ? traces.items[0] : cut.items[0];
     if (snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) >= (int)sizeof path)
         return ct_fail(error, CT_E_IO, "the path is too long", 0, ENAMETOOLONG);
-    ct_code code = traces.count ? open_file(path, options, journal, found, error) : ct_journal_open(path, journal, error);
+    ct_code code = traces.count ? open_file(path, options, journal, found, error) : ct_journal_open(path, options->allocator, journal, error);
     return code != CT_OK && error && !error->subject[0] ? about(name, error, code) : code;
 }
 
 ct_code
 ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error)
 {
+    static const ct_trace_options none = {0};
     struct stat status;
     enum ct_trace_format found;
     if (!path || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    if (!options)
+        options = &none;
     *journal = NULL;
     if (stat(path, &status) != 0)
         return errno == ENOENT ? ct_fail(error, CT_E_IO, "there is no such file or folder", 0, 0)

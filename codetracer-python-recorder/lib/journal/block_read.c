@@ -1,19 +1,19 @@
 /* Reads one payload: from the source, through zstd, past the checksum. Nothing is believed before its size was bounded. */
-#include <stdlib.h>
 
 #include <xxhash.h>
-#include <zstd.h>
 
 #include "journal/reader.h"
+#include "util/memory.h"
+#include "util/zstd_memory.h"
 
 static ct_code
-reserve(uint8_t **bytes, size_t *capacity, size_t size, ct_error *error)
+reserve(const ct_journal *journal, uint8_t **bytes, size_t *capacity, size_t size, ct_error *error)
 {
     if (*capacity >= size && *bytes)
         return CT_OK;
-    free(*bytes);
+    ct_free(journal->allocator, *bytes);
     *capacity = 0;
-    *bytes = malloc(size);
+    *bytes = ct_allocate(journal->allocator, size);
     if (!*bytes)
         return ct_fail(error, CT_E_NOMEM, "no memory for a block", 0, 0);
     *capacity = size;
@@ -30,7 +30,8 @@ ct_code
 ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
               ct_error *error)
 {
-    CT_TRY(reserve(raw, capacity, (size_t)block->raw + CT_INPUT_PADDING, error));
+    reader->allocator = journal->allocator;
+    CT_TRY(reserve(journal, raw, capacity, (size_t)block->raw + CT_INPUT_PADDING, error));
     memset(*raw + block->raw, 0, CT_INPUT_PADDING);
     if (block->live) {
         memcpy(*raw, block->live, block->raw);
@@ -40,9 +41,9 @@ ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block
         CT_TRY(ct_source_read(&journal->source, block->position, *raw, block->stored, error)); /* stored == raw: the index saw to it */
     }
     else {
-        CT_TRY(reserve(&reader->stored, &reader->stored_capacity, (size_t)block->stored + 1, error));
+        CT_TRY(reserve(journal, &reader->stored, &reader->stored_capacity, (size_t)block->stored + 1, error));
         CT_TRY(ct_source_read(&journal->source, block->position, reader->stored, block->stored, error));
-        if (!reader->decompression && !(reader->decompression = ZSTD_createDCtx()))
+        if (!reader->decompression && !(reader->decompression = ct_zstd_decompressor(journal->allocator)))
             return ct_fail(error, CT_E_NOMEM, "no memory to decompress", 0, 0);
         if (ZSTD_getFrameContentSize(reader->stored, block->stored) != block->raw
             || ZSTD_decompressDCtx(reader->decompression, *raw, block->raw, reader->stored, block->stored) != block->raw)
@@ -57,6 +58,6 @@ void
 ct_block_reader_free(ct_block_reader *reader)
 {
     ZSTD_freeDCtx(reader->decompression);
-    free(reader->stored);
+    ct_free(reader->allocator, reader->stored);
     *reader = (ct_block_reader){0};
 }

@@ -2,7 +2,6 @@
  *
  * Invariant: by_id has exactly copies[0 … count), linked from newest to oldest.
  */
-#include <stdlib.h>
 
 #include "journal/contents.h"
 
@@ -25,7 +24,7 @@ index_block(ct_content_block *block, const ct_block_entry *entry, ct_error *erro
             return ct_fail(error, CT_E_CORRUPT, "a content breaks the format", ct_block_position(entry, offset), 0);
         if (block->count == block->offset_capacity) {
             size_t capacity = block->offset_capacity ? block->offset_capacity * 2 : 64;
-            uint32_t *offsets = realloc(block->offsets, capacity * sizeof *offsets);
+            uint32_t *offsets = ct_resize(block->allocator, block->offsets, capacity * sizeof *offsets);
             if (!offsets)
                 return ct_fail(error, CT_E_NOMEM, "no memory for contents", 0, 0);
             block->offsets = offsets;
@@ -39,9 +38,9 @@ index_block(ct_content_block *block, const ct_block_entry *entry, ct_error *erro
 static void
 free_block(ct_content_block *block)
 {
-    free(block->raw);
-    free(block->offsets);
-    *block = (ct_content_block){0};
+    ct_free(block->allocator, block->raw);
+    ct_free(block->allocator, block->offsets);
+    *block = (ct_content_block){.allocator = block->allocator};
 }
 
 /* The last content block that begins at id or before. */
@@ -79,6 +78,7 @@ load_block(ct_contents *contents, const ct_journal *journal, const ct_block_entr
         for (size_t i = 0; i < CT_CONTENT_BLOCKS; i++)
             free_block(&contents->blocks[i]);
     oldest->entry = NULL;
+    oldest->allocator = contents->allocator;
     CT_TRY(ct_block_read(&contents->reader, journal, entry, &oldest->raw, &oldest->capacity, error));
     CT_TRY(index_block(oldest, entry, error));
     oldest->entry = entry;
@@ -133,10 +133,10 @@ static bool
 fill(ct_contents *contents, ct_content_copy *copy, const uint8_t *bytes, size_t size)
 {
     if (copy->capacity < size || copy->capacity / 4 > size) {
-        free(copy->bytes);
+        ct_free(contents->allocator, copy->bytes);
         contents->bytes -= copy->capacity;
         copy->capacity = 0;
-        copy->bytes = malloc(size ? size : 1);
+        copy->bytes = ct_allocate(contents->allocator, size ? size : 1);
         if (!copy->bytes)
             return false;
         copy->capacity = size;
@@ -154,7 +154,7 @@ give_up_place(ct_contents *contents, uint16_t i)
 {
     uint16_t last = (uint16_t)(contents->count - 1);
     ct_content_copy *copy = &contents->copies[i], *moved = &contents->copies[last];
-    free(copy->bytes);
+    ct_free(contents->allocator, copy->bytes);
     contents->bytes -= copy->capacity;
     *copy = (ct_content_copy){0};
     if (i != last) {
@@ -177,6 +177,7 @@ give_up_place(ct_contents *contents, uint16_t i)
 ct_code
 ct_contents_fetch(ct_contents *contents, const ct_journal *journal, uint64_t id, const ct_content_copy **found, ct_error *error)
 {
+    contents->allocator = contents->by_id.allocator = journal->allocator;
     ct_content_copy *copy = ct_id_map_get(&contents->by_id, id);
     if (copy) {
         uint16_t i = (uint16_t)(copy - contents->copies);
@@ -217,7 +218,7 @@ void
 ct_contents_free(ct_contents *contents)
 {
     for (size_t i = 0; i < CT_CONTENTS_KEPT; i++)
-        free(contents->copies[i].bytes);
+        ct_free(contents->allocator, contents->copies[i].bytes);
     for (size_t i = 0; i < CT_CONTENT_BLOCKS; i++)
         free_block(&contents->blocks[i]);
     ct_id_map_free(&contents->by_id);

@@ -23,9 +23,11 @@ typedef struct ct_content_block {
     uint32_t *offsets;
     size_t count, offset_capacity;
     uint64_t used;               /* clock */
+    const ct_allocator *allocator;
 } ct_content_block;
 
 typedef struct ct_contents {
+    const ct_allocator *allocator; /* the journal's, from the first fetch on */
     ct_id_map by_id;             /* ct_content_copy * */
     ct_content_copy copies[CT_CONTENTS_KEPT];
     size_t count;

@@ -12,7 +12,7 @@ static const char no_memory[] = "no memory to remember what was defined";
 static ct_known_memory
 memory_of(ct_writer *writer)
 {
-    return (ct_known_memory){ .system = writer->system, .lock = &writer->lock };
+    return (ct_known_memory){ .allocator = writer->allocator, .lock = &writer->lock };
 }
 
 /* At most `most` of count bytes of text, never in the middle of a character. */

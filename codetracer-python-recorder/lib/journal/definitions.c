@@ -3,9 +3,9 @@
  * Owns the payloads of definitions blocks, into which every ct_text points. Invariant: every id inside a definition refers to one before it, so
  * users of a definition need not check again.
  */
-#include <stdlib.h>
 
 #include "journal/reader.h"
+#include "util/memory.h"
 
 /* All definitions of a journal together; a recording of a program with thousands of source files has some tens of megabytes. */
 #define TOTAL_LIMIT ((uint64_t)1 << 30)
@@ -15,7 +15,7 @@ ct_array_add(ct_array *array, size_t size)
 {
     if (array->count == array->capacity) {
         size_t capacity = array->capacity ? array->capacity * 2 : 16;
-        void *items = capacity > SIZE_MAX / 2 / size ? NULL : realloc(array->items, capacity * size);
+        void *items = capacity > SIZE_MAX / 2 / size ? NULL : ct_resize(array->allocator, array->items, capacity * size);
         if (!items)
             return NULL;
         array->items = items;
@@ -31,10 +31,10 @@ ct_array_add(ct_array *array, size_t size)
 static void *
 own(ct_definitions *definitions, size_t size)
 {
-    void *memory = malloc(size ? size : 1);
+    void *memory = ct_allocate(definitions->allocator, size);
     void **place = memory ? ct_array_add(&definitions->owned, sizeof(void *)) : NULL;
     if (!place) {
-        free(memory);
+        ct_free(definitions->allocator, memory);
         return NULL;
     }
     *place = memory;
@@ -195,7 +195,7 @@ ct_definitions_load(ct_definitions *definitions, uint8_t *payload, size_t size, 
 {
     void **place = ct_array_add(&definitions->owned, sizeof(void *));
     if (!place) {
-        free(payload);
+        ct_free(definitions->allocator, payload);
         return ct_fail(error, CT_E_NOMEM, "no memory for definitions", 0, 0);
     }
     *place = payload;
@@ -215,17 +215,35 @@ ct_definitions_load(ct_definitions *definitions, uint8_t *payload, size_t size, 
     return CT_OK;
 }
 
+static void
+arrays_of(ct_definitions *definitions, ct_array *arrays[9])
+{
+    ct_array *all[9] = {&definitions->paths, &definitions->names, &definitions->codes, &definitions->types, &definitions->shapes,
+                        &definitions->metas, &definitions->pieces, &definitions->sources, &definitions->owned};
+    memcpy(arrays, all, sizeof all);
+}
+
+void
+ct_definitions_init(ct_definitions *definitions, const ct_allocator *allocator)
+{
+    ct_array *arrays[9];
+    *definitions = (ct_definitions){.allocator = allocator};
+    arrays_of(definitions, arrays);
+    for (int i = 0; i < 9; i++)
+        arrays[i]->allocator = allocator;
+}
+
 void
 ct_definitions_free(ct_definitions *definitions)
 {
     for (size_t i = 0; i < definitions->owned.count; i++)
-        free(((void **)definitions->owned.items)[i]);
+        ct_free(definitions->allocator, ((void **)definitions->owned.items)[i]);
     for (size_t i = 0; i < definitions->sources.count; i++)
-        free(((ct_source_text *)definitions->sources.items)[i].assembled);
-    ct_array *arrays[] = {&definitions->paths, &definitions->names, &definitions->codes, &definitions->types, &definitions->shapes,
-                          &definitions->metas, &definitions->pieces, &definitions->sources, &definitions->owned};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-        free(arrays[i]->items);
+        ct_free(definitions->allocator, ((ct_source_text *)definitions->sources.items)[i].assembled);
+    ct_array *arrays[9];
+    arrays_of(definitions, arrays);
+    for (int i = 0; i < 9; i++)
+        ct_free(definitions->allocator, arrays[i]->items);
     *definitions = (ct_definitions){0};
 }
 
@@ -295,7 +313,7 @@ assemble(const ct_definitions *definitions, ct_source_text *source, ct_error *er
             return ct_fail(error, CT_E_CORRUPT, "the pieces of a source do not fit together", 0, 0);
         size += pieces[i - 1].text.size;
     }
-    char *text = malloc(size + 1);
+    char *text = ct_allocate(definitions->allocator, size + 1);
     if (!text)
         return ct_fail(error, CT_E_NOMEM, "no memory for a source", 0, 0);
     source->size = 0;

@@ -2,9 +2,10 @@
  * Invariant: a key is in a table at most once, and at least a quarter of the entries is empty, so that every probe ends. */
 #include "journal/known.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include "util/memory.h"
 
 enum { FIRST_CAPACITY = 256 };
 
@@ -45,12 +46,12 @@ grow(ct_known *table, const ct_known_memory *memory)
     if (bigger.capacity > SIZE_MAX / 2 / sizeof *bigger.entries)
         return false;
     pthread_mutex_lock(memory->lock);
-    bigger.entries = memory->system->allocate(memory->system->context, bigger.capacity * sizeof *bigger.entries);
+    bigger.entries = ct_allocate_zero(memory->allocator, bigger.capacity, sizeof *bigger.entries);
     if (bigger.entries) {
         for (size_t i = 0; i < table->capacity; i++)
             if (table->entries[i].number_plus_1 != 0)
                 *probe(&bigger, table->entries[i].key) = table->entries[i];
-        free(table->entries);
+        ct_free(memory->allocator, table->entries);
         *table = bigger;
     }
     pthread_mutex_unlock(memory->lock);
@@ -68,9 +69,9 @@ ct_known_add(ct_known *table, const ct_known_memory *memory, ct_key key, uint64_
 }
 
 void
-ct_known_free(ct_known *table)
+ct_known_free(ct_known *table, const ct_allocator *allocator)
 {
-    free(table->entries);
+    ct_free(allocator, table->entries);
     *table = (ct_known){ 0 };
 }
 
@@ -103,8 +104,8 @@ ct_recent_add(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint
 }
 
 void
-ct_recent_free(ct_recent *recent)
+ct_recent_free(ct_recent *recent, const ct_allocator *allocator)
 {
-    ct_known_free(&recent->young);
-    ct_known_free(&recent->old);
+    ct_known_free(&recent->young, allocator);
+    ct_known_free(&recent->old, allocator);
 }

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/os.h"
+#include "codetracer/memory.h"
 
 typedef struct ct_key { uint64_t low, high; } ct_key;
 
@@ -25,11 +25,11 @@ typedef struct ct_known {
     size_t capacity, count; /* capacity: 0 or a power of two, at most three quarters full */
 } ct_known;
 
-typedef struct ct_known_memory { const ct_system *system; pthread_mutex_t *lock; } ct_known_memory;
+typedef struct ct_known_memory { const ct_allocator *allocator; pthread_mutex_t *lock; } ct_known_memory;
 
 bool ct_known_find(const ct_known *table, ct_key key, uint64_t *number);
 bool ct_known_add(ct_known *table, const ct_known_memory *memory, ct_key key, uint64_t number); /* not yet in it. false: no memory */
-void ct_known_free(ct_known *table);
+void ct_known_free(ct_known *table, const ct_allocator *allocator);
 
 /* A bounded table: two generations of at most `limit` / 2 each. What is found or added goes into the young one; when that is full the old one
  * is emptied and they change places. So an entry is forgotten only when limit / 2 others were used since. */
@@ -40,6 +40,6 @@ typedef struct ct_recent {
 
 bool ct_recent_find(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint64_t *number);
 bool ct_recent_add(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint64_t number);
-void ct_recent_free(ct_recent *recent);
+void ct_recent_free(ct_recent *recent, const ct_allocator *allocator);
 
 #endif

@@ -5,10 +5,10 @@
  */
 #include <fcntl.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "journal/reader.h"
 #include "util/io.h"
+#include "util/memory.h"
 
 enum { SLOT_LIMIT = 4096, ATTEMPTS = 100 };
 
@@ -54,7 +54,7 @@ copy_slot(const ct_source *file, const live_layout *layout, uint32_t slot, ct_li
     size_t size = (size_t)published;
     if (*capacity - *used < size + CT_INPUT_PADDING) {
         size_t wanted = *used + size + CT_INPUT_PADDING;
-        uint8_t *bytes = realloc(copy->bytes, wanted);
+        uint8_t *bytes = ct_resize(copy->allocator, copy->bytes, wanted);
         if (!bytes)
             return ct_fail(error, CT_E_NOMEM, "no memory for the live file", 0, 0);
         copy->bytes = bytes;
@@ -109,9 +109,9 @@ copy_slots(const ct_source *file, const live_layout *layout, uint8_t *before, ui
 }
 
 ct_code
-ct_live_copy_read(int folder, const char *name, ct_live_copy *copy, ct_error *error)
+ct_live_copy_read(int folder, const char *name, const ct_allocator *allocator, ct_live_copy *copy, ct_error *error)
 {
-    *copy = (ct_live_copy){0};
+    *copy = (ct_live_copy){.allocator = allocator};
     int descriptor = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
         return errno == ENOENT ? CT_END : ct_fail(error, CT_E_IO, "the live file cannot be opened", 0, errno);
@@ -122,11 +122,11 @@ ct_live_copy_read(int folder, const char *name, ct_live_copy *copy, ct_error *er
     ct_code code = read_layout(&file, &layout, copy->id, error);
     if (code == CT_OK) {
         size_t size = (size_t)layout.slots * CT_LIVE_SLOT_HEADER_SIZE;
-        uint8_t *headers = malloc(size * 2 + 1);
-        copy->blocks = malloc((size_t)layout.slots * 2 * sizeof *copy->blocks + 1); /* a slot may be met in both passes */
+        uint8_t *headers = ct_allocate(copy->allocator, size * 2);
+        copy->blocks = ct_allocate(copy->allocator, (size_t)layout.slots * 2 * sizeof *copy->blocks); /* a slot may be met in both passes */
         code = headers && copy->blocks ? copy_slots(&file, &layout, headers, headers + size, copy, error)
                                        : ct_fail(error, CT_E_NOMEM, "no memory for the live file", 0, 0);
-        free(headers);
+        ct_free(copy->allocator, headers);
     }
     ct_source_close(&file);
     if (code != CT_OK)
@@ -137,8 +137,8 @@ ct_live_copy_read(int folder, const char *name, ct_live_copy *copy, ct_error *er
 void
 ct_live_copy_free(ct_live_copy *copy)
 {
-    free(copy->blocks);
-    free(copy->bytes);
+    ct_free(copy->allocator, copy->blocks);
+    ct_free(copy->allocator, copy->bytes);
     copy->blocks = NULL;
     copy->bytes = NULL;
     copy->count = 0;

@@ -15,6 +15,7 @@
 #include "journal/reader.h"
 #include "model/records.h"
 #include "util/io.h"
+#include "util/memory.h"
 
 /* The end block is looked for in so many bytes at the end of a file whose walk stopped early. */
 enum { END_SEARCH = 4 << 20 };
@@ -34,21 +35,21 @@ typedef struct walk {
 /* ---- blocks and their order ---- */
 
 static void *
-grow(void *items, size_t *capacity, size_t count, size_t size)
+grow(const ct_allocator *allocator, void *items, size_t *capacity, size_t count, size_t size)
 {
     if (count < *capacity)
         return items;
     size_t wanted = *capacity ? *capacity * 2 : 64;
-    void *grown = realloc(items, wanted * size);
+    void *grown = ct_resize(allocator, items, wanted * size);
     if (grown)
         *capacity = wanted;
     return grown;
 }
 
 static ct_code
-append(ct_block_list *list, const ct_block_entry *block, ct_error *error)
+append(ct_journal *journal, ct_block_list *list, const ct_block_entry *block, ct_error *error)
 {
-    ct_block_entry *blocks = grow(list->blocks, &list->capacity, list->count, sizeof *blocks);
+    ct_block_entry *blocks = grow(journal->allocator, list->blocks, &list->capacity, list->count, sizeof *blocks);
     if (!blocks)
         return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
     list->blocks = blocks;
@@ -72,12 +73,12 @@ add_events(ct_journal *journal, const ct_block_entry *block, ct_error *error)
         || (previous ? block->events < previous->events : block->events) || block->first > block->events)
         return ct_fail(error, CT_E_CORRUPT, "an events block does not continue the one before", block->position, 0);
     if (begins) {
-        ct_segment_entry *segments = grow(journal->segments, &journal->segment_capacity, journal->segment_count, sizeof *segments);
+        ct_segment_entry *segments = grow(journal->allocator, journal->segments, &journal->segment_capacity, journal->segment_count, sizeof *segments);
         if (!segments)
             return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
         journal->segments = segments;
     }
-    CT_TRY(append(&journal->events, block, error));
+    CT_TRY(append(journal, &journal->events, block, error));
     if (begins)
         journal->segments[journal->segment_count++] = (ct_segment_entry){journal->events.count - 1, block->first, block->events};
     return CT_OK;
@@ -89,7 +90,7 @@ add_content(ct_journal *journal, const ct_block_entry *block, ct_error *error)
     const ct_block_entry *previous = last_of(&journal->contents);
     if (previous ? block->first < previous->first : block->first)
         return ct_fail(error, CT_E_CORRUPT, "a content block does not continue the one before", block->position, 0);
-    return append(&journal->contents, block, error);
+    return append(journal, &journal->contents, block, error);
 }
 
 static void
@@ -127,12 +128,12 @@ add_definitions(walk *w, const ct_block_entry *block, ct_error *error)
     if (code == CT_OK)
         code = ct_definitions_load(&journal->definitions, payload, block->raw, block, &problem);
     else
-        free(payload);
+        ct_free(journal->allocator, payload);
     if (code == CT_E_CORRUPT) {
         set_damage(journal, block->sequence, problem.position, problem.message);
         return CT_OK;
     }
-    return code == CT_OK ? append(&journal->definition_blocks, block, error) : ct_fail(error, code, problem.message, problem.position, problem.system);
+    return code == CT_OK ? append(journal, &journal->definition_blocks, block, error) : ct_fail(error, code, problem.message, problem.position, problem.system);
 }
 
 static ct_code
@@ -254,7 +255,7 @@ search_end(walk *w, ct_error *error)
     if (journal->source.size - from > END_SEARCH)
         from = journal->source.size - END_SEARCH;
     size_t size = (size_t)(journal->source.size - from);
-    uint8_t *bytes = malloc(size);
+    uint8_t *bytes = ct_allocate(journal->allocator, size);
     if (!bytes)
         return ct_fail(error, CT_E_NOMEM, "no memory to look for the end block", 0, 0);
     ct_code code = ct_source_read(&journal->source, from, bytes, size, error);
@@ -265,7 +266,7 @@ search_end(walk *w, ct_error *error)
             w->end_position = from + i;
             set_damage(journal, w->next, w->position, "a block is damaged, or missing");
         }
-    free(bytes);
+    ct_free(journal->allocator, bytes);
     return code;
 }
 
@@ -297,7 +298,7 @@ drop_damaged_tail(walk *w, ct_error *error)
         w->last[last_of(list)->kind] = w->next;
         drop_last(journal, list);
     }
-    free(raw);
+    ct_free(journal->allocator, raw);
     return code;
 }
 
@@ -360,7 +361,7 @@ read_end(walk *w, ct_error *error)
     }
     else if (code == CT_E_CORRUPT)
         code = CT_OK, w->has_end = false; /* a damaged tail */
-    free(raw);
+    ct_free(journal->allocator, raw);
     return code;
 }
 
@@ -433,7 +434,7 @@ count_cut(walk *w, ct_error *error)
                 break;
         }
     }
-    free(raw);
+    ct_free(journal->allocator, raw);
     return code == CT_E_CORRUPT ? CT_OK : code;
 }
 
@@ -514,9 +515,9 @@ static ct_code
 open_in_folder(ct_journal *journal, int folder, ct_error *error)
 {
     char name[NAME_MAX + 1];
-    ct_live_copy copy = {0};
+    ct_live_copy copy = {.allocator = journal->allocator};
     bool is_private = faccessat(folder, "journal.ctj", F_OK, 0) == 0;
-    ct_code code = is_private ? ct_live_copy_read(folder, "journal.live", &copy, error) : find_journal(folder, name, error);
+    ct_code code = is_private ? ct_live_copy_read(folder, "journal.live", journal->allocator, &copy, error) : find_journal(folder, name, error);
     if (code == CT_OK || (is_private && code == CT_END))
         code = open_file(folder, is_private ? "journal.ctj" : name, &journal->source, error);
     if (code == CT_OK)
@@ -526,14 +527,16 @@ open_in_folder(ct_journal *journal, int folder, ct_error *error)
 }
 
 static ct_code
-make(ct_journal **made, ct_error *error)
+make(const ct_allocator *allocator, ct_journal **made, ct_error *error)
 {
-    ct_journal *journal = calloc(1, sizeof *journal);
+    ct_journal *journal = ct_allocate_zero(allocator, 1, sizeof *journal);
     if (!journal)
         return ct_fail(error, CT_E_NOMEM, "no memory for a journal", 0, 0);
+    journal->allocator = allocator;
+    ct_definitions_init(&journal->definitions, allocator);
     journal->damage_sequence = UINT64_MAX;
     if (pthread_mutex_init(&journal->lock, NULL) != 0) {
-        free(journal);
+        ct_free(allocator, journal);
         return ct_fail(error, CT_E_NOMEM, "no memory for a lock", 0, 0);
     }
     *made = journal;
@@ -552,13 +555,13 @@ opened(ct_code code, ct_journal *made, ct_journal **journal)
 }
 
 ct_code
-ct_journal_open(const char *path, ct_journal **journal, ct_error *error)
+ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
 {
     if (!path || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     *journal = NULL;
     ct_journal *made;
-    CT_TRY(make(&made, error));
+    CT_TRY(make(allocator, &made, error));
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ct_code code;
     if (folder >= 0) {
@@ -574,14 +577,14 @@ ct_journal_open(const char *path, ct_journal **journal, ct_error *error)
 }
 
 ct_code
-ct_journal_open_source(const ct_source *source, ct_journal **journal, ct_error *error)
+ct_journal_open_source(const ct_source *source, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
 {
     if (!source || !source->read || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     *journal = NULL;
     ct_source own = *source;
     ct_journal *made;
-    ct_code code = make(&made, error);
+    ct_code code = make(allocator, &made, error);
     if (code != CT_OK) {
         ct_source_close(&own);
         return code;
@@ -597,13 +600,13 @@ ct_journal_close(ct_journal *journal)
         return;
     ct_source_close(&journal->source);
     ct_definitions_free(&journal->definitions);
-    free(journal->events.blocks);
-    free(journal->contents.blocks);
-    free(journal->definition_blocks.blocks);
-    free(journal->segments);
-    free(journal->live);
+    ct_free(journal->allocator, journal->events.blocks);
+    ct_free(journal->allocator, journal->contents.blocks);
+    ct_free(journal->allocator, journal->definition_blocks.blocks);
+    ct_free(journal->allocator, journal->segments);
+    ct_free(journal->allocator, journal->live);
     pthread_mutex_destroy(&journal->lock);
-    free(journal);
+    ct_free(journal->allocator, journal);
 }
 
 void

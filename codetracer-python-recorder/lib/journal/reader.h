@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "codetracer/io.h"
+#include "codetracer/memory.h"
 #include "codetracer/replay.h"
 #include "model/decode.h"
 
@@ -41,7 +42,7 @@ typedef struct ct_source_piece {
 typedef struct ct_source_text { size_t first, last; /* pieces, + 1 */ char *assembled; size_t size; } ct_source_text;
 
 /* An array that grows: `items` of `size` bytes each. */
-typedef struct ct_array { void *items; size_t count, capacity; } ct_array;
+typedef struct ct_array { void *items; size_t count, capacity; const ct_allocator *allocator; } ct_array;
 
 typedef struct ct_definitions {
     ct_array paths, names;   /* ct_text */
@@ -52,9 +53,11 @@ typedef struct ct_definitions {
     ct_array sources;        /* ct_source_text, by path */
     ct_array owned;          /* void *: payloads, and arrays of names and kinds */
     uint64_t count, bytes;
+    const ct_allocator *allocator;
 } ct_definitions;
 
 struct ct_journal {
+    const ct_allocator *allocator;
     ct_source source;        /* the file, as long as it was when opened */
     uint8_t id[16];
     uint16_t minor;
@@ -74,7 +77,12 @@ struct ct_journal {
 };
 
 /* What it takes to read payloads: one per thread. Zeroed is ready. */
-typedef struct ct_block_reader { void *decompression; uint8_t *stored; size_t stored_capacity; } ct_block_reader;
+typedef struct ct_block_reader {
+    void *decompression;
+    uint8_t *stored;
+    size_t stored_capacity;
+    const ct_allocator *allocator; /* the journal's */
+} ct_block_reader;
 
 /* A payload: *raw grows as needed to its size and CT_INPUT_PADDING more. Checks the checksum. */
 ct_code ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
@@ -86,6 +94,7 @@ uint64_t ct_block_position(const ct_block_entry *block, uint64_t offset);
 
 /* Adds a definitions payload, which belongs to *definitions from now on (also on failure). */
 ct_code ct_definitions_load(ct_definitions *definitions, uint8_t *payload, size_t size, const ct_block_entry *block, ct_error *error);
+void ct_definitions_init(ct_definitions *definitions, const ct_allocator *allocator);
 void ct_definitions_free(ct_definitions *definitions);
 /* Room for one more item, zeroed; NULL: no memory. */
 void *ct_array_add(ct_array *array, size_t size);
@@ -97,9 +106,15 @@ typedef struct ct_live_block {
     bool sealed;
     size_t offset; /* in bytes */
 } ct_live_block;
-typedef struct ct_live_copy { ct_live_block *blocks; size_t count; uint8_t *bytes; uint8_t id[16]; } ct_live_copy;
+typedef struct ct_live_copy {
+    ct_live_block *blocks;
+    size_t count;
+    uint8_t *bytes;
+    uint8_t id[16];
+    const ct_allocator *allocator;
+} ct_live_copy;
 /* CT_END: there is no live file, or none that can be used. */
-ct_code ct_live_copy_read(int folder, const char *name, ct_live_copy *copy, ct_error *error);
+ct_code ct_live_copy_read(int folder, const char *name, const ct_allocator *allocator, ct_live_copy *copy, ct_error *error);
 void ct_live_copy_free(ct_live_copy *copy);
 
 static inline uint16_t ct_load16(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }

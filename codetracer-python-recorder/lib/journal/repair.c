@@ -4,7 +4,6 @@
  * that was cut ends at its boundary. Bytes are only appended. Invariant: a saved file is either
  * whole, with its end block, or gone.
  */
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <xxhash.h>
@@ -13,6 +12,8 @@
 #include "codetracer/record.h"
 #include "journal/live.h"
 #include "journal/reader.h"
+#include "util/memory.h"
+#include "util/zstd_memory.h"
 
 typedef struct saving {
     const ct_journal *journal;
@@ -42,8 +43,8 @@ reserve(saving *s, size_t size)
 {
     if (s->stored_capacity >= size)
         return CT_OK;
-    free(s->stored);
-    s->stored = malloc(size);
+    ct_free(s->journal->allocator, s->stored);
+    s->stored = ct_allocate(s->journal->allocator, size);
     s->stored_capacity = s->stored ? size : 0;
     return s->stored ? CT_OK : ct_fail(s->error, CT_E_NOMEM, "no memory for a block", 0, 0);
 }
@@ -130,7 +131,7 @@ static ct_code
 put_note(saving *s)
 {
     static const char key[] = "recovered", value[] = "the recording was cut: its process was killed";
-    uint8_t *note = s->raw_capacity >= 128 ? s->raw : realloc(s->raw, 128);
+    uint8_t *note = s->raw_capacity >= 128 ? s->raw : ct_resize(s->journal->allocator, s->raw, 128);
     if (!note)
         return ct_fail(s->error, CT_E_NOMEM, "no memory for a definition", 0, 0);
     s->raw = note;
@@ -156,7 +157,7 @@ put_end(saving *s)
 {
     const ct_journal *j = s->journal;
     size_t most = (5 + 3 * s->segment_count) * 10;
-    uint8_t *payload = s->raw_capacity >= most ? s->raw : realloc(s->raw, most);
+    uint8_t *payload = s->raw_capacity >= most ? s->raw : ct_resize(s->journal->allocator, s->raw, most);
     if (!payload)
         return ct_fail(s->error, CT_E_NOMEM, "no memory for the end block", 0, 0);
     s->raw = payload;
@@ -186,8 +187,8 @@ static ct_code
 save(saving *s)
 {
     uint8_t header[CT_FILE_HEADER_SIZE];
-    s->segments = calloc(s->journal->segment_count + 1, sizeof *s->segments);
-    s->compressor = ZSTD_createCCtx();
+    s->segments = ct_allocate_zero(s->journal->allocator, s->journal->segment_count + 1, sizeof *s->segments);
+    s->compressor = ct_zstd_compressor(s->journal->allocator);
     if (!s->segments || !s->compressor)
         return ct_fail(s->error, CT_E_NOMEM, "no memory to save the journal", 0, 0);
     ZSTD_CCtx_setParameter(s->compressor, ZSTD_c_compressionLevel, 3);
@@ -212,9 +213,9 @@ ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error)
     ct_code code = save(&s);
     ZSTD_freeCCtx(s.compressor);
     ct_block_reader_free(&s.reader);
-    free(s.segments);
-    free(s.raw);
-    free(s.stored);
+    ct_free(journal->allocator, s.segments);
+    ct_free(journal->allocator, s.raw);
+    ct_free(journal->allocator, s.stored);
     return code;
 }
 

@@ -15,6 +15,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "util/memory.h"
+#include "util/zstd_memory.h"
+
 enum { DEFAULT_BLOCK = 512 * 1024, DEFAULT_LARGEST = 2 * 1024 * 1024, SMALLEST_LARGEST = 4096, DEFAULT_QUEUE = 6, LARGEST_QUEUE = 1024,
        DEFAULT_SEAL_MILLISECONDS = 200, DEFAULT_LEVEL = 1, DEFAULT_SEGMENT = 4 * 1024 * 1024, LARGEST_BLOCK = 512 * 1024 * 1024 };
 
@@ -255,12 +258,12 @@ note_segment(ct_writer *writer)
 {
     if (writer->segment_count == writer->segment_capacity) {
         size_t capacity = writer->segment_capacity ? writer->segment_capacity * 2 : 64;
-        ct_segment_start *bigger = writer->system->allocate(writer->system->context, capacity * sizeof *bigger);
+        ct_segment_start *bigger = ct_allocate_zero(writer->allocator, capacity, sizeof *bigger);
         if (!bigger)
             return false;
         if (writer->segment_count > 0)
             memcpy(bigger, writer->segments, writer->segment_count * sizeof *bigger);
-        free(writer->segments);
+        ct_free(writer->allocator, writer->segments);
         writer->segments = bigger;
         writer->segment_capacity = capacity;
     }
@@ -349,19 +352,19 @@ free_writer(ct_writer *writer)
     ct_live_unmap(&writer->live);
     if (writer->scratch)
         munmap(writer->scratch, writer->scratch_size);
-    ct_known_free(&writer->paths);
-    ct_known_free(&writer->names);
-    ct_known_free(&writer->shapes);
-    ct_recent_free(&writer->contents);
+    ct_known_free(&writer->paths, writer->allocator);
+    ct_known_free(&writer->names, writer->allocator);
+    ct_known_free(&writer->shapes, writer->allocator);
+    ct_recent_free(&writer->contents, writer->allocator);
     ZSTD_freeCCtx(writer->compressor);
-    free(writer->compressed);
-    free(writer->segments);
-    free(writer->blocks);
-    free(writer->free_slots);
-    free(writer->queue);
-    free(writer->journal_path);
-    free(writer->live_path);
-    free(writer);
+    ct_free(writer->allocator, writer->compressed);
+    ct_free(writer->allocator, writer->segments);
+    ct_free(writer->allocator, writer->blocks);
+    ct_free(writer->allocator, writer->free_slots);
+    ct_free(writer->allocator, writer->queue);
+    ct_free(writer->allocator, writer->journal_path);
+    ct_free(writer->allocator, writer->live_path);
+    ct_free(writer->allocator, writer);
 }
 
 static void
@@ -435,15 +438,14 @@ create_journal(ct_writer *writer, uint64_t start, ct_error *error)
 static ct_code
 make_memory(ct_writer *writer, uint32_t slot_count, size_t slot_size, int level, ct_error *error)
 {
-    const ct_system *system = writer->system;
     void *scratch;
 
-    writer->blocks = system->allocate(system->context, slot_count * sizeof *writer->blocks);
-    writer->free_slots = system->allocate(system->context, slot_count * sizeof *writer->free_slots);
-    writer->queue = system->allocate(system->context, slot_count * sizeof *writer->queue);
-    writer->compressed = system->allocate(system->context, slot_size);
+    writer->blocks = ct_allocate_zero(writer->allocator, slot_count, sizeof *writer->blocks);
+    writer->free_slots = ct_allocate_zero(writer->allocator, slot_count, sizeof *writer->free_slots);
+    writer->queue = ct_allocate_zero(writer->allocator, slot_count, sizeof *writer->queue);
+    writer->compressed = ct_allocate(writer->allocator, slot_size);
     writer->compressed_size = slot_size;
-    writer->compressor = ZSTD_createCCtx();
+    writer->compressor = ct_zstd_compressor(writer->allocator);
     if (!writer->blocks || !writer->free_slots || !writer->queue || !writer->compressed || !writer->compressor)
         return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, 0);
     ZSTD_CCtx_setParameter(writer->compressor, ZSTD_c_compressionLevel, level);
@@ -467,7 +469,7 @@ make_memory(ct_writer *writer, uint32_t slot_count, size_t slot_size, int level,
 static ct_code
 keep_path(const ct_writer *writer, const char *path, char **kept, ct_error *error)
 {
-    if (path && !(*kept = ct_absolute_path(writer->system, path)))
+    if (path && !(*kept = ct_absolute_path(writer->allocator, path)))
         return ct_fail(error, errno == ENOMEM ? CT_E_NOMEM : CT_E_IO, "the working folder has no path", 0, errno);
     return CT_OK;
 }
@@ -524,16 +526,17 @@ ct_recording_open_with(const ct_system *system, const ct_recording_options *opti
     *recording = NULL;
     if (!options || !options->journal_path == !options->journal || (options->journal && !options->journal->append))
         return ct_fail(error, CT_E_PARAM, "a recording needs either a path or a sink", 0, 0);
-    writer = system->allocate(system->context, sizeof *writer);
+    writer = ct_allocate_zero(options->allocator, 1, sizeof *writer);
     if (!writer)
         return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, 0);
     writer->system = system;
+    writer->allocator = options->allocator;
     writer->file = -1;
     face = &writer->face;
     face->private_ = writer;
     result = make_locks(writer);
     if (result != 0) {
-        free(writer);
+        ct_free(writer->allocator, writer);
         return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, result);
     }
     code = open_recording(writer, options, error);
@@ -593,7 +596,7 @@ write_end(ct_writer *writer)
     ct_block block = { .kind = CT_BLOCK_END, .sequence = writer->next_sequence, .segment = writer->segment, .time = ct_writer_time(writer) };
     ct_segment_start last = { 0 };
     size_t room = (5 + 3 * writer->segment_count) * 10;
-    uint8_t *payload = writer->system->allocate(writer->system->context, room), *at = payload;
+    uint8_t *payload = ct_allocate(writer->allocator, room), *at = payload;
 
     if (!payload) {
         ct_writer_fail(writer, CT_E_NOMEM, "no memory for the journal's end", 0);
@@ -613,7 +616,7 @@ write_end(ct_writer *writer)
     }
     block.raw_size = block.boundary = (uint32_t)(at - payload);
     ct_writer_write(writer, &block, payload);
-    free(payload);
+    ct_free(writer->allocator, payload);
 }
 
 ct_code

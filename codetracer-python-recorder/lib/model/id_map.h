@@ -1,5 +1,5 @@
 /* A map from ids to pointers: open addressing, linear probing, removal by shifting back, so that there are no tombstones.
- * Owns its cells, not what they point to. Zeroed is empty. Invariant: at most three quarters of the cells are taken.
+ * Owns its cells, not what they point to. Zeroed but for the allocator is empty. Invariant: at most three quarters of the cells are taken.
  */
 #ifndef CT_MODEL_ID_MAP_H
 #define CT_MODEL_ID_MAP_H
@@ -7,14 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "util/memory.h"
 
 typedef struct ct_id_cell { uint64_t id; void *value; /* NULL: free */ } ct_id_cell;
 typedef struct ct_id_map {
     ct_id_cell *cells;
     size_t count, mask; /* cells - 1; 0 while there are none */
     unsigned shift;
+    const ct_allocator *allocator;
 } ct_id_map;
 
 static inline size_t
@@ -51,7 +52,7 @@ ct_id_map_add(ct_id_map *map, uint64_t id, void *value)
     if (!map->cells || (map->count + 1) > map->mask - map->mask / 4) {
         ct_id_map old = *map;
         size_t size = old.cells ? (old.mask + 1) * 2 : 16;
-        ct_id_cell *cells = calloc(size, sizeof *cells);
+        ct_id_cell *cells = ct_allocate_zero(map->allocator, size, sizeof *cells);
         if (!cells)
             return false;
         map->cells = cells;
@@ -60,7 +61,7 @@ ct_id_map_add(ct_id_map *map, uint64_t id, void *value)
         for (size_t i = 0; old.cells && i <= old.mask; i++)
             if (old.cells[i].value)
                 ct_id_map_place(map, old.cells[i].id, old.cells[i].value);
-        free(old.cells);
+        ct_free(map->allocator, old.cells);
     }
     ct_id_map_place(map, id, value);
     map->count++;
@@ -99,8 +100,8 @@ ct_id_map_clear(ct_id_map *map)
 static inline void
 ct_id_map_free(ct_id_map *map)
 {
-    free(map->cells);
-    *map = (ct_id_map){0};
+    ct_free(map->allocator, map->cells);
+    *map = (ct_id_map){.allocator = map->allocator};
 }
 
 #endif

@@ -3,9 +3,9 @@
  * Invariant: between events, every id below state->object_count is alive in the map or dead for ever. Within an event new ids come in any order
  * (a record may refer to objects that are defined behind it), and the dead stay in the map, marked.
  */
-#include <stdlib.h>
 
 #include "model/state.h"
+#include "util/memory.h"
 
 enum { CHUNK = 64, KEEP_VALUES = 64 };
 
@@ -20,14 +20,15 @@ static ct_object_cell *
 allocate(ct_state *state)
 {
     if (!state->free_objects) {
-        ct_object_cell *chunk = calloc(CHUNK, sizeof *chunk);
+        ct_object_cell *chunk = ct_allocate_zero(state->allocator, CHUNK, sizeof *chunk);
         void **place = chunk ? ct_array_add(&state->object_chunks, sizeof(void *)) : NULL;
         if (!place) {
-            free(chunk);
+            ct_free(state->allocator, chunk);
             return NULL;
         }
         *place = chunk;
         for (size_t i = CHUNK; i-- > 0;) {
+            chunk[i].items.allocator = chunk[i].fields.allocator = state->allocator;
             chunk[i].next = state->free_objects;
             state->free_objects = &chunk[i];
         }
@@ -81,9 +82,9 @@ ct_state_free_objects(ct_state *state)
             ct_values_free(&chunk[j].items);
             ct_values_free(&chunk[j].fields);
         }
-        free(chunk);
+        ct_free(state->allocator, chunk);
     }
-    free(state->object_chunks.items);
+    ct_free(state->allocator, state->object_chunks.items);
     ct_id_map_free(&state->objects);
 }
 

@@ -3,7 +3,6 @@
  * The meaning of records is in state.c and objects.c. Invariant: between calls the input stands at a head record, THREAD, or the end of a
  * block; replay->events and replay->steps count what was passed. After a failure (or the end) only seeking or freeing helps.
  */
-#include <stdlib.h>
 
 #include "journal/contents.h"
 #include "model/records.h"
@@ -53,11 +52,11 @@ carry_text(ct_replay *replay)
     ct_text *text = &replay->event.text;
     if (!text->size || text->bytes == replay->carried)
         return CT_OK;
-    char *copy = malloc(text->size);
+    char *copy = ct_allocate(replay->journal->allocator, text->size);
     if (!copy)
         return stop(replay, CT_E_NOMEM, "no memory for an output", 0);
     memcpy(copy, text->bytes, text->size);
-    free(replay->carried);
+    ct_free(replay->journal->allocator, replay->carried);
     replay->carried = copy;
     text->bytes = copy;
     return CT_OK;
@@ -135,7 +134,7 @@ verify_key(ct_replay *replay)
     ct_state *state = &replay->state;
     const uint8_t *at = replay->in.at;
     if (!replay->shadow) {
-        replay->shadow = malloc(sizeof *replay->shadow);
+        replay->shadow = ct_allocate(replay->journal->allocator, sizeof *replay->shadow);
         if (!replay->shadow)
             return stop(replay, CT_E_NOMEM, "no memory for a second state", 0);
         ct_state_init(replay->shadow, replay->journal);
@@ -395,7 +394,7 @@ ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error)
 {
     if (!journal || !replay)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
-    *replay = calloc(1, sizeof **replay);
+    *replay = ct_allocate_zero(journal->allocator, 1, sizeof **replay);
     if (!*replay)
         return ct_fail(error, CT_E_NOMEM, "no memory for a replay", 0, 0);
     (*replay)->journal = journal;
@@ -412,12 +411,12 @@ ct_replay_free(ct_replay *replay)
     ct_state_free(&replay->state);
     if (replay->shadow)
         ct_state_free(replay->shadow);
-    free(replay->shadow);
-    free(replay->raw);
-    free(replay->carried);
+    ct_free(replay->journal->allocator, replay->shadow);
+    ct_free(replay->journal->allocator, replay->raw);
+    ct_free(replay->journal->allocator, replay->carried);
     ct_block_reader_free(&replay->reader);
     ct_contents_free(&replay->contents);
-    free(replay);
+    ct_free(replay->journal->allocator, replay);
 }
 
 ct_code

@@ -3,16 +3,18 @@
  * Invariant: an activation in the map is on exactly one stack (on_stack), or suspended, or left its stack in the event at hand
  * (state->ended, state->suspended).
  */
-#include <stdlib.h>
 
 #include "model/state.h"
+#include "util/memory.h"
 
 enum { CHUNK = 16 };
 
 void
 ct_state_init(ct_state *state, const ct_journal *journal)
 {
-    *state = (ct_state){.journal = journal};
+    const ct_allocator *allocator = journal->allocator;
+    *state = (ct_state){.journal = journal, .allocator = allocator, .activations.allocator = allocator, .objects.allocator = allocator,
+                        .threads.allocator = allocator, .object_chunks.allocator = allocator, .activation_chunks.allocator = allocator};
 }
 
 /* ---- activations ---- */
@@ -21,15 +23,16 @@ static ct_activation_cell *
 allocate(ct_state *state)
 {
     if (!state->free_activations) {
-        ct_activation_cell *chunk = calloc(CHUNK, sizeof *chunk);
+        ct_activation_cell *chunk = ct_allocate_zero(state->allocator, CHUNK, sizeof *chunk);
         void **place = chunk ? ct_array_add(&state->activation_chunks, sizeof(void *)) : NULL;
         if (!place) {
-            free(chunk);
+            ct_free(state->allocator, chunk);
             return NULL;
         }
         *place = chunk;
         for (size_t i = CHUNK; i-- > 0;) {
             chunk[i].globals.by_binding = true;
+            chunk[i].slots.allocator = chunk[i].globals.allocator = state->allocator;
             chunk[i].next = state->free_activations;
             state->free_activations = &chunk[i];
         }
@@ -82,7 +85,7 @@ ct_state_push(ct_state *state, ct_thread_cell *thread, ct_activation_cell *activ
 {
     if (thread->thread.depth == thread->capacity) {
         size_t capacity = thread->capacity ? thread->capacity * 2 : 16;
-        ct_activation **stack = realloc(thread->stack, capacity * sizeof *stack);
+        ct_activation **stack = ct_resize(state->allocator, thread->stack, capacity * sizeof *stack);
         if (!stack)
             return ct_state_no_memory(state);
         thread->stack = stack;
@@ -152,15 +155,15 @@ add_thread(ct_state *state, uint64_t number, ct_thread_cell **thread)
 {
     if (state->thread_count == state->thread_capacity) {
         size_t capacity = state->thread_capacity ? state->thread_capacity * 2 : 8;
-        ct_thread_cell **list = realloc(state->thread_list, capacity * sizeof(ct_thread_cell *));
+        ct_thread_cell **list = ct_resize(state->allocator, state->thread_list, capacity * sizeof(ct_thread_cell *));
         if (!list)
             return ct_state_no_memory(state);
         state->thread_list = list;
         state->thread_capacity = capacity;
     }
-    ct_thread_cell *cell = calloc(1, sizeof *cell);
+    ct_thread_cell *cell = ct_allocate_zero(state->allocator, 1, sizeof *cell);
     if (!cell || !ct_id_map_add(&state->threads, number, cell)) {
-        free(cell);
+        ct_free(state->allocator, cell);
         return ct_state_no_memory(state);
     }
     cell->thread.number = number;
@@ -190,11 +193,11 @@ ct_state_thread_start(ct_state *state, uint64_t number, uint64_t system_id, ct_t
     ct_thread_cell *cell = ct_id_map_get(&state->threads, number);
     if (!cell)
         CT_TRY(add_thread(state, number, &cell));
-    char *copy = malloc(name.size + 1);
+    char *copy = ct_allocate(state->allocator, name.size + 1);
     if (!copy)
         return ct_state_no_memory(state);
     memcpy(copy, name.bytes, name.size);
-    free(cell->name);
+    ct_free(state->allocator, cell->name);
     cell->name = copy;
     cell->thread.name = (ct_text){copy, name.size};
     cell->thread.system_id = system_id;
@@ -213,11 +216,11 @@ ct_state_thread_exit(ct_state *state, uint64_t number, ct_thread_cell **thread)
 }
 
 static void
-free_thread(ct_thread_cell *thread)
+free_thread(const ct_state *state, ct_thread_cell *thread)
 {
-    free(thread->stack);
-    free(thread->name);
-    free(thread);
+    ct_free(state->allocator, thread->stack);
+    ct_free(state->allocator, thread->name);
+    ct_free(state->allocator, thread);
 }
 
 static void
@@ -233,7 +236,7 @@ remove_thread(ct_state *state, ct_thread_cell *thread)
     ct_id_map_remove(&state->threads, thread->thread.number);
     if (state->current == thread)
         state->current = NULL;
-    free_thread(thread);
+    free_thread(state, thread);
 }
 
 /* ---- between events ---- */
@@ -260,7 +263,7 @@ ct_state_clear(ct_state *state)
             give_back(state, state->activations.cells[i].value);
     ct_id_map_clear(&state->activations);
     for (size_t i = 0; i < state->thread_count; i++)
-        free_thread(state->thread_list[i]);
+        free_thread(state, state->thread_list[i]);
     state->thread_count = 0;
     ct_id_map_clear(&state->threads);
     ct_state_clear_objects(state);
@@ -276,17 +279,17 @@ void
 ct_state_free(ct_state *state)
 {
     for (size_t i = 0; i < state->thread_count; i++)
-        free_thread(state->thread_list[i]);
-    free(state->thread_list);
+        free_thread(state, state->thread_list[i]);
+    ct_free(state->allocator, state->thread_list);
     for (size_t i = 0; i < state->activation_chunks.count; i++) {
         ct_activation_cell *chunk = ((ct_activation_cell **)state->activation_chunks.items)[i];
         for (size_t j = 0; j < CHUNK; j++) {
             ct_bindings_free(&chunk[j].slots);
             ct_bindings_free(&chunk[j].globals);
         }
-        free(chunk);
+        ct_free(state->allocator, chunk);
     }
-    free(state->activation_chunks.items);
+    ct_free(state->allocator, state->activation_chunks.items);
     ct_id_map_free(&state->activations);
     ct_id_map_free(&state->threads);
     ct_state_free_objects(state);

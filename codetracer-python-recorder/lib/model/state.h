@@ -34,6 +34,7 @@ typedef struct ct_thread_cell {
 
 typedef struct ct_state {
     const ct_journal *journal;
+    const ct_allocator *allocator;           /* the journal's */
     ct_id_map activations, objects, threads; /* alive, by id: ct_activation_cell *, … */
     ct_thread_cell **thread_list;            /* in the order in which they came */
     size_t thread_count, thread_capacity;

@@ -1,7 +1,6 @@
 /* Arrays of values and bindings: see values.h. */
-#include <stdlib.h>
-
 #include "model/values.h"
+#include "util/memory.h"
 
 /* What is larger than this is not kept for reuse. */
 enum { KEEP = 64 };
@@ -27,13 +26,13 @@ ct_values_reserve(ct_values *values, size_t count)
     if (capacity > SIZE_MAX / 2 / sizeof(ct_value))
         return false;
     ct_inline *texts = NULL;
-    if (values->texts && !(texts = realloc(values->texts, capacity * sizeof *texts)))
+    if (values->texts && !(texts = ct_resize(values->allocator, values->texts, capacity * sizeof *texts)))
         return false;
     if (texts) {
         values->texts = texts;
         point_to_texts(values, 0, old);
     }
-    ct_value *grown = realloc(values->values, capacity * sizeof *grown);
+    ct_value *grown = ct_resize(values->allocator, values->values, capacity * sizeof *grown);
     if (!grown)
         return false;
     memset(grown + old, 0, (capacity - old) * sizeof *grown);
@@ -45,7 +44,7 @@ ct_values_reserve(ct_values *values, size_t count)
 bool
 ct_values_add_texts(ct_values *values)
 {
-    values->texts = malloc(values->capacity * sizeof *values->texts);
+    values->texts = ct_allocate(values->allocator, values->capacity * sizeof *values->texts);
     return values->texts != NULL;
 }
 
@@ -64,9 +63,9 @@ ct_values_move(ct_values *values, size_t to, size_t from, size_t count)
 void
 ct_values_free(ct_values *values)
 {
-    free(values->values);
-    free(values->texts);
-    *values = (ct_values){0};
+    ct_free(values->allocator, values->values);
+    ct_free(values->allocator, values->texts);
+    *values = (ct_values){.allocator = values->allocator};
 }
 
 bool
@@ -170,7 +169,7 @@ grow_index(ct_bindings *bindings, uint32_t number)
         for (size = size ? size : 16; size <= number;)
             size *= 2;
     }
-    uint32_t *index = realloc(bindings->index, size * sizeof *index);
+    uint32_t *index = ct_resize(bindings->allocator, bindings->index, size * sizeof *index);
     if (!index)
         return false;
     memset(index + bindings->index_size, 0, (size - bindings->index_size) * sizeof *index);
@@ -190,7 +189,7 @@ grow_cells(ct_bindings *bindings)
         return false;
     uint32_t capacity = bindings->capacity ? bindings->capacity * 2 : 8;
     if (bindings->texts) {
-        ct_inline *texts = realloc(bindings->texts, capacity * sizeof *texts);
+        ct_inline *texts = ct_resize(bindings->allocator, bindings->texts, capacity * sizeof *texts);
         if (!texts)
             return false;
         bindings->texts = texts;
@@ -198,7 +197,7 @@ grow_cells(ct_bindings *bindings)
             if (ct_value_has_inline(&bindings->cells[i].value))
                 bindings->cells[i].value.data.bytes = texts[i].bytes;
     }
-    ct_slot *cells = realloc(bindings->cells, capacity * sizeof *cells);
+    ct_slot *cells = ct_resize(bindings->allocator, bindings->cells, capacity * sizeof *cells);
     if (!cells)
         return false;
     bindings->cells = cells;
@@ -272,7 +271,7 @@ ct_bindings_take(ct_bindings *bindings, uint32_t number, uint32_t name, ct_input
         if (!grow_cells(bindings))
             return CT_E_NOMEM;
         if (ct_value_has_inline(&value) && !bindings->texts
-            && !(bindings->texts = malloc(bindings->capacity * sizeof *bindings->texts)))
+            && !(bindings->texts = ct_allocate(bindings->allocator, bindings->capacity * sizeof *bindings->texts)))
             return CT_E_NOMEM;
         if (!position)
             return bind(bindings, number, name, &value, event);
@@ -299,7 +298,7 @@ ct_bindings_clear(ct_bindings *bindings, bool by_binding)
     if (bindings->capacity > KEEP || bindings->index_size > 4 * KEEP)
         ct_bindings_free(bindings);
     else if (bindings->by_binding != by_binding) {
-        free(bindings->index); /* the other kind of index */
+        ct_free(bindings->allocator, bindings->index); /* the other kind of index */
         bindings->index = NULL;
         bindings->index_size = 0;
     }
@@ -318,8 +317,8 @@ ct_bindings_clear(ct_bindings *bindings, bool by_binding)
 void
 ct_bindings_free(ct_bindings *bindings)
 {
-    free(bindings->cells);
-    free(bindings->texts);
-    free(bindings->index);
-    *bindings = (ct_bindings){.by_binding = bindings->by_binding};
+    ct_free(bindings->allocator, bindings->cells);
+    ct_free(bindings->allocator, bindings->texts);
+    ct_free(bindings->allocator, bindings->index);
+    *bindings = (ct_bindings){.by_binding = bindings->by_binding, .allocator = bindings->allocator};
 }

@@ -2,16 +2,19 @@
  *
  * Both keep the bytes of texts that stand in place beside the values, in an array made when the first one comes. Invariant: a value with
  * ct_value_has_inline() at index i points to texts[i]. All failures are of memory, and leave what was there.
+ * Zeroed but for the allocator is empty.
  */
 #ifndef CT_MODEL_VALUES_H
 #define CT_MODEL_VALUES_H
 
+#include "codetracer/memory.h"
 #include "model/decode.h"
 
 typedef struct ct_values {
     ct_value *values;
     ct_inline *texts; /* as many, or NULL */
     size_t capacity;
+    const ct_allocator *allocator;
 } ct_values;
 
 /* Room for count values; keeps those there are. */
@@ -50,6 +53,7 @@ typedef struct ct_bindings {
     uint32_t *index;          /* by slot: by number below CT_BINDINGS_DIRECT, index + 1; by binding: a hash table of index + 1 */
     uint32_t index_size;
     bool by_binding;
+    const ct_allocator *allocator;
 } ct_bindings;
 
 /* Binds number to the value that follows in the input; "unbound" unbinds. */

@@ -164,7 +164,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
     }
     ct_journal *journal;
     ct_error error = {0};
-    if (ct_journal_open(private_folder, &journal, &error) != CT_OK) {
+    if (ct_journal_open(private_folder, NULL, &journal, &error) != CT_OK) {
         complain_error("recover", private_folder, &error);
         return STATUS_TRACE;
     }
@@ -198,7 +198,7 @@ static int recover_file(const char *file, int format)
     ct_journal *journal;
     ct_error error = {0};
     ct_journal_counts counts;
-    if (ct_journal_open(file, &journal, &error) != CT_OK) {
+    if (ct_journal_open(file, NULL, &journal, &error) != CT_OK) {
         complain_error("recover", file, &error);
         return STATUS_TRACE;
     }

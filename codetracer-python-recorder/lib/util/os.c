@@ -1,4 +1,5 @@
 /* Files, clocks, randomness and threads, by POSIX and Linux. Owns nothing; see os.h. */
+#include "util/memory.h"
 #include "util/os.h"
 
 #include <errno.h>
@@ -6,7 +7,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -23,13 +23,6 @@ enum { FIRST_DESCRIPTOR = 250 };
 
 /* zstd keeps its tables on the heap; pages of a stack count only when touched. */
 enum { WRITER_STACK = 512 * 1024 };
-
-static void *
-allocate(void *context, size_t size)
-{
-    (void)context;
-    return calloc(1, size);
-}
 
 static ssize_t
 write_at(void *context, int file, const struct iovec *parts, int count, off_t offset)
@@ -100,7 +93,6 @@ start_thread(void *context, pthread_t *thread, void *(*run)(void *), void *argum
 
 const ct_system ct_system_default = {
     .context = NULL,
-    .allocate = allocate,
     .write_at = write_at,
     .reserve = reserve,
     .start_thread = start_thread,
@@ -187,7 +179,7 @@ ct_create_unnamed_file(const char *folder)
 }
 
 char *
-ct_absolute_path(const ct_system *system, const char *path)
+ct_absolute_path(const ct_allocator *allocator, const char *path)
 {
     char folder[PATH_MAX];
     size_t folder_size = 0, path_size = strlen(path);
@@ -198,7 +190,7 @@ ct_absolute_path(const ct_system *system, const char *path)
             return NULL;
         folder_size = strlen(folder);
     }
-    result = system->allocate(system->context, folder_size + 1 + path_size + 1);
+    result = ct_allocate(allocator, folder_size + 1 + path_size + 1);
     if (!result) {
         errno = ENOMEM;
         return NULL;

@@ -1,4 +1,4 @@
-/* The system as the library sees it: memory, files, threads, clocks. What can fail goes through ct_system, so that a test can
+/* The system as the library sees it: files, threads, clocks. What can fail goes through ct_system, so that a test can
  * make it fail. Everything here may be called from any thread. */
 #ifndef CT_UTIL_OS_H
 #define CT_UTIL_OS_H
@@ -11,9 +11,10 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "codetracer/memory.h"
+
 typedef struct ct_system {
     void *context;
-    void *(*allocate)(void *context, size_t size); /* zeroed; NULL: no memory; given back with free() */
     ssize_t (*write_at)(void *context, int file, const struct iovec *parts, int count, off_t offset); /* as pwritev */
     int (*reserve)(void *context, int file, off_t size); /* disk space for the first `size` bytes: 0 or an errno */
     int (*start_thread)(void *context, pthread_t *thread, void *(*run)(void *), void *argument); /* signals blocked: 0 or an errno */
@@ -33,8 +34,8 @@ int ct_create_unnamed_file(const char *folder);
 /* The same open file under a high number (or as it was); the given descriptor is used up. */
 int ct_raise_descriptor(int file);
 
-/* The path from the root, so that it outlives chdir(). NULL and errno. Give back with free(). */
-char *ct_absolute_path(const ct_system *system, const char *path);
+/* The path from the root, so that it outlives chdir(). NULL and errno. */
+char *ct_absolute_path(const ct_allocator *allocator, const char *path);
 
 uint64_t ct_clock_monotonic(void); /* nanoseconds */
 uint64_t ct_clock_real(void);      /* nanoseconds since 1970 UTC */

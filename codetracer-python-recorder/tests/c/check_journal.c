@@ -14,7 +14,7 @@ main(int argc, char **argv)
     ct_journal *journal;
     ct_replay *replay;
     const ct_event *event;
-    if (argc != 2 || ct_journal_open(argv[1], &journal, &error) != CT_OK || ct_replay_new(journal, &replay, &error) != CT_OK) {
+    if (argc != 2 || ct_journal_open(argv[1], NULL, &journal, &error) != CT_OK || ct_replay_new(journal, &replay, &error) != CT_OK) {
         fprintf(stderr, "check_journal: %s\n", argc == 2 && error.message ? error.message : "usage: check_journal PATH");
         return 1;
     }

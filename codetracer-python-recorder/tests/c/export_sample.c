@@ -35,7 +35,7 @@ export(size_t format, const char *from, const char *to)
     options.string_bytes = string ? strtoull(string, NULL, 10) : 0;
     options.container_depth = depth ? (uint32_t)strtoul(depth, NULL, 10) : 0;
     double start = now();
-    ct_code code = ct_journal_open(from, &journal, &error);
+    ct_code code = ct_journal_open(from, NULL, &journal, &error);
     if (code == CT_OK) {
         code = FORMATS[format].export(journal, to, &options, &result, &error);
         ct_journal_close(journal);

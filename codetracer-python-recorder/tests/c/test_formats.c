@@ -377,7 +377,7 @@ export_sample(const char *journal_name, const ct_export_options *options, ct_exp
     size_t size;
     const char *target = in_folder("json");
     mkdir(target, 0700);
-    if (ct_journal_open(in_folder(journal_name), &journal, &error) != CT_OK)
+    if (ct_journal_open(in_folder(journal_name), NULL, &journal, &error) != CT_OK)
         return NULL;
     if (ct_export_json(journal, target, options, result, &error) == CT_OK) {
         char trace[160];
@@ -557,7 +557,7 @@ files_lie_inside_the_folder(void)
     size_t size;
     mkdir(in_folder("out"), 0700);
     CHECK(sample_everything(in_folder("files.ctj")));
-    CHECK_EQ_INT(ct_journal_open(in_folder("files.ctj"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in_folder("files.ctj"), NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_export_json(journal, in_folder("out"), NULL, NULL, &error), CT_OK);
     uint8_t *bytes = read_file(in_folder("out/files/p/sub.py"), &size);
     CHECK(bytes);
@@ -598,7 +598,7 @@ progress_can_stop(void)
     struct stat status;
     ct_export_options options = { .progress = stop, .progress_context = &called };
     CHECK(sample_loop(in_folder("stop.ctj"), 30000));
-    CHECK_EQ_INT(ct_journal_open(in_folder("stop.ctj"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in_folder("stop.ctj"), NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_export_ct(journal, in_folder("stop.ct"), &options, NULL, &error), CT_E_STOPPED);
     CHECK(called && error.code == CT_E_STOPPED);
     CHECK(stat(in_folder("stop.ct"), &status) != 0);
@@ -663,7 +663,7 @@ remembered_values_are_never_old(void)
     const enum ct_form forms[2] = { CT_FORM_JSON, CT_FORM_NIM };
     unsigned compared = 0;
     CHECK(random_journal(in_folder("random.ctj"), 4000));
-    CHECK_EQ_INT(ct_journal_open(in_folder("random.ctj"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in_folder("random.ctj"), NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     ct_types_start(&types, journal, ignore_type, NULL);
     ct_value_cache_start(&cache, replay, &types, &limits, 2, forms);
@@ -721,7 +721,7 @@ memory_ends(void)
     ct_journal *journal;
     CHECK(sample_everything(in_folder("memory.ctj")));
     mkdir(in_folder("target"), 0700);
-    CHECK_EQ_INT(ct_journal_open(in_folder("memory.ctj"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in_folder("memory.ctj"), NULL, &journal, &error), CT_OK);
     for (size_t format = 0; format < FORMAT_COUNT; format++) {
         long n = 0;
         for (;; n++) {
@@ -756,7 +756,7 @@ disk_ends(void)
     mkdir(in_folder("target"), 0700);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
-    CHECK_EQ_INT(ct_journal_open(in_folder("disk.ctj"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in_folder("disk.ctj"), NULL, &journal, &error), CT_OK);
     static const rlim_t ends[FORMAT_COUNT] = { 70000, 70000, 2100, 29000 }; /* a little less than the largest file has */
     for (size_t format = 0; format < FORMAT_COUNT; format++)
         for (rlim_t size = 0; size < ends[format]; size += ends[format] / 30) {

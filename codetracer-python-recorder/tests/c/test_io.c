@@ -125,7 +125,7 @@ walk(const ct_source *source, uint64_t *steps)
     ct_replay *replay;
     const ct_event *event;
     *steps = 0;
-    CT_TRY(ct_journal_open_source(source, &journal, NULL));
+    CT_TRY(ct_journal_open_source(source, NULL, &journal, NULL));
     ct_code code = ct_replay_new(journal, &replay, NULL);
     if (code == CT_OK) {
         while ((code = ct_replay_next(replay, &event, NULL)) == CT_OK)
@@ -147,7 +147,7 @@ a_journal_within_other_bytes(void)
     ct_sink sink = {.context = &whole, .append = append_kept};
     ct_error error;
     CHECK_EQ_INT(append_kept(&whole, "before", 6, NULL), CT_OK);
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_journal_copy(journal, &sink, &error), CT_OK);
     CHECK_EQ_INT(ct_journal_save(journal, other, &error), CT_OK);
     static uint8_t saved[sizeof whole.bytes];
@@ -158,7 +158,7 @@ a_journal_within_other_bytes(void)
 
     part middle = {whole.bytes, 6, -1, 0};
     ct_source source = {.context = &middle, .size = size, .read = read_part, .close = close_part};
-    CHECK_EQ_INT(ct_journal_open_source(&source, &again, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open_source(&source, NULL, &again, &error), CT_OK);
     ct_journal_count(again, &counts_again);
     CHECK(counts_again.complete);
     CHECK_EQ_UINT(counts_again.steps, counts.steps);

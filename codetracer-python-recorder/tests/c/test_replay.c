@@ -118,7 +118,7 @@ function_call(bool compress)
     end_block(&f);
     save(&f);
 
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     ct_journal_count(journal, &counts);
     CHECK(counts.complete);
     CHECK_EQ_UINT(counts.events, 7);
@@ -203,7 +203,7 @@ namespaces_keep_the_order_of_binding(void)
     add_events(&f, &b, 4, 3);
     save(&f); /* no end block: cut */
 
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
@@ -254,7 +254,7 @@ generators_and_threads(void)
     end_block(&f);
     save(&f);
 
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     EVENT(CT_EVENT_THREAD_START);
     EVENT(CT_EVENT_CALL);
@@ -326,7 +326,7 @@ objects_change_and_die(void)
     end_block(&f);
     save(&f);
 
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     EVENT(CT_EVENT_CALL);
     const ct_object *list = ct_replay_object(replay, 0), *point = ct_replay_object(replay, 2);
@@ -387,7 +387,7 @@ corrupt(const bytes *records, int good)
     put_byte(&b, STEP);
     add_events(&f, &b, 0, 0);
     save(&f);
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     for (int i = 0; i < good; i++)
         CHECK_EQ_INT(ct_replay_next(replay, &event, &error), CT_OK);
@@ -486,7 +486,7 @@ an_event_across_blocks(void)
             add_block(&f, CT_BLOCK_EVENTS, 0, &b, 0, 2, UINT32_MAX);
         save(&f);
 
-        CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+        CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
         CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
         ct_journal_counts counts;
         ct_journal_count(journal, &counts);
@@ -537,7 +537,7 @@ contents_are_fetched_and_stay(void)
     end_block(&f);
     save(&f);
 
-    CHECK_EQ_INT(ct_journal_open(path, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     static const uint8_t *kept[64];
     static uint64_t kept_id[64];
@@ -620,7 +620,7 @@ replay_all(uint64_t *events, ct_journal_counts *counts)
     ct_replay *replay = NULL;
     const ct_event *event;
     *events = 0;
-    ct_code code = ct_journal_open(path, &journal, &error);
+    ct_code code = ct_journal_open(path, NULL, &journal, &error);
     if (code != CT_OK)
         return code;
     ct_journal_count(journal, counts);
@@ -773,7 +773,7 @@ replay_folder(uint64_t *events, uint64_t *steps, int64_t *last_slot, uint32_t *n
     ct_journal_counts counts;
     *events = 0;
     *last_slot = -1;
-    ct_code code = ct_journal_open(folder, &journal, &error);
+    ct_code code = ct_journal_open(folder, NULL, &journal, &error);
     if (code != CT_OK)
         return code;
     ct_journal_count(journal, &counts);
@@ -880,20 +880,20 @@ what_can_be_opened(void)
     snprintf(other, sizeof other, "%s/one.ctj", folder);
     snprintf(named, sizeof named, "%s/two.ctj", folder);
     unlink(path);
-    CHECK_EQ_INT(ct_journal_open(folder, &journal, &error), CT_E_IO); /* holds none */
-    CHECK_EQ_INT(ct_journal_open(other, &journal, &error), CT_E_IO);
+    CHECK_EQ_INT(ct_journal_open(folder, NULL, &journal, &error), CT_E_IO); /* holds none */
+    CHECK_EQ_INT(ct_journal_open(other, NULL, &journal, &error), CT_E_IO);
     CHECK(journal == NULL);
-    CHECK_EQ_INT(ct_journal_open("/dev/null", &journal, &error), CT_E_IO);
+    CHECK_EQ_INT(ct_journal_open("/dev/null", NULL, &journal, &error), CT_E_IO);
     begin(&f);
     write_file(other, f.b.at, f.b.size);
-    CHECK_EQ_INT(ct_journal_open(folder, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(folder, NULL, &journal, &error), CT_OK);
     ct_journal_close(journal);
     write_file(named, f.b.at, f.b.size);
-    CHECK_EQ_INT(ct_journal_open(folder, &journal, &error), CT_E_PARAM); /* holds two */
+    CHECK_EQ_INT(ct_journal_open(folder, NULL, &journal, &error), CT_E_PARAM); /* holds two */
     f.b.at[8] = 2;
     store(f.b.at + 56, XXH3_64bits(f.b.at, 56), 8);
     write_file(other, f.b.at, f.b.size);
-    CHECK_EQ_INT(ct_journal_open(other, &journal, &error), CT_E_VERSION);
+    CHECK_EQ_INT(ct_journal_open(other, NULL, &journal, &error), CT_E_VERSION);
     unlink(other);
     unlink(named);
     free_file(&f);

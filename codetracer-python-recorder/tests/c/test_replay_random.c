@@ -14,31 +14,13 @@
 #include <codetracer/replay.h>
 
 #include "check.h"
+#include "failing_memory.h"
 #include "journal/reader.h"
 #include "journal_bytes.h"
 #include "model/replay_check.h"
 
 static char folder[] = "/tmp/ct-random-XXXXXX";
 static char path[64], live_path[64];
-
-/* The linker leads the library's allocations here: each can fail. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-static uint64_t allocations_left = UINT64_MAX; /* 0: the next one failed */
-
-static bool
-fails(void)
-{
-    return allocations_left != UINT64_MAX && (allocations_left == 0 || --allocations_left == 0);
-}
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *memory, size_t size) { return fails() ? NULL : __real_realloc(memory, size); }
 
 static uint64_t random_state;
 
@@ -799,7 +781,7 @@ open_all(const char *name)
 {
     journal = NULL;
     replay = other = NULL;
-    CHECK_EQ_INT(ct_journal_open(name, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(name, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &other, &error), CT_OK);
 }
@@ -963,7 +945,7 @@ damage_leaves_a_prefix(void)
         write_file(path, copy, length);
         free(copy);
         uint64_t walked;
-        ct_code end = ct_journal_open(path, &journal, &error);
+        ct_code end = ct_journal_open(path, NULL, &journal, &error);
         if (end == CT_OK) {
             ct_journal_close(journal);
             open_all(path);
@@ -1033,7 +1015,7 @@ nonsense_with_right_checksums_is_survived(void)
         write_file(changed_path, f.b.at, f.b.size);
         free_file(&f);
         ct_journal *changed;
-        if (ct_journal_open(changed_path, &changed, &error) == CT_OK) {
+        if (ct_journal_open(changed_path, NULL, &changed, &error) == CT_OK) {
             ct_replay *reading;
             const ct_event *event;
             static bytes b;
@@ -1197,12 +1179,12 @@ a_recording_is_read_while_it_is_written_and_after_a_kill(void)
 /* ---- no memory ---- */
 
 static ct_code
-read_all(ct_journal **opened, ct_replay **reading, uint64_t *events)
+read_all(const ct_allocator *allocator, ct_journal **opened, ct_replay **reading, uint64_t *events)
 {
     const ct_event *event;
     ct_code code;
     *events = 0;
-    CT_TRY(ct_journal_open(folder, opened, &error));
+    CT_TRY(ct_journal_open(folder, allocator, opened, &error));
     CT_TRY(ct_replay_new(*opened, reading, &error));
     ct_replay_verify_keys(*reading, true);
     while ((code = ct_replay_next(*reading, &event, &error)) == CT_OK)
@@ -1220,15 +1202,17 @@ static void
 any_allocation_may_fail(void)
 {
     CHECK(record(79, 300, 700, 3000)); /* not finished: the live file is read too */
-    for (uint64_t n = 1;; n++) {
+    for (long n = 0;; n++) {
+        failing_memory memory;
         ct_journal *opened = NULL;
         ct_replay *reading = NULL;
         const ct_event *event;
         uint64_t events;
-        allocations_left = n;
-        ct_code code = read_all(&opened, &reading, &events);
-        bool failed = allocations_left == 0;
-        allocations_left = UINT64_MAX;
+        const ct_allocator *allocator = failing_memory_start(&memory, n);
+        memory.all_behind = true;
+        ct_code code = read_all(allocator, &opened, &reading, &events);
+        bool failed = memory.failed;
+        memory.left = LONG_MAX;
         CHECK_EQ_INT(code, failed ? CT_E_NOMEM : CT_OK);
         if (reading) {
             CHECK_EQ_INT(ct_replay_seek_step(reading, m.steps / 3, &event, &error), CT_OK);
@@ -1236,6 +1220,7 @@ any_allocation_may_fail(void)
         }
         ct_replay_free(reading);
         ct_journal_close(opened);
+        CHECK_EQ_INT(memory.live, 0);
         if (!failed)
             break;
     }

@@ -71,7 +71,7 @@ every_format_by_file_and_by_folder(void)
     CHECK_EQ_INT(mkdir(in("s"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("temporary"), 0700), 0);
     CHECK(sample_everything(in(FILES[CT_TRACE_JOURNAL])));
-    CHECK_EQ_INT(ct_journal_open(in("j"), &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_journal_open(in("j"), NULL, &journal, &error), CT_OK);
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
     expected = counts.steps;

@@ -1,0 +1,19 @@
+/* Memory of a caller's allocator; NULL is the C library's. So whatever is all zero takes memory from the C library.
+ * No other file of the library calls malloc() and its like. */
+#ifndef CT_UTIL_MEMORY_H
+#define CT_UTIL_MEMORY_H
+
+#include <stddef.h>
+
+#include "codetracer/memory.h"
+
+/* NULL: no memory, and the block is as it was. A size of 0 is as good as 1. */
+void *ct_resize(const ct_allocator *allocator, void *block, size_t size);
+void *ct_allocate(const ct_allocator *allocator, size_t size);
+void *ct_allocate_zero(const ct_allocator *allocator, size_t count, size_t size);
+void ct_free(const ct_allocator *allocator, void *block); /* NULL: nothing happens */
+
+/* count bytes and a zero behind them. */
+char *ct_copy_text(const ct_allocator *allocator, const char *bytes, size_t count);
+
+#endif
