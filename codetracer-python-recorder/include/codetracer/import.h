@@ -13,4 +13,7 @@ ct_code ct_import_json(const char *path, ct_recording *recording, ct_error *erro
 /* The same for a CTFS container, either layout. error->position: the byte of the container, or of the file within it where there is none. */
 ct_code ct_import_ct(const char *path, ct_recording *recording, ct_error *error);
 
+/* The same for trace.bin in CBOR and zstd, with the files beside it as those of trace.json. error->position: the byte where a damaged frame begins. */
+ct_code ct_import_binary(const char *path, ct_recording *recording, ct_error *error);
+
 #endif

@@ -12,9 +12,9 @@
 #include "codetracer/error.h"
 #include "codetracer/replay.h"
 
-enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2 };
+enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2, CT_TRACE_BINARY = 3 };
 
-/* "journal", "ct", "json": what --to and --format call it. NULL for a number that is no format. */
+/* "journal", "ct", "json", "binary": what --to and --format call it. NULL for a number that is no format. */
 const char *ct_trace_format_name(enum ct_trace_format format);
 
 typedef struct ct_trace_options {
@@ -25,7 +25,8 @@ typedef struct ct_trace_options {
 /* path: a trace, or a folder that holds one (also one that is still being recorded or was cut, ct_journal_counts.complete tells). options and format
  * may be NULL. Several threads may open traces at once. On success *journal is the caller's, to be closed with ct_journal_close(). Errors: CT_E_IO
  * when there is nothing that can be read or no temporary journal can be written, CT_E_PARAM when there are several traces (error->subject names
- * them), CT_E_CORRUPT and CT_E_VERSION when it cannot be understood (error->subject: the file in the folder), CT_E_NOMEM. */
+ * them), CT_E_CORRUPT and CT_E_VERSION when it cannot be understood (error->subject: the file in the folder), CT_E_NOMEM. With
+ * CT_E_CORRUPT *journal may be there, and then holds what stands before the damaged place; else it is NULL when something failed. */
 ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
 
 #endif

@@ -39,9 +39,32 @@ take_many(ct_input *in, unsigned major)
 size_t ct_cbor_take_array(ct_input *in) { return take_many(in, 4); }
 size_t ct_cbor_take_map(ct_input *in) { return take_many(in, 5); }
 
+/* A text in pieces, whose number is not told: they are moved together. The crates write floats of many digits so. */
+static ct_text
+join_pieces(ct_input *in)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)in->at;
+    size_t size = 0;
+    while (!in->bad && in->at < in->end && *in->at != 0xFF) {
+        ct_cbor_head head = ct_cbor_take_head(in);
+        const uint8_t *piece = head.major == 3 ? ct_take_bytes(in, head.number) : NULL;
+        if (piece)
+            memmove(bytes + size, piece, (size_t)head.number);
+        else
+            in->bad = true;
+        size += piece ? (size_t)head.number : 0;
+    }
+    ct_take_byte(in);
+    return in->bad ? (ct_text){"", 0} : (ct_text){(const char *)bytes, size};
+}
+
 static ct_text
 take_string(ct_input *in, bool bytes_too)
 {
+    if (!in->bad && in->at < in->end && *in->at == 0x7F) {
+        in->at++;
+        return join_pieces(in);
+    }
     ct_cbor_head head = ct_cbor_take_head(in);
     if (head.major != 3 && !(bytes_too && head.major == 2))
         in->bad = true;
@@ -83,10 +106,22 @@ size_t
 ct_cbor_span(const uint8_t *bytes, size_t size)
 {
     ct_input in = {bytes, bytes + size, false};
+    bool in_pieces = false;
     for (uint64_t open = 1; open > 0; open--) {
         if (in.at == in.end)
             return 0;
-        if ((*in.at & 31) > 27)
+        if (in_pieces && *in.at == 0xFF) {
+            in.at++;
+            in_pieces = false;
+            continue;
+        }
+        if (!in_pieces && *in.at == 0x7F) { /* its pieces, and then its end, in place of the item */
+            in.at++;
+            in_pieces = true;
+            open++;
+            continue;
+        }
+        if ((*in.at & 31) > 27 || (in_pieces && *in.at >> 5 != 3))
             return SIZE_MAX;
         ct_cbor_head head = ct_cbor_take_head(&in);
         bool string = head.major == 2 || head.major == 3, many = head.major == 4 || head.major == 5;
@@ -94,7 +129,7 @@ ct_cbor_span(const uint8_t *bytes, size_t size)
             return 0;
         if (string)
             in.at += head.number;
-        open += head.major == 4 ? head.number : head.major == 5 ? 2 * head.number : head.major == 6;
+        open += head.major == 4 ? head.number : head.major == 5 ? 2 * head.number : head.major == 6 || in_pieces;
     }
     return (size_t)(in.at - bytes);
 }

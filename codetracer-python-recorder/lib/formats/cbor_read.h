@@ -2,7 +2,8 @@
  * (V1) as well as in that of the Nim library, for both are told apart item by item; and V1's events, one item each.
  *
  * Input is a ct_input (model/decode.h) over memory that may be written to: big integers in base64 are decoded in place. What does not fit, or breaks
- * the format, sets `bad`, which stays set; a function that returns a ct_code returns CT_OK then. Lengths are definite, as every encoder writes them.
+ * the format, sets `bad`, which stays set; a function that returns a ct_code returns CT_OK then. Lengths are definite, as encoders write them, but
+ * for text in pieces, which is joined in place.
  */
 #ifndef CT_FORMATS_CBOR_READ_H
 #define CT_FORMATS_CBOR_READ_H

@@ -766,10 +766,10 @@ on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_
     ct_buffer_add_byte(out, 7);
     ct_buffer_add_u64(out, function);
     size_t start = open_length(out);
-    ct_cbor_head(out, 4, count);
+    ct_cbor_put_head(out, 4, count);
     for (size_t i = 0; i < count; i++) {
         ct_buffer_add(out, "\xA2\x6B" "variable_id", 13);
-        ct_cbor_head(out, 0, arguments[i].variable);
+        ct_cbor_put_head(out, 0, arguments[i].variable);
         ct_buffer_add(out, "\x65" "value", 6);
         ct_buffer_add(out, arguments[i].value.bytes[FORM_LOG], arguments[i].value.size[FORM_LOG]);
     }

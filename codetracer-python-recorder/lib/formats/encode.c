@@ -149,7 +149,7 @@ int_at(uint8_t *at, int64_t value)
 }
 
 void
-ct_cbor_head(ct_buffer *out, unsigned major, uint64_t value)
+ct_cbor_put_head(ct_buffer *out, unsigned major, uint64_t value)
 {
     uint8_t *at = ct_buffer_room(out, 9);
     if (at)
@@ -159,14 +159,14 @@ ct_cbor_head(ct_buffer *out, unsigned major, uint64_t value)
 static void
 cbor_text(ct_buffer *out, const void *bytes, size_t size)
 {
-    ct_cbor_head(out, 3, size);
+    ct_cbor_put_head(out, 3, size);
     ct_buffer_add(out, bytes, size);
 }
 
 static void
 cbor_list(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const ct_view_node *node)
 {
-    ct_cbor_head(out, 4, node->children.count);
+    ct_cbor_put_head(out, 4, node->children.count);
     for (size_t i = 0; i < node->children.count; i++)
         ct_encode(out, form, nodes, node->children.first + i);
 }
@@ -204,11 +204,11 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
     case CT_VIEW_BIGINT:
         ADD(out, KIND("\xA4", "\x66", "BigInt") "\x61" "b");
         if (form == CT_FORM_NIM) {
-            ct_cbor_head(out, 2, node->text.size);
+            ct_cbor_put_head(out, 2, node->text.size);
             for (size_t i = node->text.size; i-- > 0;)
                 ct_buffer_add_byte(out, node->text.bytes[i]);
         } else {
-            ct_cbor_head(out, 3, (node->text.size + 2) / 3 * 4);
+            ct_cbor_put_head(out, 3, (node->text.size + 2) / 3 * 4);
             ct_text_base64_reversed(out, node->text.bytes, node->text.size);
         }
         ADD(out, "\x68" "negative");
@@ -248,7 +248,7 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
         break;
     }
     ADD(out, TYPE_ID);
-    ct_cbor_head(out, 0, node->type);
+    ct_cbor_put_head(out, 0, node->type);
 }
 
 /* ---- Cap'n Proto: which member is in which word of a Value says trace-binary.md section 2 ---- */
@@ -335,7 +335,7 @@ ct_encode_type(ct_buffer *out, enum ct_form form, const ct_type_definition *type
         return;
     }
     ADD(out, "\xA3\x64" "kind");
-    ct_cbor_head(out, 0, type->kind);
+    ct_cbor_put_head(out, 0, type->kind);
     ADD(out, "\x69" "lang_type");
     cbor_text(out, type->name.bytes, type->name.size);
     ADD(out, "\x6D" "specific_info");
@@ -344,11 +344,11 @@ ct_encode_type(ct_buffer *out, enum ct_form form, const ct_type_definition *type
         return;
     }
     ADD(out, KIND("\xA2", "\x66", "Struct") "\x66" "fields");
-    ct_cbor_head(out, 4, type->field_count);
+    ct_cbor_put_head(out, 4, type->field_count);
     for (size_t i = 0; i < type->field_count; i++) {
         ADD(out, "\xA2\x64" "name");
         cbor_text(out, type->fields[i].bytes, type->fields[i].size);
         ADD(out, TYPE_ID);
-        ct_cbor_head(out, 0, type->field_type);
+        ct_cbor_put_head(out, 0, type->field_type);
     }
 }

@@ -26,6 +26,6 @@ void ct_json_number(ct_buffer *out, int64_t value);
 void ct_json_unsigned(ct_buffer *out, uint64_t value);
 
 /* The head of a CBOR item in its shortest form (RFC 8949). */
-void ct_cbor_head(ct_buffer *out, unsigned major, uint64_t value);
+void ct_cbor_put_head(ct_buffer *out, unsigned major, uint64_t value);
 
 #endif

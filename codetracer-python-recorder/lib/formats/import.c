@@ -655,7 +655,8 @@ free_import(import *im)
     free(im);
 }
 
-/* The reader runs twice: first to learn which variables each function has (a journal's code says so before its first call), then to write. */
+/* The reader runs twice: first to learn which variables each function has (a journal's code says so before its first call), then to write.
+ * Damage that ends the first run ends the second one at the same event: what stands before it is written. */
 static ct_code
 import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct_error *error)
 {
@@ -667,20 +668,20 @@ import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct
         .context = im, .state = &im->state, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
         .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
         .drop_step = on_drop_step, .meta = on_meta};
-    ct_code code = start(im), own = code;
-    if (code == CT_OK)
+    ct_code own = start(im), code = own;
+    if (own == CT_OK)
         code = read(path, &sink, error);
-    if (code == CT_OK) {
-        code = own = begin_writing(im);
+    if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT)) {
+        own = begin_writing(im);
         sink.meta = NULL;
         sink.source = on_source;
-        if (code == CT_OK)
+        if (own == CT_OK)
             code = read(path, &sink, error);
-        if (code == CT_OK)
-            code = own = end_writing(im);
+        if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT))
+            own = end_writing(im);
     }
     if (own != CT_OK)
-        ct_fail(error, own, im->state.message, im->state.byte, 0);
+        code = ct_fail(error, own, im->state.message, im->state.byte, 0);
     free_import(im);
     return code;
 }
@@ -695,4 +696,10 @@ ct_code
 ct_import_ct(const char *path, ct_recording *recording, ct_error *error)
 {
     return import_with(ct_ct_read, path, recording, error);
+}
+
+ct_code
+ct_import_binary(const char *path, ct_recording *recording, ct_error *error)
+{
+    return import_with(ct_binary_read, path, recording, error);
 }

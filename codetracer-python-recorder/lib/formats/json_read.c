@@ -4,18 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <yyjson.h>
 
 #include "formats/buffer.h"
 #include "formats/stream.h"
+#include "formats/trace_folder.h"
 
-enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20, MOST_METADATA = 16 << 20, MOST_SOURCE = 64 << 20 };
+enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20 };
 
 typedef struct json_in {
     int file;
@@ -338,29 +337,6 @@ on_call(json_in *in, yyjson_val *body, bool *good)
     return *good ? in->sink->call(in->sink->context, function) : CT_OK;
 }
 
-/* What the recorder copied beside the trace: files/p/a.py. */
-static void
-take_source(json_in *in, uint64_t number, const char *path, size_t size)
-{
-    struct stat status;
-    char *name = size && path[0] == '/' && !strstr(path, "/../") && memchr(path, 0, size) == NULL ? malloc(strlen(in->folder) + size + 16) : NULL;
-    if (!name)
-        return;
-    sprintf(name, "%s/files%.*s", in->folder, (int)size, path);
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    free(name);
-    if (fd < 0)
-        return;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_SOURCE) {
-        char *text = malloc((size_t)status.st_size + 1);
-        ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
-        if (got > 0)
-            (void)in->sink->source(in->sink->context, number, text, (size_t)got);
-        free(text);
-    }
-    close(fd);
-}
-
 static ct_code
 on_path(json_in *in, yyjson_val *body, uint64_t *paths, bool *good)
 {
@@ -368,7 +344,7 @@ on_path(json_in *in, yyjson_val *body, uint64_t *paths, bool *good)
         return CT_OK;
     CT_TRY(in->sink->path(in->sink->context, yyjson_get_str(body), yyjson_get_len(body)));
     if (in->sink->source)
-        take_source(in, *paths, yyjson_get_str(body), yyjson_get_len(body));
+        ct_trace_folder_give_source(in->folder, *paths, yyjson_get_str(body), yyjson_get_len(body), in->sink);
     ++*paths;
     return CT_OK;
 }
@@ -493,55 +469,17 @@ read_array(json_in *in)
     return code;
 }
 
-/* ---- metadata ---- */
-
-static void
-give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
-{
-    if (yyjson_is_str(value))
-        sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
-}
-
-static void
-read_metadata(const char *folder, const ct_stream_sink *sink)
-{
-    char *name = malloc(strlen(folder) + 32);
-    if (!name)
-        return;
-    sprintf(name, "%s/trace_metadata.json", folder);
-    struct stat status;
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    free(name);
-    if (fd < 0)
-        return;
-    char *text = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_METADATA ? malloc((size_t)status.st_size + 1) : NULL;
-    ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
-    close(fd);
-    yyjson_doc *doc = got > 0 ? yyjson_read(text, (size_t)got, 0) : NULL;
-    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
-    size_t index, most;
-    give_text(sink, "program", yyjson_obj_get(root, "program"));
-    give_text(sink, "script", yyjson_obj_get(root, "program"));
-    yyjson_arr_foreach(arguments, index, most, argument)
-        give_text(sink, "arg", argument);
-    give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
-    give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
-    yyjson_doc_free(doc);
-    free(text);
-}
-
 ct_code
 ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
     json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC), .sink = sink};
     if (in.file < 0)
         return ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno);
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    char *folder = ct_trace_folder_of(path);
     ct_code code = folder ? CT_OK : CT_E_NOMEM;
     in.folder = folder;
     if (folder && sink->meta)
-        read_metadata(folder, sink);
+        ct_trace_folder_give_metadata(folder, sink);
     if (code == CT_OK)
         code = read_array(&in);
     close(in.file);

@@ -24,11 +24,15 @@ begins_journal(const uint8_t *start, size_t size)
     return size >= 8 && memcmp(start, CT_JOURNAL_MAGIC, 8) == 0;
 }
 
+/* Containers and both layouts of trace.bin share a magic; the byte behind it tells them apart. */
 static bool
-begins_container(const uint8_t *start, size_t size)
+begins_shared(const uint8_t *start, size_t size)
 {
-    return size >= 5 && memcmp(start, "\xC0\xDE\x72\xAC\xE2", 5) == 0;
+    return size >= 6 && memcmp(start, "\xC0\xDE\x72\xAC\xE2", 5) == 0;
 }
+
+static bool begins_binary(const uint8_t *start, size_t size) { return begins_shared(start, size) && start[5] == 1; }
+static bool begins_container(const uint8_t *start, size_t size) { return begins_shared(start, size) && start[5] > 1; }
 
 static bool
 begins_array(const uint8_t *start, size_t size)
@@ -50,6 +54,7 @@ static const reader READERS[] = {
     [CT_TRACE_JOURNAL] = {"journal", ".ctj", begins_journal, NULL},
     [CT_TRACE_CT] = {"ct", ".ct", begins_container, ct_import_ct},
     [CT_TRACE_JSON] = {"json", "trace.json", begins_array, ct_import_json},
+    [CT_TRACE_BINARY] = {"binary", "trace.bin", begins_binary, ct_import_binary},
 };
 enum { FORMAT_COUNT = sizeof READERS / sizeof *READERS, START = 64 };
 
@@ -97,6 +102,21 @@ import_into(int file, const char *path, const reader *from, const ct_allocator *
     return end;
 }
 
+/* What could be read of a trace that is damaged; nothing: NULL. */
+static void
+open_intact_part(int file, const ct_allocator *allocator, ct_journal **journal)
+{
+    ct_source source;
+    ct_journal_counts counts;
+    if (ct_source_of_descriptor(file, &source, NULL) != CT_OK || ct_journal_open_source(&source, allocator, journal, NULL) != CT_OK)
+        return;
+    ct_journal_count(*journal, &counts);
+    if (counts.events)
+        return;
+    ct_journal_close(*journal);
+    *journal = NULL;
+}
+
 static ct_code
 import_trace(const char *path, const reader *from, const ct_trace_options *options, ct_journal **journal, ct_error *error)
 {
@@ -111,7 +131,10 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
         return about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
     ct_code code = import_into(file, path, from, options->allocator, error);
     if (code != CT_OK) {
-        close(file);
+        if (code == CT_E_CORRUPT)
+            open_intact_part(file, options->allocator, journal);
+        else
+            close(file);
         return code;
     }
     CT_TRY(ct_source_of_descriptor(file, &source, error));
@@ -137,7 +160,7 @@ open_file(const char *path, const ct_trace_options *options, ct_journal **journa
     }
     ct_source_close(&source);
     return code != CT_OK ? code
-                         : ct_fail(error, CT_E_CORRUPT, "this is no trace: it begins like neither a journal (.ctj), a CTFS container (.ct) nor trace.json", 0, 0);
+                         : ct_fail(error, CT_E_CORRUPT, "this is no trace: it begins like neither a journal (.ctj), a CTFS container (.ct), trace.bin nor trace.json", 0, 0);
 }
 
 /* ---- a folder ---- */
@@ -211,7 +234,7 @@ open_folder(const char *folder, const ct_trace_options *options, ct_journal **jo
     if (!traces.count && cut.count > 1)
         return names_error(&cut, "the folder holds several unfinished recordings; `codetracer-trace recover` finishes them", error);
     if (!traces.count && !cut.count)
-        return ct_fail(error, CT_E_IO, "the folder holds no trace: no .ctj, no .ct, no trace.json", 0, 0);
+        return ct_fail(error, CT_E_IO, "the folder holds no trace: no .ctj, no .ct, no trace.json, no trace.bin", 0, 0);
 
     char path[PATH_MAX];
     const char *name = traces.count ? traces.items[0] : cut.items[0];
@@ -238,7 +261,7 @@ ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **jo
     if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
         return ct_fail(error, CT_E_IO, "this is neither a file nor a folder", 0, 0);
     ct_code code = S_ISDIR(status.st_mode) ? open_folder(path, options, journal, &found, error) : open_file(path, options, journal, &found, error);
-    if (code == CT_OK && format)
+    if (*journal && format)
         *format = found;
     return code;
 }

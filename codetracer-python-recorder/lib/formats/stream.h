@@ -87,5 +87,7 @@ typedef ct_code (*ct_stream_reader)(const char *path, const ct_stream_sink *sink
 ct_code ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 /* A CTFS container. error->position: the byte of the container, or of the file within it where there is none. */
 ct_code ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error);
+/* trace.bin in CBOR, with the same beside it. error->position: where the frame begins that is damaged, or holds what is wrong. */
+ct_code ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 
 #endif

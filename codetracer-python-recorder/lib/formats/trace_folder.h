@@ -8,6 +8,7 @@
 
 #include "codetracer/export.h"
 #include "formats/outfile.h"
+#include "formats/stream.h"
 
 typedef struct ct_trace_folder {
     const char *path;
@@ -30,5 +31,14 @@ typedef ct_code (*ct_trace_events_writer)(ct_trace_folder *f, ct_journal *journa
 /* An export: the events and everything beside them. nesting: the format's, as in its sink. options, result and error may be NULL. */
 ct_code ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_writer write_events, uint32_t nesting,
                                const ct_export_options *options, ct_export_result *result, ct_error *error);
+
+/* ---- reading: trace_folder_read.c. What is not there, or is no such file, is not told ---- */
+
+/* The folder that the file lies in; malloc'd. */
+char *ct_trace_folder_of(const char *path);
+/* trace_metadata.json to sink->meta. */
+void ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink);
+/* The copy of path number `number`, files/p/a.py, to sink->source. */
+void ct_trace_folder_give_source(const char *folder, uint64_t number, const char *path, size_t size, const ct_stream_sink *sink);
 
 #endif

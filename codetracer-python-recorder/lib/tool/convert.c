@@ -78,7 +78,7 @@ int command_convert(int argc, char **argv)
     if (status != STATUS_OK && made)
         rmdir(place[1]);
     if (status == STATUS_OK)
-        trace_note_if_cut(place[0], journal);
+        status = trace_end(place[0], journal);
     ct_journal_close(journal);
     return status;
 }

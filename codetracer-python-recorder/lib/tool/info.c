@@ -189,7 +189,7 @@ int command_info(int argc, char **argv)
     output_write(out.bytes, out.size);
     output_finish();
     text_free(&out);
-    trace_note_if_cut(place, journal);
+    status = trace_end(place, journal);
     ct_journal_close(journal);
-    return STATUS_OK;
+    return status;
 }

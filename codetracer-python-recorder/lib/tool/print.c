@@ -183,7 +183,7 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
         complain_error("print", path, &p.values.error);
         status = STATUS_TRACE;
     } else if (code == CT_END) {
-        trace_note_if_cut(path, journal);
+        status = trace_end(path, journal);
     }
     changes_free(p.changes);
     sources_free(p.sources);

@@ -57,8 +57,9 @@ bool output_is_terminal(void);
 int trace_open(const char *command, const char *path, ct_journal **journal);
 /* What the file of the last trace_open() is: "journal", or another format, read through a temporary journal. */
 const char *trace_format(void);
-/* Says on stderr that a recording was cut, and how to finish it. */
-void trace_note_if_cut(const char *path, const ct_journal *journal);
+/* To be called when all was done with the trace: says on stderr that a recording was cut, and how to finish it. Returns STATUS_TRACE when the trace
+ * could be read up to a damaged place only (which trace_open has said), else STATUS_OK. */
+int trace_end(const char *path, const ct_journal *journal);
 
 /* ---- files.c: folders and recordings on disk ---- */
 typedef struct names { char **items; size_t count; } names;

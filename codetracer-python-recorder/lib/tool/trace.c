@@ -3,6 +3,7 @@
 #include "tool/tool.h"
 
 static enum ct_trace_format format = CT_TRACE_JOURNAL;
+static bool damaged; /* the last trace could be read up to a damaged place only */
 
 const char *trace_format(void)
 {
@@ -14,15 +15,24 @@ int trace_open(const char *command, const char *path, ct_journal **journal)
     ct_error error = {0};
     if (ct_trace_open(path, NULL, journal, &format, &error) == CT_OK)
         return STATUS_OK;
+    damaged = *journal != NULL;
+    if (damaged) {
+        text sentence = {0};
+        text_format(&sentence, "%s; what stands before that was read%c", error.message, 0);
+        error.message = sentence.bytes;
+        complain_error(command, path, &error);
+        text_free(&sentence);
+        return STATUS_OK;
+    }
     complain_error(command, path, &error);
     return STATUS_TRACE;
 }
 
-void trace_note_if_cut(const char *path, const ct_journal *journal)
+int trace_end(const char *path, const ct_journal *journal)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
-    if (counts.complete)
-        return;
-    complain("", "%s is not complete: its program is still running or was killed. `codetracer-trace recover %s` finishes what was killed.", path, path);
+    if (!counts.complete)
+        complain("", "%s is not complete: its program is still running or was killed. `codetracer-trace recover %s` finishes what was killed.", path, path);
+    return damaged ? STATUS_TRACE : STATUS_OK;
 }

@@ -61,7 +61,7 @@ steps_of(const char *path, enum ct_trace_format *format, uint64_t *steps, ct_err
 static void
 every_format_by_file_and_by_folder(void)
 {
-    static const char *const FILES[] = {"j/x.ctj", "c/x.ct", "s/trace.json"};
+    static const char *const FILES[] = {"j/x.ctj", "c/x.ct", "s/trace.json", "b/trace.bin"};
     uint64_t steps, expected = 0;
     ct_journal *journal;
     ct_export_result result;
@@ -69,6 +69,7 @@ every_format_by_file_and_by_folder(void)
     CHECK_EQ_INT(mkdir(in("j"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("c"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("s"), 0700), 0);
+    CHECK_EQ_INT(mkdir(in("b"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("temporary"), 0700), 0);
     CHECK(sample_everything(in(FILES[CT_TRACE_JOURNAL])));
     CHECK_EQ_INT(ct_journal_open(in("j"), NULL, &journal, &error), CT_OK);
@@ -77,8 +78,9 @@ every_format_by_file_and_by_folder(void)
     expected = counts.steps;
     CHECK_EQ_INT(ct_export_ct(journal, in(FILES[CT_TRACE_CT]), NULL, &result, &error), CT_OK);
     CHECK_EQ_INT(ct_export_json(journal, in("s"), NULL, &result, &error), CT_OK);
+    CHECK_EQ_INT(ct_export_binary(journal, in("b"), NULL, &result, &error), CT_OK);
     ct_journal_close(journal);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (int)(sizeof FILES / sizeof *FILES); i++) {
         enum ct_trace_format format;
         CHECK_EQ_INT(steps_of(in(FILES[i]), &format, &steps, &error), CT_OK);
         CHECK_EQ_INT(format, i);
@@ -107,7 +109,7 @@ what_cannot_be_opened(void)
     CHECK_STR(error.message, "there is no such file or folder");
     CHECK_EQ_INT(steps_of("/dev/null", NULL, &steps, &error), CT_E_IO);
     CHECK_EQ_INT(steps_of(in("temporary"), NULL, &steps, &error), CT_E_IO);
-    CHECK_STR(error.message, "the folder holds no trace: no .ctj, no .ct, no trace.json");
+    CHECK_STR(error.message, "the folder holds no trace: no .ctj, no .ct, no trace.json, no trace.bin");
     CHECK_STR(error.subject, "");
 
     CHECK_EQ_INT(mkdir(in("bad"), 0700), 0);
@@ -126,6 +128,17 @@ what_cannot_be_opened(void)
     write_text(in("bad/b.ctj"), "");
     CHECK_EQ_INT(steps_of(in("bad"), NULL, &steps, &error), CT_E_PARAM);
     CHECK_STR(error.subject, "a.ct, b.ctj, c.ct, d.ct, …");
+
+    /* Damage: what stands before it is there. */
+    ct_journal *part;
+    write_text(in("bad/trace.json"), "[{\"Path\":\"/a\"},{\"Function\":{\"path_id\":0,\"line\":1,\"name\":\"f\"}},{\"Call\":{\"function_id\":0,\"args\":[]}},"
+                                     "{\"Step\":{\"path_id\":0,\"line\":2}},{\"Step\":{\"path_id\":0,\"li");
+    CHECK_EQ_INT(ct_trace_open(in("bad/trace.json"), NULL, &part, NULL, &error), CT_E_CORRUPT);
+    CHECK(part);
+    ct_journal_counts counts;
+    ct_journal_count(part, &counts);
+    CHECK_EQ_UINT(counts.steps, 1);
+    ct_journal_close(part);
 
     /* No place for the temporary journal. */
     ct_journal *journal;

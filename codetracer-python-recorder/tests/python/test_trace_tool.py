@@ -251,7 +251,8 @@ def test_recover_a_killed_recording(tmp_path):
     assert "is complete" in run("recover", tmp_path / "loop.ctj").err
 
 
-@pytest.mark.parametrize("form, names", [("ct", ["loop.ct"]), ("json", ["trace.json", "trace_metadata.json", "trace_paths.json"])])
+@pytest.mark.parametrize("form, names", [("ct", ["loop.ct"]), ("json", ["trace.json", "trace_metadata.json", "trace_paths.json"]),
+                                         ("binary", ["trace.bin", "trace_metadata.json", "trace_paths.json"])])
 def test_recover_into_a_format(tmp_path, form, names):
     make("killed", tmp_path, status=-9)
     run("recover", tmp_path, "--format", form)
@@ -293,7 +294,7 @@ def test_a_file_that_was_cut_off(tmp_path, loop):
     assert run("print", tmp_path / "loop.ctj").out == run("print", cut).out
 
 
-@pytest.mark.parametrize("form", ["ct", "json"])
+@pytest.mark.parametrize("form", ["ct", "json", "binary"])
 def test_other_formats_read_back(tmp_path, loop, form):
     out = tmp_path / ("x.ct" if form == "ct" else "x")
     run("convert", loop, out, "--to", form)

@@ -1,0 +1,89 @@
+/* See trace_folder.h: what lies beside a file of events. Invariant: only regular files of a bounded size are read, and none outside the folder is
+ * named by what the trace says.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <yyjson.h>
+
+#include "formats/trace_folder.h"
+
+enum { MOST_METADATA = 16 << 20, MOST_SOURCE = 64 << 20 };
+
+char *
+ct_trace_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+}
+
+/* All of a regular file; NULL when it is none, is larger than `most`, is empty, or cannot be read. */
+static char *
+read_whole(const char *path, off_t most, size_t *size)
+{
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0)
+        return NULL;
+    char *bytes = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= most ? malloc((size_t)status.st_size + 1) : NULL;
+    ssize_t got = bytes ? read(file, bytes, (size_t)status.st_size) : -1;
+    close(file);
+    if (got > 0) {
+        *size = (size_t)got;
+        return bytes;
+    }
+    free(bytes);
+    return NULL;
+}
+
+static void
+give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
+{
+    if (yyjson_is_str(value))
+        sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
+}
+
+void
+ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink)
+{
+    size_t size, index, most;
+    char *name = malloc(strlen(folder) + 32);
+    if (!name)
+        return;
+    sprintf(name, "%s/trace_metadata.json", folder);
+    char *text = read_whole(name, MOST_METADATA, &size);
+    free(name);
+    yyjson_doc *doc = text ? yyjson_read(text, size, 0) : NULL;
+    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
+    give_text(sink, "program", yyjson_obj_get(root, "program"));
+    give_text(sink, "script", yyjson_obj_get(root, "program"));
+    yyjson_arr_foreach(arguments, index, most, argument)
+        give_text(sink, "arg", argument);
+    give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
+    give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
+    yyjson_doc_free(doc);
+    free(text);
+}
+
+void
+ct_trace_folder_give_source(const char *folder, uint64_t number, const char *path, size_t size, const ct_stream_sink *sink)
+{
+    bool inside = size && path[0] == '/' && !memmem(path, size, "/../", 4) && !memchr(path, 0, size);
+    size_t text_size, before = strlen(folder);
+    char *name = inside ? malloc(before + size + 8) : NULL;
+    if (!name)
+        return;
+    memcpy(name, folder, before);
+    memcpy(name + before, "/files", 6);
+    memcpy(name + before + 6, path, size);
+    name[before + 6 + size] = 0;
+    char *text = read_whole(name, MOST_SOURCE, &text_size);
+    free(name);
+    if (text)
+        (void)sink->source(sink->context, number, text, text_size);
+    free(text);
+}
