@@ -30,6 +30,7 @@ help:
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
 	@echo "make wheel                                 build a wheel into dist/"
+	@echo "make install-library PREFIX=DIR            the C library for other programs: shared, static, headers, pkg-config file, example"
 	@echo "make clean                                 remove everything that was built here"
 	@echo
 	@echo "PYTHON_VERSION=3.12 chooses a version; else the newest supported one found is used. Supported: $$(tools/find-python --versions)"
@@ -184,6 +185,18 @@ $(PEER)/.installed: bench/requirements.txt | $(VENV)/.has-tools
 .PHONY: bench
 bench: $(VENV)/.has-package $(PEER)/.installed
 	@$(VENV)/bin/python bench/run.py --peer $(PEER)/bin/python $(if $(QUICK),--quick) $(if $(DOCUMENT),--document) $(BENCH_ARGS)
+
+# For other programs in C (docs/c-library.md). DESTDIR is honoured.
+LIBRARY := build/library-$(VERSION)
+.PHONY: install-library
+install-library: $(VENV)/.has-tools
+	@[ -n "$(PREFIX)" ] || { echo "make install-library needs PREFIX=DIR, for example PREFIX=$$HOME/.local"; exit 2; }
+	@$(call in,$(VENV)) $(LOCK) bash -euc ' \
+		meson setup $$([ -f $(LIBRARY)/build.ninja ] && echo --reconfigure) --buildtype=release -Db_ndebug=false -Dtests=false -Dlibdir=lib \
+			--prefix="$(abspath $(PREFIX))" $(LIBRARY) $(PACKAGE) > $(LIBRARY).log 2>&1 || { cat $(LIBRARY).log; exit 1; }; \
+		meson compile -C $(LIBRARY) codetracer:static_library codetracer:shared_library > $(LIBRARY).log 2>&1 || { cat $(LIBRARY).log; exit 1; }; \
+		meson install -C $(LIBRARY) --no-rebuild --quiet --tags devel,library'
+	@echo "Installed. Where pkg-config does not look there by itself: export PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 .PHONY: wheel
 wheel: $(VENV)/.has-package

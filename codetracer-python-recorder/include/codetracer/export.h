@@ -2,6 +2,7 @@
 #ifndef CODETRACER_EXPORT_H
 #define CODETRACER_EXPORT_H
 
+#include "codetracer/api.h"
 #include "codetracer/error.h"
 #include "codetracer/replay.h"
 
@@ -22,21 +23,15 @@ typedef struct ct_export_result {
 } ct_export_result;
 
 /* Writes trace.json, trace_metadata.json, trace_paths.json (and files/ with the sources, when they are in the journal) into folder, which exists. Files must not exist. */
-ct_code ct_export_json(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+CT_API ct_code ct_export_json(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 /* The same with trace.bin in place of trace.json: CBOR in seekable zstd, each frame with its checksum. */
-ct_code ct_export_binary(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+CT_API ct_code ct_export_binary(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 /* The same with trace.bin in the older layout: one packed Cap'n Proto message. CT_E_LIMIT: it would be larger than its readers open, 64 MiB. */
-ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+CT_API ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 /* Writes one CTFS container (both layouts: ctfs.md section 11) to path, which must not exist. */
-ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
-
-/* For people: a readable print of events. */
-typedef struct ct_print_options {
-    uint64_t from, to;             /* steps; to = 0: to the end */
-    bool color, all_locals, json;
-} ct_print_options;
+CT_API ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codetracer/api.h"
 #include "codetracer/error.h"
 
 typedef struct ct_source {
@@ -25,16 +26,16 @@ typedef struct ct_source {
 } ct_source;
 
 /* A regular file as it is now: what is appended later is not seen. CT_E_IO when it cannot be opened or is none. */
-ct_code ct_source_open_file(const char *path, ct_source *source, ct_error *error);
+CT_API ct_code ct_source_open_file(const char *path, ct_source *source, ct_error *error);
 
 /* Bytes of the caller's, which must stay and not change until the source is no longer used. Cannot fail; needs no close. */
-void ct_source_of_memory(const void *bytes, size_t size, ct_source *source);
+CT_API void ct_source_of_memory(const void *bytes, size_t size, ct_source *source);
 
 /* Reads through source->read, after checking that the bytes are there: CT_E_CORRUPT when they are not. */
-ct_code ct_source_read(const ct_source *source, uint64_t offset, void *bytes, size_t count, ct_error *error);
+CT_API ct_code ct_source_read(const ct_source *source, uint64_t offset, void *bytes, size_t count, ct_error *error);
 
 /* Closes it; once. A source that is all zero, or was closed, is left alone. */
-void ct_source_close(ct_source *source);
+CT_API void ct_source_close(ct_source *source);
 
 /* Used by one thread at a time. Every function writes all, or fills the error and returns its code. */
 typedef struct ct_sink {
@@ -48,9 +49,9 @@ typedef struct ct_sink {
 
 /* Creates a file, mode 0600, never through a link; it must not exist. Its bytes are on the disk once ct_sink_close() has succeeded. After a failure
  * the file is still there: removing it is the caller's business. */
-ct_code ct_sink_create_file(const char *path, ct_sink *sink, ct_error *error);
+CT_API ct_code ct_sink_create_file(const char *path, ct_sink *sink, ct_error *error);
 
 /* Closes it; once. A sink that is all zero, or was closed, is left alone. */
-ct_code ct_sink_close(ct_sink *sink, ct_error *error);
+CT_API ct_code ct_sink_close(ct_sink *sink, ct_error *error);
 
 #endif

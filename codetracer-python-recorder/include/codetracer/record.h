@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "codetracer/api.h"
 #include "codetracer/error.h"
 #include "codetracer/io.h"
 #include "codetracer/journal.h"
@@ -62,41 +63,41 @@ typedef struct ct_recording_options {
 
 /* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
  * handed to a writer thread that is started at the first full block, or after seal_milliseconds. On failure nothing is left behind. */
-ct_code ct_recording_open(const ct_recording_options *options, ct_recording **recording, ct_error *error);
+CT_API ct_code ct_recording_open(const ct_recording_options *options, ct_recording **recording, ct_error *error);
 
 /* The 16 bytes of the recording's id (UUIDv7). */
-const uint8_t *ct_recording_id(const ct_recording *recording);
+CT_API const uint8_t *ct_recording_id(const ct_recording *recording);
 
 /* True once writing has failed; the error is kept. Recording should stop; nothing more is kept. */
-bool ct_recording_failed(const ct_recording *recording, ct_error *error);
+CT_API bool ct_recording_failed(const ct_recording *recording, ct_error *error);
 
 /* Before fork(): drains and joins the writer thread, which comes back at the next full block. CPython >= 3.12 counts the system's threads after a
  * fork and warns. In the child: ct_recording_abandon_in_child(), which unmaps, closes the descriptors and frees, touching no file. */
-void ct_recording_before_fork(ct_recording *recording);
-void ct_recording_after_fork_in_parent(ct_recording *recording);
-void ct_recording_abandon_in_child(ct_recording *recording);
+CT_API void ct_recording_before_fork(ct_recording *recording);
+CT_API void ct_recording_after_fork_in_parent(ct_recording *recording);
+CT_API void ct_recording_abandon_in_child(ct_recording *recording);
 
 /* Seals what is there and waits until it is written. */
-ct_code ct_recording_flush(ct_recording *recording, ct_error *error);
+CT_API ct_code ct_recording_flush(ct_recording *recording, ct_error *error);
 
 /* Flushes, writes the end block, joins the writer, removes the live file, frees. Also after a failure, whose error it returns (then the files
  * stay as they are, for recovery). The recording is gone in any case. */
-ct_code ct_recording_finish(ct_recording *recording, ct_error *error);
+CT_API ct_code ct_recording_finish(ct_recording *recording, ct_error *error);
 
 /* Bytes written to the journal so far, and bytes of blocks before compression. */
 typedef struct ct_recording_counts { uint64_t file_bytes, raw_bytes, steps, events, contents, stalls; } ct_recording_counts;
-void ct_recording_count(const ct_recording *recording, ct_recording_counts *counts);
+CT_API void ct_recording_count(const ct_recording *recording, ct_recording_counts *counts);
 
 /* Key state. When recording->wants_segment is true at an event boundary, call ct_segment_begin(), write KEY_BEGIN … KEY_END with the
  * functions below (ct_room before each record), then ct_segment_ready(). */
-void ct_segment_begin(ct_recording *recording);
-void ct_segment_ready(ct_recording *recording);
+CT_API void ct_segment_begin(ct_recording *recording);
+CT_API void ct_segment_ready(ct_recording *recording);
 
 /* Definitions. Each returns the new id (ids count from 0 per kind); the interning ones return the old id for the same text. */
-uint32_t ct_define_path(ct_recording *recording, const char *bytes, size_t count);  /* interns */
-uint32_t ct_define_name(ct_recording *recording, const char *bytes, size_t count);  /* interns */
-uint32_t ct_define_shape(ct_recording *recording, const uint32_t *names, size_t count); /* interns */
-uint32_t ct_define_type(ct_recording *recording, enum ct_look look, unsigned flags, const char *name, size_t count);
+CT_API uint32_t ct_define_path(ct_recording *recording, const char *bytes, size_t count);  /* interns */
+CT_API uint32_t ct_define_name(ct_recording *recording, const char *bytes, size_t count);  /* interns */
+CT_API uint32_t ct_define_shape(ct_recording *recording, const uint32_t *names, size_t count); /* interns */
+CT_API uint32_t ct_define_type(ct_recording *recording, enum ct_look look, unsigned flags, const char *name, size_t count);
 
 typedef struct ct_code_slot { uint32_t name; uint8_t kind; } ct_code_slot;
 typedef struct ct_code_definition {
@@ -106,17 +107,17 @@ typedef struct ct_code_definition {
     uint32_t flags, arguments, keyword_only, slot_count;
     const ct_code_slot *slots;
 } ct_code_definition;
-uint32_t ct_define_code(ct_recording *recording, const ct_code_definition *definition);
+CT_API uint32_t ct_define_code(ct_recording *recording, const ct_code_definition *definition);
 
-void ct_define_source(ct_recording *recording, uint32_t path, const char *bytes, size_t count); /* cut into pieces as needed */
-void ct_define_meta(ct_recording *recording, const char *key, const char *value, size_t count);
+CT_API void ct_define_source(ct_recording *recording, uint32_t path, const char *bytes, size_t count); /* cut into pieces as needed */
+CT_API void ct_define_meta(ct_recording *recording, const char *key, const char *value, size_t count);
 
 /* The id of a content (kind: enum ct_content_kind), written now unless the same one was. true_length: characters for text, else bytes. */
-uint64_t ct_content(ct_recording *recording, enum ct_content_kind kind, const void *bytes, size_t count, uint64_t true_length);
+CT_API uint64_t ct_content(ct_recording *recording, enum ct_content_kind kind, const void *bytes, size_t count, uint64_t true_length);
 
 /* ---- the event stream, inline ---- */
 
-void ct_recording_more(ct_recording *recording, size_t count); /* seals, so that count bytes and CT_EVENT_ROOM fit */
+CT_API void ct_recording_more(ct_recording *recording, size_t count); /* seals, so that count bytes and CT_EVENT_ROOM fit */
 
 /* Room for count bytes (at most largest_record) and CT_EVENT_ROOM more. */
 static inline void

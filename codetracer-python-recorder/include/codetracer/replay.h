@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codetracer/api.h"
 #include "codetracer/error.h"
 #include "codetracer/io.h"
 #include "codetracer/journal.h"
@@ -49,30 +50,30 @@ typedef struct ct_journal_counts {
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded
  * now; events and contents as they are asked for. A damaged tail is not an error (complete is false); a damaged middle is found when read. allocator:
  * memory.h; NULL: the C library's. */
-ct_code ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
+CT_API ct_code ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
 /* The same for a .ctj file that lies elsewhere, for example within another file. The source is copied, and closed by ct_journal_close(), or at once when
  * this fails. */
-ct_code ct_journal_open_source(const ct_source *source, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
-void ct_journal_close(ct_journal *journal);
+CT_API ct_code ct_journal_open_source(const ct_source *source, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
+CT_API void ct_journal_close(ct_journal *journal);
 /* Appends the journal, as far as it could be read, to a sink as one complete .ctj file: whole blocks as they are, what the live file held as further
  * blocks, and an end block. The sink is not closed. After a failure part of it may have been appended. */
-ct_code ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error);
+CT_API ct_code ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error);
 /* The same into a new file: path must not exist. On failure nothing is left behind. */
-ct_code ct_journal_save(ct_journal *journal, const char *path, ct_error *error);
-void ct_journal_count(const ct_journal *journal, ct_journal_counts *counts);
-const uint8_t *ct_journal_id(const ct_journal *journal);           /* 16 bytes */
-uint64_t ct_journal_start_time(const ct_journal *journal);         /* ns since 1970 */
+CT_API ct_code ct_journal_save(ct_journal *journal, const char *path, ct_error *error);
+CT_API void ct_journal_count(const ct_journal *journal, ct_journal_counts *counts);
+CT_API const uint8_t *ct_journal_id(const ct_journal *journal);           /* 16 bytes */
+CT_API uint64_t ct_journal_start_time(const ct_journal *journal);         /* ns since 1970 */
 
-ct_text ct_journal_path(const ct_journal *journal, uint32_t path);
-ct_text ct_journal_name(const ct_journal *journal, uint32_t name);
-const ct_code_info *ct_journal_code(const ct_journal *journal, uint32_t code);
-const ct_type_info *ct_journal_type(const ct_journal *journal, uint32_t type);
-const ct_shape_info *ct_journal_shape(const ct_journal *journal, uint32_t shape);
-const ct_meta_info *ct_journal_meta(const ct_journal *journal, uint32_t index);
+CT_API ct_text ct_journal_path(const ct_journal *journal, uint32_t path);
+CT_API ct_text ct_journal_name(const ct_journal *journal, uint32_t name);
+CT_API const ct_code_info *ct_journal_code(const ct_journal *journal, uint32_t code);
+CT_API const ct_type_info *ct_journal_type(const ct_journal *journal, uint32_t type);
+CT_API const ct_shape_info *ct_journal_shape(const ct_journal *journal, uint32_t shape);
+CT_API const ct_meta_info *ct_journal_meta(const ct_journal *journal, uint32_t index);
 /* The value of the last META of that key; size 0 and bytes NULL when there is none. */
-ct_text ct_journal_meta_value(const ct_journal *journal, const char *key);
+CT_API ct_text ct_journal_meta_value(const ct_journal *journal, const char *key);
 /* The text of a source file as it was recorded; CT_END when it is not in the journal. *text belongs to the journal. */
-ct_code ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *error);
+CT_API ct_code ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *error);
 
 /* ---- values ---- */
 typedef enum ct_value_kind {
@@ -153,21 +154,21 @@ typedef struct ct_event {
 } ct_event;
 
 typedef struct ct_replay ct_replay;
-ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error); /* before the first event */
-void ct_replay_free(ct_replay *replay);
+CT_API ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error); /* before the first event */
+CT_API void ct_replay_free(ct_replay *replay);
 /* Goes behind the next event with all its changes. CT_END at the end. */
-ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
+CT_API ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
 /* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. What did not change since the key state has
  * as `changed` the number of the event before it. After any failure a replay can be used again by seeking. */
-ct_code ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct_error *error);
+CT_API ct_code ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct_error *error);
 /* NULL: no such object now (its id has died). */
-const ct_object *ct_replay_object(const ct_replay *replay, uint64_t id);
+CT_API const ct_object *ct_replay_object(const ct_replay *replay, uint64_t id);
 /* Fills value->data from its content when it lies elsewhere (value->content != 0). The bytes live until the next resolve that evicts them: at least
  * the last 64 resolved stay. */
-ct_code ct_replay_resolve(ct_replay *replay, ct_value *value, ct_error *error);
-size_t ct_replay_thread_count(const ct_replay *replay);
-const ct_thread *ct_replay_thread(const ct_replay *replay, size_t index);
+CT_API ct_code ct_replay_resolve(ct_replay *replay, ct_value *value, ct_error *error);
+CT_API size_t ct_replay_thread_count(const ct_replay *replay);
+CT_API const ct_thread *ct_replay_thread(const ct_replay *replay, size_t index);
 /* Grows with every event at which any object changed: two equal numbers, no object changed between. */
-uint64_t ct_replay_objects_changed(const ct_replay *replay);
+CT_API uint64_t ct_replay_objects_changed(const ct_replay *replay);
 
 #endif

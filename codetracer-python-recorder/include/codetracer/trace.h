@@ -9,13 +9,14 @@
 #ifndef CODETRACER_TRACE_H
 #define CODETRACER_TRACE_H
 
+#include "codetracer/api.h"
 #include "codetracer/error.h"
 #include "codetracer/replay.h"
 
 enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2, CT_TRACE_BINARY = 3 };
 
 /* "journal", "ct", "json", "binary": what --to and --format call it. NULL for a number that is no format. */
-const char *ct_trace_format_name(enum ct_trace_format format);
+CT_API const char *ct_trace_format_name(enum ct_trace_format format);
 
 typedef struct ct_trace_options {
     const char *temporary_folder; /* where the temporary journal takes its space; NULL: $TMPDIR, or /tmp */
@@ -27,6 +28,6 @@ typedef struct ct_trace_options {
  * when there is nothing that can be read or no temporary journal can be written, CT_E_PARAM when there are several traces (error->subject names
  * them), CT_E_CORRUPT and CT_E_VERSION when it cannot be understood (error->subject: the file in the folder), CT_E_NOMEM. With
  * CT_E_CORRUPT *journal may be there, and then holds what stands before the damaged place; else it is NULL when something failed. */
-ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
+CT_API ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
 
 #endif

@@ -433,8 +433,8 @@ static ct_code
 on_return(void *context, const ct_stream_tree *tree, size_t node)
 {
     import *im = context;
-    static ct_stream_node nothing = {.kind = CT_NODE_NONE, .type = UINT32_MAX};
-    static const ct_stream_tree none = {&nothing, 1, 1};
+    ct_stream_node nothing = {.kind = CT_NODE_NONE, .type = UINT32_MAX};
+    const ct_stream_tree none = {&nothing, 1, 1};
     if (!node) { /* not told: None is what stands for it */
         tree = &none;
         node = 1;

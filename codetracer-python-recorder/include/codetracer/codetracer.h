@@ -1,0 +1,23 @@
+/* All of the library. A page that begins with an example: docs/c-library.md.
+ *
+ *     trace.h     open a trace, whatever it is               record.h    write a journal while a program runs
+ *     replay.h    walk it, with the whole state at each step  journal.h   the numbers of the journal format
+ *     export.h    write it in another format                 io.h        the caller's bytes
+ *     import.h    another format into a recording            memory.h    the caller's memory
+ *     error.h     how failure is told                        version.h   which library this is
+ */
+#ifndef CODETRACER_CODETRACER_H
+#define CODETRACER_CODETRACER_H
+
+#include "codetracer/error.h"
+#include "codetracer/export.h"
+#include "codetracer/import.h"
+#include "codetracer/io.h"
+#include "codetracer/journal.h"
+#include "codetracer/memory.h"
+#include "codetracer/record.h"
+#include "codetracer/replay.h"
+#include "codetracer/trace.h"
+#include "codetracer/version.h"
+
+#endif
