@@ -652,7 +652,14 @@ has_same_elements(const object_record *record)
     if (record->element_count < 0 || !record->has_state)
         return false;
     PyObject *const *elements = elements_of(record->object, &count);
-    return elements && count == record->element_count && memcmp(elements, record->elements, (size_t)count * sizeof *elements) == 0;
+    if (elements == NULL || count != record->element_count)
+        return false;
+    if (count > 32)
+        return memcmp(elements, record->elements, (size_t)count * sizeof *elements) == 0;
+    for (Py_ssize_t i = 0; i < count; i++) /* of short ones the call would be most of the work */
+        if (elements[i] != record->elements[i])
+            return false;
+    return true;
 }
 
 /* After its state was written or found unchanged: keeps the elements if all are immortal scalars. */

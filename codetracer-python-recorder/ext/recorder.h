@@ -48,7 +48,18 @@ uint8_t *scratch_room(scratch *s, size_t count); /* NULL: no memory. The bytes a
 static inline void scratch_take(scratch *s, const uint8_t *end) { s->size = (size_t)(end - s->bytes); }
 
 /* The last journal value written for a slot. size 0: unbound. */
-typedef struct shadow { uint8_t size; uint8_t bytes[CT_VALUE_MAX]; } shadow;
+typedef struct shadow {
+    PyObject *lasting;           /* the value itself, if it is an immortal scalar; else NULL. Not held */
+    uint8_t size;                /* 0: unbound */
+    uint8_t bytes[CT_VALUE_MAX];
+} shadow;
+
+static inline void
+shadow_unbind(shadow *last)
+{
+    last->lasting = NULL;
+    last->size = 0;
+}
 
 typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; shadow last; } named_shadow;
 

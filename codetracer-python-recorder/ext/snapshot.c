@@ -31,14 +31,42 @@ is_shown(PyObject *value)
     return type->tp_basicsize < PyModule_Type.tp_basicsize || !PyType_IsSubtype(type, &PyModule_Type);
 }
 
-/* Encodes `value` and writes it if it differs from *last. */
+/* Encoded values are a few bytes, for which memcmp is a slow call. */
+static inline bool
+is_same(const uint8_t *bytes, const shadow *last, size_t size)
+{
+    if (size != last->size)
+        return false;
+    while (size > 8) {
+        size -= 8;
+        uint64_t a, b;
+        memcpy(&a, bytes + size, 8);
+        memcpy(&b, last->bytes + size, 8);
+        if (a != b)
+            return false;
+    }
+    while (size > 0) {
+        size--;
+        if (bytes[size] != last->bytes[size])
+            return false;
+    }
+    return true;
+}
+
+/* Encodes `value` and writes it if it differs from *last.
+ *
+ * An immortal object (PEP 683) is never freed, so an equal pointer is the same object, and a scalar never changes: nothing to encode then.
+ * Adversarial test: tests/programs/elements_alike.py. */
 static inline void
 write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global)
 {
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record;
+    if (value == last->lasting)
+        return;
     size_t size = (size_t)(value_encode(r, value, bytes, &record) - bytes);
-    if (size != last->size || memcmp(bytes, last->bytes, size) != 0) {
+    last->lasting = record == NULL && _Py_IsImmortal(value) ? value : NULL;
+    if (!is_same(bytes, last, size)) {
         ct_room(r->out, 0);
         if (global) {
             ct_put_number(r->out, global, slot);
@@ -58,7 +86,7 @@ write_unbound(recorder *r, shadow *last, uint32_t slot, enum ct_record record)
 {
     if (last->size == 0)
         return;
-    last->size = 0;
+    shadow_unbind(last);
     ct_room(r->out, 0);
     ct_put_number(r->out, record, slot);
 }

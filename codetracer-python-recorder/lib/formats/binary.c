@@ -203,7 +203,7 @@ add_named(binary_export *x, const ct_named_value *named)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
 {
     binary_export *x = context;
     add_step(x, path, line);
@@ -215,7 +215,7 @@ on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values
 }
 
 static ct_code
-on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
+on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, ct_named_value *arguments, size_t count)
 {
     binary_export *x = context;
     if (own_step)

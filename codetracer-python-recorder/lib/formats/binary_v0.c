@@ -153,7 +153,7 @@ add_value(ct_buffer *b, size_t at, const ct_encoded *value)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
 {
     v0_export *x = context;
     CT_TRY(put_step(x, path, line));
@@ -167,7 +167,7 @@ on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values
 }
 
 static ct_code
-on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
+on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, ct_named_value *arguments, size_t count)
 {
     v0_export *x = context;
     if (own_step)

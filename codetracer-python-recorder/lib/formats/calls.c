@@ -11,7 +11,12 @@ struct ct_call_end {
     uint64_t value_offset, value_size;
 };
 
-enum { WINDOW = 32 * 1024, GROUP_KEPT = 256 * 1024 };
+enum {
+    WINDOW = 32 * 1024,
+    HELD = 1024 * 1024,            /* bytes of entries, and of values returned, before they go to a file */
+    GROUP_KEPT = 1024 * 1024,
+    VARINT_MOST = 10,
+};
 
 ct_code
 ct_calls_start(ct_calls *calls, const char *path, ct_error *error)
@@ -44,6 +49,12 @@ write_ends(ct_calls *calls, uint64_t key, const ct_call_end *ends, size_t count)
     return problem ? ct_fail(calls->error, CT_E_IO, "cannot write a temporary file of the export", 0, problem) : CT_OK;
 }
 
+static ct_code
+drain(ct_calls *calls, ct_outfile *out)
+{
+    return out->buffer.size < HELD && !out->buffer.failed ? CT_OK : ct_outfile_flush(out, calls->error);
+}
+
 ct_code
 ct_calls_enter(ct_calls *calls, uint32_t function, uint64_t entry_step, const ct_buffer *arguments)
 {
@@ -62,14 +73,18 @@ ct_calls_enter(ct_calls *calls, uint32_t function, uint64_t entry_step, const ct
         calls->window_base += WINDOW / 2;
     }
     calls->window[calls->count - calls->window_base] = (ct_call_end){ .behind = calls->count + 1 };
-    ct_buffer_add_varint(out, function);
-    ct_buffer_add_varint(out, calls->depth ? calls->open[calls->depth - 1] + 1 : 0);
-    ct_buffer_add_varint(out, entry_step);
-    ct_buffer_add_varint(out, calls->depth);
-    ct_buffer_add_varint(out, arguments->size);
-    ct_buffer_add(out, arguments->bytes, arguments->size);
+    uint8_t *at = ct_buffer_room(out, 5 * VARINT_MOST + arguments->size), *start = at;
+    if (!at)
+        return CT_E_NOMEM;
+    at = ct_put_varint_at(at, function);
+    at = ct_put_varint_at(at, calls->depth ? calls->open[calls->depth - 1] + 1 : 0);
+    at = ct_put_varint_at(at, entry_step);
+    at = ct_put_varint_at(at, calls->depth);
+    at = ct_put_varint_at(at, arguments->size);
+    memcpy(at, arguments->bytes, arguments->size);
+    out->size += (size_t)(at - start) + arguments->size;
     calls->open[calls->depth++] = calls->count++;
-    return ct_outfile_drain(&calls->entries, calls->error);
+    return drain(calls, &calls->entries);
 }
 
 ct_code
@@ -81,7 +96,7 @@ ct_calls_leave(ct_calls *calls, uint64_t exit_step, const void *value, size_t si
     ct_call_end end = { .exit_step = exit_step, .behind = calls->count,
                         .value_offset = calls->returns.written + calls->returns.buffer.size, .value_size = size };
     ct_buffer_add(&calls->returns.buffer, value, size);
-    CT_TRY(ct_outfile_drain(&calls->returns, calls->error));
+    CT_TRY(drain(calls, &calls->returns));
     if (key < calls->window_base)
         return write_ends(calls, key, &end, 1);
     calls->window[key - calls->window_base] = end;
@@ -90,28 +105,49 @@ ct_calls_leave(ct_calls *calls, uint64_t exit_step, const void *value, size_t si
 
 /* ---- the last pass ---- */
 
-typedef struct mapped {
+/* A temporary file's bytes: mapped, or still in memory. */
+typedef struct readable {
     const uint8_t *bytes;
     size_t size;
-} mapped;
+    bool mapped;
+} readable;
 
 static ct_code
-map(ct_calls *calls, int file, uint64_t size, mapped *mapping)
+map(ct_calls *calls, int file, uint64_t size, readable *mapping)
 {
-    *mapping = (mapped){ NULL, (size_t)size };
-    if (!size)
-        return CT_OK;
     void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, file, 0);
     if (bytes == MAP_FAILED)
         return ct_fail(calls->error, errno == ENOMEM ? CT_E_NOMEM : CT_E_IO, "cannot map a temporary file of the export", 0, errno);
-    mapping->bytes = bytes;
+    *mapping = (readable){ bytes, (size_t)size, true };
     return CT_OK;
 }
 
-static void
-unmap(const mapped *mapping)
+static ct_code
+make_readable(ct_calls *calls, ct_outfile *out, readable *mapping)
 {
-    if (mapping->bytes)
+    if (out->buffer.failed)
+        return CT_E_NOMEM;
+    *mapping = (readable){ out->buffer.bytes, out->buffer.size, false };
+    if (!out->written)
+        return CT_OK;
+    CT_TRY(ct_outfile_flush(out, calls->error));
+    return map(calls, out->file, out->written, mapping);
+}
+
+static ct_code
+make_ends_readable(ct_calls *calls, readable *mapping)
+{
+    *mapping = (readable){ (const uint8_t *)calls->window, (size_t)calls->count * sizeof *calls->window, false };
+    if (!calls->window_base)
+        return CT_OK;
+    CT_TRY(write_ends(calls, calls->window_base, calls->window, (size_t)(calls->count - calls->window_base)));
+    return map(calls, calls->ends.file, calls->count * sizeof *calls->window, mapping);
+}
+
+static void
+unmap(const readable *mapping)
+{
+    if (mapping->mapped)
         munmap((void *)(uintptr_t)mapping->bytes, mapping->size);
 }
 
@@ -129,7 +165,7 @@ take_varint(const uint8_t **at)
 
 /* The last pass over the three files, as far as it has come. */
 typedef struct pass {
-    mapped entries, returns, ends_file;
+    readable entries, returns, ends_file;
     const ct_call_end *ends;
     const uint8_t *at;             /* in entries: the next call's */
     uint64_t looks;
@@ -142,11 +178,11 @@ typedef struct pass {
 static void
 release_now_and_then(pass *p)
 {
-    const mapped *const mappings[3] = { &p->entries, &p->returns, &p->ends_file };
+    const readable *const mappings[3] = { &p->entries, &p->returns, &p->ends_file };
     if (++p->looks % 65536)
         return;
     for (int i = 0; i < 3; i++)
-        if (mappings[i]->bytes)
+        if (mappings[i]->mapped)
             madvise((void *)(uintptr_t)mappings[i]->bytes, mappings[i]->size, MADV_DONTNEED);
 }
 
@@ -157,25 +193,32 @@ make_head(pass *p, uint64_t key, uint64_t *children_size)
     const ct_call_end *end = &p->ends[key];
     uint64_t children = 0;
     p->head.size = 0;
-    ct_buffer_add_varint(&p->head, take_varint(&p->at));
-    ct_buffer_add_varint(&p->head, ct_zigzag_of((int64_t)take_varint(&p->at) - 1));
-    ct_buffer_add_varint(&p->head, take_varint(&p->at));
-    ct_buffer_add_varint(&p->head, end->exit_step);
-    ct_buffer_add_varint(&p->head, take_varint(&p->at));
-    uint64_t arguments = take_varint(&p->at);
-    ct_buffer_add(&p->head, p->at, (size_t)arguments);
+    uint64_t function = take_varint(&p->at);
+    uint64_t parent = take_varint(&p->at), entry_step = take_varint(&p->at), depth = take_varint(&p->at), arguments = take_varint(&p->at);
+    uint8_t *at = ct_buffer_room(&p->head, 7 * VARINT_MOST + 1 + (size_t)arguments + (size_t)end->value_size), *start = at;
+    if (!at)
+        return;
+    at = ct_put_varint_at(at, function);
+    at = ct_put_varint_at(at, ct_zigzag_of((int64_t)parent - 1));
+    at = ct_put_varint_at(at, entry_step);
+    at = ct_put_varint_at(at, end->exit_step);
+    at = ct_put_varint_at(at, depth);
+    memcpy(at, p->at, (size_t)arguments);
+    at += arguments;
     p->at += arguments;
-    ct_buffer_add_varint(&p->head, end->value_size);
+    at = ct_put_varint_at(at, end->value_size);
     if (end->value_size)
-        ct_buffer_add(&p->head, p->returns.bytes + end->value_offset, (size_t)end->value_size);
-    ct_buffer_add_byte(&p->head, 0); /* no exception: upstream never writes one */
+        memcpy(at, p->returns.bytes + end->value_offset, (size_t)end->value_size);
+    at += end->value_size;
+    *at++ = 0; /* no exception: upstream never writes one */
     *children_size = 0;
     for (uint64_t child = key + 1; child < end->behind; child = p->ends[child].behind) {
         children++;
         *children_size += ct_varint_size(child);
         release_now_and_then(p);
     }
-    ct_buffer_add_varint(&p->head, children);
+    at = ct_put_varint_at(at, children);
+    p->head.size = (size_t)(at - start);
     release_now_and_then(p);
 }
 
@@ -197,31 +240,40 @@ write_children(pass *p, uint64_t key, const ct_calls_sink *sink)
     return CT_OK;
 }
 
-/* One group of records: their size first, for it stands at the beginning of what they are compressed into. A group is kept whole and handed
- * out at once; only one with very long records (a call may have very many children) is made a second time, in pieces. */
+/* The record whose head was made, behind its length, into the group. */
+static ct_code
+keep_record(pass *p, uint64_t key, uint64_t size)
+{
+    ct_buffer *out = &p->group;
+    ct_buffer_add_varint(out, size);
+    ct_buffer_add(out, p->head.bytes, p->head.size);
+    for (uint64_t child = key + 1; child < p->ends[key].behind; child = p->ends[child].behind)
+        ct_buffer_add_varint(out, child);
+    return out->failed ? CT_E_NOMEM : CT_OK;
+}
+
+/* One group of records. It is kept whole and handed out at once; only one with very long records (a call may have very many children) is made a
+ * second time, in pieces: behind its size, for that stands at the beginning of what it is compressed into. */
 static ct_code
 write_group(pass *p, uint64_t first, uint64_t behind, const ct_calls_sink *sink)
 {
     const uint8_t *at = p->at;
     uint64_t size = 0, children_size;
     uint8_t length[10];
+    bool keep = true;
     p->group.size = 0;
     for (uint64_t key = first; key < behind; key++) {
         make_head(p, key, &children_size);
+        if (p->head.failed)
+            return CT_E_NOMEM;
         uint64_t record = p->head.size + children_size;
-        bool keep = p->group.size == size && size + record < GROUP_KEPT;
         size += ct_varint_size(record) + record;
-        if (keep) {
-            ct_buffer_add_varint(&p->group, record);
-            ct_buffer_add(&p->group, p->head.bytes, p->head.size);
-            for (uint64_t child = key + 1; child < p->ends[key].behind; child = p->ends[child].behind)
-                ct_buffer_add_varint(&p->group, child);
-        }
+        keep = keep && size < GROUP_KEPT;
+        if (keep)
+            CT_TRY(keep_record(p, key, record));
     }
-    if (p->head.failed || p->group.failed)
-        return CT_E_NOMEM;
     CT_TRY(sink->begin(sink->context, size));
-    if (p->group.size == size) {
+    if (keep) {
         CT_TRY(sink->write(sink->context, p->group.bytes, p->group.size));
         return sink->end(sink->context);
     }
@@ -241,14 +293,11 @@ ct_code
 ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink)
 {
     pass p = { 0 };
-    CT_TRY(write_ends(calls, calls->window_base, calls->window, (size_t)(calls->count - calls->window_base)));
-    CT_TRY(ct_outfile_flush(&calls->entries, calls->error));
-    CT_TRY(ct_outfile_flush(&calls->returns, calls->error));
-    ct_code code = map(calls, calls->entries.file, calls->entries.written, &p.entries);
+    ct_code code = make_readable(calls, &calls->entries, &p.entries);
     if (code == CT_OK)
-        code = map(calls, calls->returns.file, calls->returns.written, &p.returns);
+        code = make_readable(calls, &calls->returns, &p.returns);
     if (code == CT_OK)
-        code = map(calls, calls->ends.file, calls->count * sizeof *calls->window, &p.ends_file);
+        code = make_ends_readable(calls, &p.ends_file);
     p.ends = (const ct_call_end *)(const void *)p.ends_file.bytes;
     p.at = p.entries.bytes;
     for (uint64_t first = 0; first < calls->count && code == CT_OK; first += group)

@@ -1,8 +1,8 @@
 /* Records of calls in the order of entry, though half of each is known only when the call ends (ctfs.md section 5).
  *
- * What is known at entry, what is known at the end, and the values returned go to three temporary files without names in the container's folder.
- * Invariant: memory is a stack of the open calls and one fixed window; a list of children is never held, for with keys given at entry
- * the children of k are k+1, the key behind k+1's last descendant, and so on.
+ * What is known at entry, what is known at the end, and the values returned go to three temporary files without names in the container's folder,
+ * once they are more than is quickly held in memory. Invariant: memory is a stack of the open calls and fixed windows; a list of children is
+ * never held, for with keys given at entry the children of k are k+1, the key behind k+1's last descendant, and so on.
  */
 #ifndef CT_FORMATS_CALLS_H
 #define CT_FORMATS_CALLS_H

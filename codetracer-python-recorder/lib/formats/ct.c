@@ -6,55 +6,26 @@
  * Invariant: every zstd frame is whole, has its content size (readers refuse others) and a checksum. Memory holds one chunk per stream.
  */
 #include <unistd.h>
-#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_compressSequences */
 #include <zstd.h>
-#include <zstd_errors.h>
 
 #include "codetracer/export.h"
 #include "formats/calls.h"
 #include "formats/ctfs.h"
 #include "formats/linear.h"
+#include "formats/snapshots.h"
 #include "formats/text.h"
 #include "formats/trace_id.h"
 
 enum {
     NIM_NESTING = 32,              /* ctfs.md section 4.1 */
     LINES_PER_FILE = 100000,       /* section 3: line-only gli */
-    STEPS_CHUNK = 4096, VALUES_CHUNK = 256, CALLS_CHUNK = 256, EVENTS_CHUNK = 64,
+    STEPS_CHUNK = 4096, VALUES_CHUNK = 2048, CALLS_CHUNK = 2048, EVENTS_CHUNK = 64,
     LOG_CHUNK = 512 * 1024,        /* raw bytes of events.log in a frame */
     STREAM_ROOM = 128 * 1024,
-    LEAVES = 64, LEAST_MATCH = 8, LEAST_TAIL = 4, GAP_MOST = 32, HEADS = 4096,
-    WINDOW_LOG = 19,               /* no match reaches back further: readers need not keep more */
-    CHUNK_MATCHED = 256 * 1024 * 1024,
-    LITERALS_MOST = 16,            /* one byte in so many; a chunk with more of them is left to zstd alone */
-    LEVEL = -1,                    /* literals as they are: 1 costs 40 ns more per line and 6 bytes less */
+    LEAVES = 64,
 };
 
 enum { FORM_LOG, FORM_STREAMS };   /* places in ct_encoded */
-
-/* Where something stood last in a stream, counted from the stream's beginning over all its chunks. */
-typedef struct seen {
-    uint64_t at;
-    size_t size;                   /* 0: nowhere yet */
-    uint64_t serial;               /* ct_encoded.serial of the value in it */
-    uint32_t variable;             /* to which it belongs */
-} seen;
-
-/* A chunk and what repeats in it, found while it is filled: a step looks like the last one of the same function but for the values that
- * changed. zstd finds the same by itself, but slower: with the matches given and LEVEL -1, bm_nqueens took 730 ns per line instead of 900,
- * and 38 bytes instead of 26 (about half of that is LEVEL's).
- * Invariant: matches do not overlap and are in order; a chunk without good ones is left to zstd alone. */
-typedef struct matched {
-    ct_buffer raw;                 /* the chunk being filled */
-    uint64_t base;                 /* bytes of earlier chunks */
-    ZSTD_Sequence *matches;
-    size_t match_count, match_capacity;
-    size_t covered;                /* where the last match ends */
-    size_t literals;               /* bytes in no match, up to there */
-    uint32_t *heads;               /* by hash of eight bytes that were like nothing before: where + 1 */
-    seen *seen;                    /* by ct_named_value.place */
-    size_t seen_count;
-} matched;
 
 /* Section 2.1 */
 typedef struct table {
@@ -64,7 +35,7 @@ typedef struct table {
 /* Section 2.2 */
 typedef struct chunked {
     ct_ctfs_file *data, *index;
-    matched chunk;
+    ct_chunk chunk;
     size_t records, limit;
 } chunked;
 
@@ -86,246 +57,18 @@ typedef struct ct_file {
     bool by_column;                /* column-aware, every line of length 1: a file has too many lines for line-only gli */
     uint64_t *bases, *line_counts; /* by path id, when by_column */
     size_t base_capacity;
-    matched log_chunk;
-    seen *log_calls;               /* two for each function: its own step, its call */
+    ct_linear *linear;
+    ct_snapshots stream_snapshots, log_snapshots;
+    uint64_t log_path, log_line;   /* of the step at hand */
+    ct_chunk log_chunk;
+    ct_standing *log_calls;        /* two for each function: its call (with its own step) without arguments, and with */
     size_t log_call_count;
-    seen log_leaves[LEAVES];       /* by size */
-    seen log_bare_step;            /* a step without variables */
+    ct_standing log_leaves[LEAVES]; /* by size */
+    ct_standing log_bare_step;     /* a step without variables */
     uint32_t log_count;            /* events in log_chunk */
     uint64_t log_first;            /* number of the first of them */
     ct_error *error;
 } ct_file;
-
-/* ---- zstd frames ---- */
-
-static ct_code
-zstd_failed(ct_file *f, size_t result)
-{
-    return ct_fail(f->error, ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation ? CT_E_NOMEM : CT_E_LIMIT,
-                   "cannot compress a part of the container", 0, 0);
-}
-
-/* The bytes as one frame, into f->compressed. */
-static ct_code
-compress(ct_file *f, matched *chunk)
-{
-    const ct_buffer *raw = &chunk->raw;
-    size_t bound = ZSTD_compressBound(raw->size), size;
-    f->compressed.size = 0;
-    uint8_t *at = ct_buffer_room(&f->compressed, bound);
-    if (!at || raw->failed)
-        return CT_E_NOMEM;
-    if (chunk->match_count && raw->size < CHUNK_MATCHED && chunk->literals + (raw->size - chunk->covered) <= raw->size / LITERALS_MOST)
-        size = ZSTD_compressSequences(f->zstd, at, bound, chunk->matches, chunk->match_count, raw->bytes, raw->size);
-    else
-        size = ZSTD_compress2(f->zstd, at, bound, raw->size ? (const void *)raw->bytes : "", raw->size);
-    if (ZSTD_isError(size))
-        return zstd_failed(f, size);
-    f->compressed.size = size;
-    return CT_OK;
-}
-
-static inline uint64_t
-load(const uint8_t *at)
-{
-    uint64_t word;
-    memcpy(&word, at, 8);
-    return word;
-}
-
-/* How far the bytes from here on are those at `old`, which stands before. */
-static inline size_t
-same_bytes(const uint8_t *at, const uint8_t *old, size_t most)
-{
-    size_t same = 0;
-    while (most - same >= 8) {
-        uint64_t differing = load(at + same) ^ load(old + same);
-        if (differing)
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-            return same + (size_t)__builtin_clzll(differing) / 8;
-#else
-            return same + (size_t)__builtin_ctzll(differing) / 8;
-#endif
-        same += 8;
-    }
-    while (same < most && at[same] == old[same])
-        same++;
-    return same;
-}
-
-static inline bool
-in_window(const matched *chunk, size_t at, uint64_t old)
-{
-    /* Half of it is to spare, for a match from the end of a record much longer than the one before. */
-    return old >= chunk->base && chunk->base + at - old - 1 < (UINT64_C(1) << WINDOW_LOG) / 2;
-}
-
-static bool
-add_match(matched *chunk, size_t at, size_t size, size_t distance)
-{
-    ZSTD_Sequence *last = chunk->match_count ? &chunk->matches[chunk->match_count - 1] : NULL;
-    if (last && chunk->covered == at && last->offset == distance) {
-        last->matchLength += (unsigned)size;
-        chunk->covered += size;
-        return true;
-    }
-    if (chunk->match_count == chunk->match_capacity) {
-        size_t capacity = chunk->match_capacity ? chunk->match_capacity * 2 : 1024;
-        ZSTD_Sequence *matches = realloc(chunk->matches, capacity * sizeof *matches);
-        if (!matches)
-            return false;
-        chunk->matches = matches;
-        chunk->match_capacity = capacity;
-    }
-    chunk->matches[chunk->match_count++] = (ZSTD_Sequence){
-        .offset = (unsigned)distance, .litLength = (unsigned)(at - chunk->covered), .matchLength = (unsigned)size,
-    };
-    chunk->literals += at - chunk->covered;
-    chunk->covered = at + size;
-    return true;
-}
-
-/* What is like nothing known is looked for as zstd's fastest strategy does it. */
-static bool
-find_matches(matched *chunk, size_t at, size_t end)
-{
-    const uint8_t *bytes = chunk->raw.bytes;
-    if (!chunk->heads && !(chunk->heads = calloc(HEADS, sizeof *chunk->heads)))
-        return false;
-    while (at + LEAST_MATCH <= end) {
-        uint64_t word = load(bytes + at);
-        uint32_t *head = &chunk->heads[(word * UINT64_C(0x9E3779B97F4A7C15)) >> 52];
-        size_t known = *head;
-        *head = (uint32_t)at + 1;
-        if (known && in_window(chunk, at, chunk->base + known - 1) && load(bytes + known - 1) == word) {
-            size_t same = same_bytes(bytes + at, bytes + known - 1, end - at);
-            if (!add_match(chunk, at, same, at - (known - 1)))
-                return false;
-            at += same;
-        } else
-            at += 1 + (at - chunk->covered) / 64;
-    }
-    return true;
-}
-
-/* See match. */
-static bool
-match_bytes(matched *chunk, size_t at, size_t size, seen old)
-{
-    const uint8_t *bytes = chunk->raw.bytes;
-    size_t end = at + size;
-    if (!old.size || !in_window(chunk, at, old.at))
-        return find_matches(chunk, at, end);
-    size_t distance = at - (size_t)(old.at - chunk->base), most = old.size < size ? old.size : size;
-    size_t same = same_bytes(bytes + at, bytes + at - distance, most);
-    /* A short beginning counts only when it prolongs the match before it. */
-    if (same >= LEAST_MATCH || (same && chunk->match_count && chunk->covered == at && chunk->matches[chunk->match_count - 1].offset == distance)) {
-        if (!add_match(chunk, at, same, distance))
-            return false;
-    }
-    at += same;
-    if (size != old.size) {
-        distance += size - old.size;
-        if (distance - 1 >= (size_t)1 << WINDOW_LOG || distance > at) /* 0 and less, too: one is inside the other's beginning */
-            return find_matches(chunk, at, end);
-        if (at < end - most + same)
-            at = end - most + same;
-    }
-    while (at + LEAST_MATCH <= end) {
-        if (load(bytes + at) != load(bytes + at - distance)) {
-            at++;
-            if (at > chunk->covered + GAP_MOST)
-                return find_matches(chunk, at - GAP_MOST, end);
-            continue;
-        }
-        same = same_bytes(bytes + at, bytes + at - distance, end - at);
-        if (!add_match(chunk, at, same, distance))
-            return false;
-        at += same;
-    }
-    for (same = 0; same < end - at && bytes[end - 1 - same] == bytes[end - 1 - same - distance];)
-        same++;
-    return same < LEAST_TAIL || add_match(chunk, end - same, same, distance);
-}
-
-/* The `size` bytes at `at`, the last of the chunk, look like *last if that is in this chunk; from now on they are *last. Where the two differ
- * in size, what is behind the first difference is taken to be the same from the end. serial: of the variable's value in it, 0 when there is
- * none; a value that has not changed is not even looked at. */
-static inline bool
-match(matched *chunk, size_t at, size_t size, uint64_t serial, uint32_t variable, seen *last)
-{
-    seen old = *last;
-    uint64_t here = chunk->base + at;
-    *last = (seen){ here, size, serial, variable };
-    if (serial && serial == old.serial && size == old.size && variable == old.variable && in_window(chunk, at, old.at)) {
-        ZSTD_Sequence *match = chunk->match_count ? &chunk->matches[chunk->match_count - 1] : NULL;
-        if (!match || chunk->covered != at || match->offset != here - old.at)
-            return add_match(chunk, at, size, (size_t)(here - old.at));
-        match->matchLength += (unsigned)size;
-        chunk->covered += size;
-        return true;
-    }
-    return match_bytes(chunk, at, size, old);
-}
-
-/* Room in the table of a chunk for the places of these values. */
-static inline ct_code
-room_for_places(seen **places, size_t *count, size_t place)
-{
-    if (__builtin_expect(place < *count, 1))
-        return CT_OK;
-    size_t wanted = *count ? *count : 256;
-    while (wanted <= place)
-        wanted *= 2;
-    seen *bigger = realloc(*places, wanted * sizeof *bigger);
-    if (!bigger)
-        return CT_E_NOMEM;
-    memset(bigger + *count, 0, (wanted - *count) * sizeof *bigger);
-    *places = bigger;
-    *count = wanted;
-    return CT_OK;
-}
-
-/* A buffer that held something huge gives it back. */
-static void
-empty(ct_buffer *buffer)
-{
-    buffer->size = 0;
-    if (buffer->capacity > 16 * 1024 * 1024)
-        ct_buffer_free(buffer);
-}
-
-/* What stands in front of a first variable looks like what stood in front of it the last time. */
-static inline ct_code
-match_front(matched *chunk, size_t at, size_t size, size_t place)
-{
-    CT_TRY(room_for_places(&chunk->seen, &chunk->seen_count, place));
-    seen front = chunk->seen[place];
-    if (front.size && front.at >= chunk->base + size)
-        front = (seen){ front.at - size, size, 0, 0 };
-    else
-        front.size = 0;
-    return match(chunk, at, size, 0, 0, &front) ? CT_OK : CT_E_NOMEM;
-}
-
-static void
-empty_chunk(matched *chunk)
-{
-    chunk->base += chunk->raw.size;
-    chunk->match_count = chunk->covered = chunk->literals = 0;
-    if (chunk->heads)
-        memset(chunk->heads, 0, HEADS * sizeof *chunk->heads);
-    empty(&chunk->raw);
-}
-
-static void
-free_chunk(matched *chunk)
-{
-    ct_buffer_free(&chunk->raw);
-    free(chunk->matches);
-    free(chunk->seen);
-    free(chunk->heads);
-}
 
 /* ---- the multi-stream half ---- */
 
@@ -351,10 +94,11 @@ flush_chunk(ct_file *f, chunked *c)
     if (!c->records)
         return CT_OK;
     CT_TRY(append_u64(f, c->index, ct_ctfs_size(c->data)));
-    CT_TRY(compress(f, &c->chunk));
+    f->compressed.size = 0;
+    CT_TRY(ct_chunk_compress(&c->chunk, f->zstd, &f->compressed, f->error));
     CT_TRY(ct_ctfs_append(&f->ctfs, c->data, f->compressed.bytes, f->compressed.size));
-    empty_chunk(&c->chunk);
-    empty(&f->compressed);
+    ct_chunk_empty(&c->chunk);
+    ct_buffer_empty(&f->compressed);
     c->records = 0;
     return CT_OK;
 }
@@ -416,38 +160,28 @@ stream_step(ct_file *f, uint32_t path, int64_t line)
 }
 
 /* Section 4: record n belongs to step n; nothing at all when it has no values. */
-static ct_code
-stream_values(ct_file *f, const ct_named_value *values, size_t count)
+static uint8_t *
+stream_front(void *context, uint8_t *at, size_t count, size_t size)
 {
-    matched *chunk = &f->values.chunk;
-    ct_buffer *out = &chunk->raw;
-    size_t size = count ? 1 + ct_varint_size(count) : 0, room = 16;
-    for (size_t i = 0; i < count; i++) {
-        size_t bytes = values[i].value.size[FORM_STREAMS];
-        size += ct_varint_size(values[i].variable) + ct_varint_size(bytes) + bytes;
-    }
-    room += size;
-    uint8_t *at = ct_buffer_room(out, room), *start = at;
-    if (!at)
-        return CT_E_NOMEM;
-    at = ct_put_varint_at(at, size);
-    if (count) {
-        *at++ = 0;
-        at = ct_put_varint_at(at, count);
-        CT_TRY(match_front(chunk, (size_t)(start - out->bytes), (size_t)(at - start), values[0].place));
-    }
-    for (size_t i = 0; i < count; i++) {
-        size_t bytes = values[i].value.size[FORM_STREAMS];
-        uint8_t *first = at;
-        at = ct_put_varint_at(at, values[i].variable);
-        at = ct_put_varint_at(at, bytes);
-        memcpy(at, values[i].value.bytes[FORM_STREAMS], bytes);
-        at += bytes;
-        CT_TRY(room_for_places(&chunk->seen, &chunk->seen_count, values[i].place));
-        if (!match(chunk, (size_t)(first - out->bytes), (size_t)(at - first), values[i].value.serial, values[i].variable, &chunk->seen[values[i].place]))
+    (void)context;
+    at = ct_put_varint_at(at, 1 + ct_varint_size(count) + size);
+    *at++ = 0;
+    return ct_put_varint_at(at, count);
+}
+
+static uint8_t *stream_head(uint8_t *at, uint32_t variable, size_t size) { return ct_put_varint_at(ct_put_varint_at(at, variable), size); }
+static size_t stream_head_size(uint32_t variable, size_t size) { return ct_varint_size(variable) + ct_varint_size(size); }
+
+static ct_code
+stream_values(ct_file *f, ct_named_value *values, size_t count)
+{
+    if (count)
+        CT_TRY(ct_snapshots_put(&f->stream_snapshots, f->linear, &f->values.chunk, values, count));
+    else {
+        ct_buffer_add_byte(&f->values.chunk.raw, 0);
+        if (f->values.chunk.raw.failed)
             return CT_E_NOMEM;
     }
-    out->size += (size_t)(at - start);
     return end_record(f, &f->values);
 }
 
@@ -460,7 +194,7 @@ begin_calls(void *context, uint64_t size)
     ct_file *f = context;
     ZSTD_CCtx_reset(f->zstd, ZSTD_reset_session_only);
     size_t result = ZSTD_CCtx_setPledgedSrcSize(f->zstd, size);
-    return ZSTD_isError(result) ? zstd_failed(f, result) : append_u64(f, f->calls_index, ct_ctfs_size(f->calls_data));
+    return ZSTD_isError(result) ? ct_chunk_failed(result, f->error) : append_u64(f, f->calls_index, ct_ctfs_size(f->calls_data));
 }
 
 static ct_code
@@ -476,22 +210,27 @@ stream(ct_file *f, const void *bytes, size_t count, ZSTD_EndDirective directive)
         ZSTD_outBuffer out = { at, STREAM_ROOM, 0 };
         left = ZSTD_compressStream2(f->zstd, &out, &in, directive);
         if (ZSTD_isError(left))
-            return zstd_failed(f, left);
+            return ct_chunk_failed(left, f->error);
         CT_TRY(ct_ctfs_append(&f->ctfs, f->calls_data, at, out.pos));
     }
     return CT_OK;
 }
 
 static ct_code write_calls(void *context, const void *bytes, size_t count) { return stream(context, bytes, count, ZSTD_e_continue); }
-static ct_code end_calls(void *context) { return stream(context, NULL, 0, ZSTD_e_end); }
+static ct_code
+end_calls(void *context)
+{
+    ct_file *f = context;
+    CT_TRY(stream(f, NULL, 0, ZSTD_e_end));
+    ZSTD_CCtx_reset(f->zstd, ZSTD_reset_session_only);
+    return CT_OK;
+}
 
 static ct_code
 write_all_calls(ct_file *f)
 {
     const ct_calls_sink sink = { .context = f, .begin = begin_calls, .write = write_calls, .end = end_calls };
-    CT_TRY(ct_calls_finish(&f->call_spill, CALLS_CHUNK, &sink));
-    ZSTD_CCtx_reset(f->zstd, ZSTD_reset_session_only);
-    return CT_OK;
+    return ct_calls_finish(&f->call_spill, CALLS_CHUNK, &sink);
 }
 
 /* ---- the events.log half ---- */
@@ -502,7 +241,8 @@ flush_log(ct_file *f)
     uint8_t header[16];
     if (!f->log_count)
         return CT_OK;
-    CT_TRY(compress(f, &f->log_chunk));
+    f->compressed.size = 0;
+    CT_TRY(ct_chunk_compress(&f->log_chunk, f->zstd, &f->compressed, f->error));
     if (f->compressed.size > UINT32_MAX)
         return ct_fail(f->error, CT_E_LIMIT, "an event is too big for the container", 0, 0);
     for (int i = 0; i < 4; i++) {
@@ -515,8 +255,8 @@ flush_log(ct_file *f)
     CT_TRY(ct_ctfs_append(&f->ctfs, f->log, f->compressed.bytes, f->compressed.size));
     f->log_first += f->log_count;
     f->log_count = 0;
-    empty_chunk(&f->log_chunk);
-    empty(&f->compressed);
+    ct_chunk_empty(&f->log_chunk);
+    ct_buffer_empty(&f->compressed);
     return CT_OK;
 }
 
@@ -557,37 +297,50 @@ u64_at(uint8_t *at, uint64_t value)
     return at + 8;
 }
 
-static ct_code
-log_step(ct_file *f, uint32_t path, int64_t line, const ct_named_value *values, size_t count, seen *own)
+enum { LOG_STEP = 17, LOG_HEAD = 13 };
+
+static uint8_t *
+log_front(void *context, uint8_t *at, size_t count, size_t size)
 {
-    enum { STEP_SIZE = 17 };
-    matched *chunk = &f->log_chunk;
-    size_t room = STEP_SIZE;
-    for (size_t i = 0; i < count; i++)
-        room += 13 + values[i].value.size[FORM_LOG];
-    uint8_t *at = ct_buffer_room(&f->log_chunk.raw, room), *start = at;
-    if (!at)
-        return CT_E_NOMEM;
+    const ct_file *f = context;
+    (void)count;
+    (void)size;
     *at++ = 0;
-    at = u64_at(at, path);
-    at = u64_at(at, (uint64_t)line);
+    return u64_at(u64_at(at, f->log_path), f->log_line);
+}
+
+static uint8_t *
+log_head(uint8_t *at, uint32_t variable, size_t size)
+{
+    *at++ = 5;
+    return u32_at(u64_at(at, variable), size);
+}
+
+static size_t
+log_head_size(uint32_t variable, size_t size)
+{
+    (void)variable;
+    (void)size;
+    return LOG_HEAD;
+}
+
+/* A step with its values; without any it looks like *bare. */
+static ct_code
+log_step(ct_file *f, uint32_t path, int64_t line, ct_named_value *values, size_t count, ct_standing *bare)
+{
+    f->log_path = path;
+    f->log_line = (uint64_t)line;
     if (count)
-        CT_TRY(match_front(chunk, (size_t)(start - chunk->raw.bytes), STEP_SIZE, values[0].place));
-    else if (!match(chunk, (size_t)(start - chunk->raw.bytes), STEP_SIZE, 0, 0, own))
-        return CT_E_NOMEM;
-    for (size_t i = 0; i < count; i++) {
-        size_t bytes = values[i].value.size[FORM_LOG];
-        uint8_t *first = at;
-        *at++ = 5;
-        at = u64_at(at, values[i].variable);
-        at = u32_at(at, bytes);
-        memcpy(at, values[i].value.bytes[FORM_LOG], bytes);
-        at += bytes;
-        CT_TRY(room_for_places(&chunk->seen, &chunk->seen_count, values[i].place));
-        if (!match(chunk, (size_t)(first - chunk->raw.bytes), (size_t)(at - first), values[i].value.serial, values[i].variable, &chunk->seen[values[i].place]))
+        CT_TRY(ct_snapshots_put(&f->log_snapshots, f->linear, &f->log_chunk, values, count));
+    else {
+        uint8_t *at = ct_buffer_room(&f->log_chunk.raw, LOG_STEP);
+        if (!at)
             return CT_E_NOMEM;
+        log_front(f, at, 0, 0);
+        if (!ct_chunk_match_again(&f->log_chunk, f->log_chunk.raw.size, LOG_STEP, bare))
+            return CT_E_NOMEM;
+        f->log_chunk.raw.size += LOG_STEP;
     }
-    f->log_chunk.raw.size += room;
     return end_log_events(f, 1 + (uint32_t)count);
 }
 
@@ -732,7 +485,7 @@ on_type(void *context, const ct_type_definition *type)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
 {
     ct_file *f = context;
     CT_TRY(stream_step(f, path, line));
@@ -741,12 +494,77 @@ on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values
 }
 
 static ct_code
-on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
+room_for_calls(ct_file *f, size_t function)
+{
+    if (__builtin_expect(2 * function + 1 < f->log_call_count, 1))
+        return CT_OK;
+    size_t wanted = f->log_call_count ? f->log_call_count : 256;
+    while (wanted <= 2 * function + 1)
+        wanted *= 2;
+    ct_standing *bigger = realloc(f->log_calls, wanted * sizeof *bigger);
+    if (!bigger)
+        return CT_E_NOMEM;
+    memset(bigger + f->log_call_count, 0, (wanted - f->log_call_count) * sizeof *bigger);
+    f->log_calls = bigger;
+    f->log_call_count = wanted;
+    return CT_OK;
+}
+
+/* The call's own step, when it has one, and the call. Of a call without arguments all bytes are the same each time. */
+static ct_code
+log_call(ct_file *f, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
+{
+    enum { CALL_FRONT = 1 + 8 + 4 + 9, ARGUMENT_FRONT = 13 + 9 + 6 };
+    ct_standing *last = &f->log_calls[2 * (size_t)function + (count != 0)];
+    ct_buffer *out = &f->log_chunk.raw;
+    size_t first = out->size, room = LOG_STEP + CALL_FRONT, step_size = own_step ? LOG_STEP : 0;
+    for (size_t i = 0; i < count; i++)
+        room += ARGUMENT_FRONT + arguments[i].value.size[FORM_LOG];
+    uint8_t *at = ct_buffer_room(out, room), *start = at;
+    if (!at)
+        return CT_E_NOMEM;
+    if (!count && last->size && own_step && ct_chunk_reaches(&f->log_chunk, first, last->at)) {
+        size_t there = (size_t)(last->at - f->log_chunk.base);
+        memcpy(at, out->bytes + there, last->size);
+        if (!ct_chunk_add_match(&f->log_chunk, first, last->size, first - there))
+            return CT_E_NOMEM;
+        last->at = f->log_chunk.base + first;
+        out->size += last->size;
+        return end_log_events(f, 2);
+    }
+    if (own_step) {
+        f->log_path = path;
+        f->log_line = (uint64_t)line;
+        at = log_front(f, at, 0, 0);
+    }
+    *at++ = 7;
+    at = u64_at(at, function);
+    uint8_t *length = at;
+    at = ct_cbor_head_at(at + 4, 4, count);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, "\xA2\x6B" "variable_id", 13);
+        at = ct_cbor_head_at(at + 13, 0, arguments[i].variable);
+        memcpy(at, "\x65" "value", 6);
+        memcpy(at + 6, arguments[i].value.bytes[FORM_LOG], arguments[i].value.size[FORM_LOG]);
+        at += 6 + arguments[i].value.size[FORM_LOG];
+    }
+    u32_at(length, (size_t)(at - length) - 4);
+    size_t size = (size_t)(at - start);
+    if (size - step_size > UINT32_MAX || !ct_chunk_match_again(&f->log_chunk, first, size, last))
+        return CT_E_NOMEM;
+    out->size += size;
+    return end_log_events(f, own_step ? 2 : 1);
+}
+
+static ct_code
+on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, ct_named_value *arguments, size_t count)
 {
     ct_file *f = context;
     f->arguments.size = 0;
     ct_buffer_add_varint(&f->arguments, count);
     for (size_t i = 0; i < count; i++) {
+        if (!arguments[i].encoded)
+            CT_TRY(ct_linear_encode(f->linear, &arguments[i]));
         ct_buffer_add_varint(&f->arguments, arguments[i].variable);
         ct_buffer_add_varint(&f->arguments, arguments[i].value.size[FORM_STREAMS]);
         ct_buffer_add(&f->arguments, arguments[i].value.bytes[FORM_STREAMS], arguments[i].value.size[FORM_STREAMS]);
@@ -755,28 +573,12 @@ on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_
         return CT_E_NOMEM;
     /* Its own step is the first of the call (section 5: the next step), as the loader has it for the other layout. */
     CT_TRY(ct_calls_enter(&f->call_spill, function, f->step_count, &f->arguments));
-    CT_TRY(room_for_places(&f->log_calls, &f->log_call_count, 2 * (size_t)function + 1));
+    CT_TRY(room_for_calls(f, function));
     if (own_step) {
         CT_TRY(stream_step(f, path, line));
         CT_TRY(stream_values(f, NULL, 0));
-        CT_TRY(log_step(f, path, line, NULL, 0, &f->log_calls[2 * function]));
     }
-    ct_buffer *out = &f->log_chunk.raw;
-    size_t first = out->size; /* without its step, which may have ended a chunk */
-    ct_buffer_add_byte(out, 7);
-    ct_buffer_add_u64(out, function);
-    size_t start = open_length(out);
-    ct_cbor_put_head(out, 4, count);
-    for (size_t i = 0; i < count; i++) {
-        ct_buffer_add(out, "\xA2\x6B" "variable_id", 13);
-        ct_cbor_put_head(out, 0, arguments[i].variable);
-        ct_buffer_add(out, "\x65" "value", 6);
-        ct_buffer_add(out, arguments[i].value.bytes[FORM_LOG], arguments[i].value.size[FORM_LOG]);
-    }
-    close_length(out, start);
-    if (out->failed || !match(&f->log_chunk, first, out->size - first, 0, 0, &f->log_calls[2 * function + 1]))
-        return CT_E_NOMEM;
-    return end_log_events(f, 1);
+    return log_call(f, function, path, line, own_step, arguments, count);
 }
 
 static ct_code
@@ -785,11 +587,14 @@ on_leave(void *context, const ct_encoded *value)
     ct_file *f = context;
     CT_TRY(ct_calls_leave(&f->call_spill, last_step(f), value->bytes[FORM_STREAMS], value->size[FORM_STREAMS]));
     ct_buffer *out = &f->log_chunk.raw;
-    size_t first = out->size;
-    ct_buffer_add_byte(out, 8);
-    ct_buffer_add_u32(out, (uint32_t)value->size[FORM_LOG]);
-    ct_buffer_add(out, value->bytes[FORM_LOG], value->size[FORM_LOG]);
-    if (out->failed || !match(&f->log_chunk, first, out->size - first, value->serial, 0, &f->log_leaves[value->size[FORM_LOG] % LEAVES]))
+    size_t first = out->size, size = value->size[FORM_LOG];
+    uint8_t *at = ct_buffer_room(out, 5 + size);
+    if (!at || size > UINT32_MAX)
+        return CT_E_NOMEM;
+    *at++ = 8;
+    memcpy(u32_at(at, size), value->bytes[FORM_LOG], size);
+    out->size += 5 + size;
+    if (!ct_chunk_match_again(&f->log_chunk, first, 5 + size, &f->log_leaves[size % LEAVES]))
         return CT_E_NOMEM;
     return end_log_events(f, 1);
 }
@@ -857,7 +662,7 @@ start(ct_file *f)
     CT_TRY(append_u64(f, f->variables.offsets, 0));
     CT_TRY(start_chunked(f, &f->steps, STEPS_CHUNK));
     CT_TRY(start_chunked(f, &f->values, VALUES_CHUNK));
-    CT_TRY(ct_ctfs_append(&f->ctfs, f->calls_index, "\x00\x01\x00\x00", 4)); /* CALLS_CHUNK */
+    CT_TRY(ct_ctfs_append(&f->ctfs, f->calls_index, "\x00\x08\x00\x00", 4)); /* CALLS_CHUNK */
     CT_TRY(start_chunked(f, &f->events, EVENTS_CHUNK));
     CT_TRY(ct_ctfs_append(&f->ctfs, f->log_format, "split-binary", 12));
     CT_TRY(ct_ctfs_append(&f->ctfs, f->log, "\xC0\xDE\x72\xAC\xE2\x01\x00\x00", 8));
@@ -926,20 +731,26 @@ finish(ct_file *f, uint64_t *bytes)
     return ct_ctfs_finish(&f->ctfs, bytes);
 }
 
+static void
+take_encoder(void *context, ct_linear *linear)
+{
+    ct_file *f = context;
+    f->linear = linear;
+}
+
 static ct_code
 write_all(ct_file *f, const char *path, const ct_export_options *options, ct_export_result *result)
 {
     const ct_linear_sink sink = {
-        .context = f, .form_count = 2, .forms = { [FORM_LOG] = CT_FORM_V1, [FORM_STREAMS] = CT_FORM_NIM }, .nesting = NIM_NESTING,
+        .context = f, .form_count = 2, .forms = { [FORM_LOG] = CT_FORM_V1, [FORM_STREAMS] = CT_FORM_NIM }, .nesting = NIM_NESTING, .encoder = take_encoder,
         .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step, .call = on_call,
         .leave = on_leave, .output = on_output, .thread = on_thread,
     };
-    f->zstd = ZSTD_createCCtx();
+    f->zstd = ct_chunk_compressor();
     if (!f->zstd)
         return CT_E_NOMEM;
-    ZSTD_CCtx_setParameter(f->zstd, ZSTD_c_compressionLevel, LEVEL);
-    ZSTD_CCtx_setParameter(f->zstd, ZSTD_c_checksumFlag, 1);
-    ZSTD_CCtx_setParameter(f->zstd, ZSTD_c_windowLog, WINDOW_LOG);
+    f->stream_snapshots = (ct_snapshots){ .form = FORM_STREAMS, .front = stream_front, .head = stream_head, .head_size = stream_head_size };
+    f->log_snapshots = (ct_snapshots){ .form = FORM_LOG, .front = log_front, .head = log_head, .head_size = log_head_size, .context = f };
     CT_TRY(ct_calls_start(&f->call_spill, path, f->error));
     CT_TRY(start(f));
     CT_TRY(ct_linear_run(f->journal, options, &sink, result, f->error));
@@ -950,11 +761,13 @@ static void
 release(ct_file *f)
 {
     ct_buffer *buffers[] = { &f->arguments, &f->compressed, &f->path_list };
-    matched *chunks[] = { &f->steps.chunk, &f->values.chunk, &f->events.chunk, &f->log_chunk };
+    ct_chunk *chunks[] = { &f->steps.chunk, &f->values.chunk, &f->events.chunk, &f->log_chunk };
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         ct_buffer_free(buffers[i]);
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
-        free_chunk(chunks[i]);
+        ct_chunk_free(chunks[i]);
+    ct_snapshots_free(&f->stream_snapshots);
+    ct_snapshots_free(&f->log_snapshots);
     free(f->log_calls);
     ct_calls_free(&f->call_spill);
     ct_ctfs_abandon(&f->ctfs);

@@ -127,8 +127,8 @@ encode_json(ct_buffer *out, const ct_view_node *nodes, const ct_view_node *node)
 }
 
 /* ---- CBOR (RFC 8949): definite lengths, shortest heads ---- */
-static uint8_t *
-head_at(uint8_t *at, unsigned major, uint64_t value)
+uint8_t *
+ct_cbor_head_at(uint8_t *at, unsigned major, uint64_t value)
 {
     uint8_t first = (uint8_t)(major << 5);
     if (value < 24) {
@@ -145,7 +145,7 @@ head_at(uint8_t *at, unsigned major, uint64_t value)
 static uint8_t *
 int_at(uint8_t *at, int64_t value)
 {
-    return value >= 0 ? head_at(at, 0, (uint64_t)value) : head_at(at, 1, ~(uint64_t)value);
+    return value >= 0 ? ct_cbor_head_at(at, 0, (uint64_t)value) : ct_cbor_head_at(at, 1, ~(uint64_t)value);
 }
 
 void
@@ -153,7 +153,7 @@ ct_cbor_put_head(ct_buffer *out, unsigned major, uint64_t value)
 {
     uint8_t *at = ct_buffer_room(out, 9);
     if (at)
-        out->size += (size_t)(head_at(at, major, value) - at);
+        out->size += (size_t)(ct_cbor_head_at(at, major, value) - at);
 }
 
 static void
@@ -197,7 +197,7 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
             memcpy(at, KIND("\xA3", "\x63", "Int") "\x61" "i", 12);
             at = int_at(at + 12, node->integer);
             memcpy(at, TYPE_ID, 8);
-            at = head_at(at + 8, 0, node->type);
+            at = ct_cbor_head_at(at + 8, 0, node->type);
             out->size += (size_t)(at - start);
         }
         return;

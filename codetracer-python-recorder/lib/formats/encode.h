@@ -27,5 +27,6 @@ void ct_json_unsigned(ct_buffer *out, uint64_t value);
 
 /* The head of a CBOR item in its shortest form (RFC 8949). */
 void ct_cbor_put_head(ct_buffer *out, unsigned major, uint64_t value);
+uint8_t *ct_cbor_head_at(uint8_t *at, unsigned major, uint64_t value); /* at most 9 bytes; returns their end */
 
 #endif

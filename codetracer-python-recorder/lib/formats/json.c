@@ -101,7 +101,7 @@ add_named(json_export *j, const ct_named_value *named)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
 {
     json_export *j = context;
     add_step(j, path, line);
@@ -114,7 +114,7 @@ on_step(void *context, uint32_t path, int64_t line, const ct_named_value *values
 }
 
 static ct_code
-on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
+on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, ct_named_value *arguments, size_t count)
 {
     json_export *j = context;
     if (own_step)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "formats/text.h"
+#include "model/values.h"
 
 enum { PROGRESS_EVERY = 8192, OUTPUT_PIECE = 1024 * 1024 };
 
@@ -19,7 +20,19 @@ typedef struct code_ids {
     uint32_t first_place;          /* of its slots; 0: a namespace. Those share the first places, by name */
 } code_ids;
 
-typedef struct linear {
+/* The value that was at a place last (ct_named_value.place). */
+typedef struct place_state {
+    uint64_t serial;               /* 0: none yet */
+    uint64_t cuts;
+    uint64_t object_serial;        /* of what was encoded for an object */
+    uint64_t checked;              /* ct_replay_objects_changed when an object was last found unchanged, */
+    uint64_t event;                /* and the event's number */
+    bool alone;                    /* the object shows no other */
+    ct_value value;                /* its bytes, if it has any in place, are in `bytes` */
+    uint8_t bytes[CT_VALUE_MAX];
+} place_state;
+
+struct ct_linear {
     ct_journal *journal;
     ct_replay *replay;
     const ct_linear_sink *sink;
@@ -32,6 +45,8 @@ typedef struct linear {
     size_t path_count, name_count, code_count;
     ct_named_value *snapshot;
     size_t snapshot_capacity;
+    place_state *places;
+    uint64_t last_serial;
     call_stack *threads;
     size_t thread_count, thread_capacity;
     size_t current;                /* index in threads; SIZE_MAX: none */
@@ -40,7 +55,8 @@ typedef struct linear {
     enum ct_stream_number pending_stream;
     ct_buffer scratch;
     ct_error *error;
-} linear;
+};
+typedef struct ct_linear linear;
 
 /* ---- definitions ---- */
 
@@ -208,7 +224,7 @@ leave_without(linear *l)
 }
 
 static ct_code
-enter(linear *l, uint32_t code, const ct_named_value *arguments, size_t count)
+enter(linear *l, uint32_t code, ct_named_value *arguments, size_t count)
 {
     const ct_code_info *info;
     uint32_t function, path;
@@ -319,7 +335,74 @@ room_for_snapshot(linear *l, size_t count)
     return CT_OK;
 }
 
-/* The bound slots of the activation (only its parameters), encoded into l->snapshot. */
+ct_code
+ct_linear_encode(linear *l, ct_named_value *named)
+{
+    named->encoded = true;
+    return ct_value_cache_encode(&l->values, named->source, &named->value, l->error);
+}
+
+/* Whether the value is the one that was at the place last, as far as can be told without encoding: an object may have changed inside. */
+static inline bool
+is_at(const place_state *at, const ct_value *value)
+{
+    const ct_value *last = &at->value;
+    if (!at->serial || value->kind != last->kind || value->content != last->content)
+        return false;
+    switch (value->kind) {
+    case CT_INT: return value->integer == last->integer;
+    case CT_OBJECT: return value->object == last->object;
+    default: return ct_value_same(value, last);
+    }
+}
+
+/* Whether the object at the place is certainly as it was when it was looked at last. */
+static inline bool
+is_unchanged(const linear *l, const place_state *at)
+{
+    if (at->checked == ct_replay_objects_changed(l->replay))
+        return true;
+    const ct_object *object = at->alone ? ct_replay_object(l->replay, at->value.object) : NULL;
+    return object && object->changed <= at->event;
+}
+
+static void
+remember(place_state *at, const ct_value *value)
+{
+    at->value = *value;
+    if (ct_value_has_inline(value)) {
+        memcpy(at->bytes, value->data.bytes, (size_t)value->data.size); /* what stands in place is no longer than a value may be */
+        at->value.data.bytes = at->bytes;
+    }
+}
+
+/* The named value's serial, and its bytes unless the format can do without. */
+static ct_code
+compare_with_place(linear *l, ct_named_value *named)
+{
+    place_state *at = &l->places[named->place];
+    bool same = is_at(at, named->source), is_object = named->source->kind == CT_OBJECT;
+    named->encoded = false;
+    if (!l->sink->encoder || !same || (is_object && !is_unchanged(l, at))) {
+        CT_TRY(ct_linear_encode(l, named));
+        if (!same || (is_object && at->object_serial != named->value.serial)) {
+            if (!same)
+                remember(at, named->source);
+            at->serial = ++l->last_serial;
+            at->cuts = named->value.cuts;
+            at->object_serial = named->value.serial;
+        }
+        if (is_object) {
+            at->checked = ct_replay_objects_changed(l->replay);
+            at->event = l->values.event;
+            at->alone = named->value.alone;
+        }
+    }
+    named->serial = at->serial;
+    return CT_OK;
+}
+
+/* The bound slots of the activation (only its parameters) into l->snapshot. */
 static ct_code
 take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, size_t *taken)
 {
@@ -336,12 +419,14 @@ take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, 
             continue;
         CT_TRY(variable_of(l, slot->name, &named->variable));
         named->place = first_place && slot->number < info->slot_count ? first_place + slot->number : slot->name;
-        CT_TRY(ct_value_cache_encode(&l->values, &slot->value, &named->value, l->error));
-        if (__builtin_expect(named->value.cuts != 0, 0)) {
+        named->source = &slot->value;
+        CT_TRY(compare_with_place(l, named));
+        uint64_t cuts = l->places[named->place].cuts;
+        if (__builtin_expect(cuts != 0, 0)) {
             const uint32_t key[2] = { activation->code, slot->number };
             uint32_t number;
             CT_TRY(ct_intern_add(&l->cut_slots, key, sizeof key, &number, NULL));
-            l->result->cut_values += named->value.cuts;
+            l->result->cut_values += cuts;
             l->result->cut_variables = l->cut_slots.count;
         }
         count++;
@@ -364,7 +449,8 @@ on_call(linear *l, const ct_event *event)
         CT_TRY(room_for_snapshot(l, 1));
         CT_TRY(variable_of_text(l, (ct_text){ "exception", 9 }, &l->snapshot[0].variable));
         l->snapshot[0].place = 0;
-        CT_TRY(ct_value_cache_encode(&l->values, &event->value, &l->snapshot[0].value, l->error));
+        l->snapshot[0].source = &event->value;
+        CT_TRY(ct_linear_encode(l, &l->snapshot[0]));
         l->result->cut_values += l->snapshot[0].value.cuts;
         count = 1;
     }
@@ -448,15 +534,17 @@ meta_number(const ct_journal *journal, const char *key, int64_t *number)
     return !*end && !errno;
 }
 
-static void
+static ct_code
 number_places(linear *l)
 {
-    uint32_t place = (uint32_t)l->name_count + 1;
+    uint32_t count = (uint32_t)l->name_count + 1;
     for (size_t i = 0; i < l->code_count; i++) {
         const ct_code_info *info = ct_journal_code(l->journal, (uint32_t)i);
-        l->codes[i].first_place = info && !(info->flags & CT_CODE_NAMESPACE) ? place : 0;
-        place += l->codes[i].first_place ? info->slot_count : 0;
+        l->codes[i].first_place = info && !(info->flags & CT_CODE_NAMESPACE) ? count : 0;
+        count += l->codes[i].first_place ? info->slot_count : 0;
     }
+    l->places = calloc(count, sizeof *l->places);
+    return l->places ? CT_OK : CT_E_NOMEM;
 }
 
 static ct_code
@@ -497,7 +585,9 @@ run(linear *l, const ct_export_options *options)
     uint64_t done = 0;
     ct_code code;
     ct_journal_count(l->journal, &counts);
-    number_places(l);
+    CT_TRY(number_places(l));
+    if (l->sink->encoder)
+        l->sink->encoder(l->sink->context, l);
     CT_TRY(begin(l));
     while ((code = ct_replay_next(l->replay, &event, l->error)) == CT_OK) {
         CT_TRY(on_event(l, event));
@@ -547,6 +637,7 @@ release(linear *l)
     free(l->variable_ids);
     free(l->codes);
     free(l->snapshot);
+    free(l->places);
     for (size_t i = 0; i < l->thread_count; i++)
         free(l->threads[i].codes);
     free(l->threads);

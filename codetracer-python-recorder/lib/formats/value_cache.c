@@ -8,6 +8,7 @@ struct ct_cached_value {
     uint64_t encoded_at;           /* number of the event */
     uint64_t checked;              /* ct_replay_objects_changed when it was last found unchanged */
     uint64_t cuts, serial;
+    bool one_form;                 /* the second form is the first */
     ct_cached_value *next;         /* in the bucket */
     ct_cached_value *newer, *older;
     size_t size[CT_FORMS_MAX], object_count, capacity;
@@ -128,21 +129,21 @@ is_simple(const ct_value *value, ct_view_node *node, enum ct_fixed_type *type)
     }
 }
 
-/* The two kinds of CBOR differ in these records only. */
+/* Whether one encoding does for all forms: the two kinds of CBOR differ in few records. */
 static bool
-is_same_in_both(const ct_value_cache *cache, const ct_view_node *node)
+needs_one_form(const ct_value_cache *cache, bool forms_differ)
 {
-    return cache->forms[0] != CT_FORM_JSON && cache->forms[1] != CT_FORM_JSON && node->kind != CT_VIEW_BOOL && node->kind != CT_VIEW_FLOAT;
+    return cache->form_count == 1 || (!forms_differ && cache->forms[0] != CT_FORM_JSON && cache->forms[1] != CT_FORM_JSON);
 }
 
 static ct_code
 encode_simple(ct_value_cache *cache, const ct_view_node *node, ct_encoded *encoded)
 {
     encoded->cuts = 0;
-    encoded->serial = node->kind == CT_VIEW_INT && node->integer <= INT64_MAX / 4 && node->integer >= INT64_MIN / 4
-                    ? (uint64_t)node->integer << 1 | 1 : 0;
+    encoded->serial = 0;
+    bool one = needs_one_form(cache, node->kind == CT_VIEW_BOOL || node->kind == CT_VIEW_FLOAT);
     for (unsigned f = 0; f < cache->form_count; f++) {
-        if (f && is_same_in_both(cache, node)) {
+        if (f && one) {
             encoded->bytes[f] = encoded->bytes[0];
             encoded->size[f] = encoded->size[0];
             continue;
@@ -159,11 +160,13 @@ encode_simple(ct_value_cache *cache, const ct_view_node *node, ct_encoded *encod
     return CT_OK;
 }
 
+/* Into cache->scratch: `forms` of them. */
 static ct_code
-build(ct_value_cache *cache, const ct_value *value, ct_error *error)
+build(ct_value_cache *cache, const ct_value *value, unsigned *forms, ct_error *error)
 {
     CT_TRY(ct_view_build(&cache->view, value, error));
-    for (unsigned f = 0; f < cache->form_count; f++) {
+    *forms = needs_one_form(cache, cache->view.forms_differ) ? 1 : cache->form_count;
+    for (unsigned f = 0; f < *forms; f++) {
         ct_buffer *out = &cache->scratch[f];
         if (out->capacity > 1024 * 1024)
             ct_buffer_free(out);
@@ -179,10 +182,16 @@ build(ct_value_cache *cache, const ct_value *value, ct_error *error)
 static ct_code
 encode_other_scalar(ct_value_cache *cache, const ct_value *value, ct_encoded *encoded, ct_error *error)
 {
-    CT_TRY(build(cache, value, error));
+    unsigned forms;
+    CT_TRY(build(cache, value, &forms, error));
     encoded->cuts = cache->view.cuts;
     encoded->serial = 0;
     for (unsigned f = 0; f < cache->form_count; f++) {
+        if (f >= forms) {
+            encoded->bytes[f] = encoded->bytes[0];
+            encoded->size[f] = encoded->size[0];
+            continue;
+        }
         uint8_t *piece = ct_arena_take(&cache->scalars, cache->scratch[f].size);
         if (!piece)
             return CT_E_NOMEM;
@@ -231,9 +240,10 @@ is_current(ct_value_cache *cache, ct_cached_value *entry)
 static ct_code
 renew(ct_value_cache *cache, ct_cached_value *entry, const ct_value *value, ct_error *error)
 {
-    CT_TRY(build(cache, value, error));
+    unsigned forms;
+    CT_TRY(build(cache, value, &forms, error));
     size_t ids = cache->view.object_count * sizeof *entry->objects, needed = ids;
-    for (unsigned f = 0; f < cache->form_count; f++)
+    for (unsigned f = 0; f < forms; f++)
         needed += cache->scratch[f].size;
     if (needed > entry->capacity || needed < entry->capacity / 4) {
         size_t capacity = entry->capacity ? needed + needed / 4 : needed; /* one that changed once changes again */
@@ -248,14 +258,15 @@ renew(ct_value_cache *cache, ct_cached_value *entry, const ct_value *value, ct_e
     if (ids)
         memcpy(entry->objects, cache->view.objects, ids);
     entry->object_count = cache->view.object_count;
+    entry->one_form = forms == 1;
     uint8_t *at = (uint8_t *)entry->objects + ids;
-    for (unsigned f = 0; f < cache->form_count; f++) {
+    for (unsigned f = 0; f < forms; f++) {
         memcpy(at, cache->scratch[f].bytes, cache->scratch[f].size);
         entry->size[f] = cache->scratch[f].size;
         at += entry->size[f];
     }
     entry->cuts = cache->view.cuts;
-    entry->serial = cache->last_serial += 2; /* integers are the odd ones */
+    entry->serial = ++cache->last_serial;
     entry->encoded_at = cache->event;
     entry->checked = ct_replay_objects_changed(cache->view.replay);
     return CT_OK;
@@ -323,10 +334,11 @@ ct_value_cache_encode(ct_value_cache *cache, const ct_value *value, ct_encoded *
     const uint8_t *at = (const uint8_t *)(entry->objects + entry->object_count);
     encoded->cuts = entry->cuts;
     encoded->serial = entry->serial;
+    encoded->alone = entry->object_count == 1;
     for (unsigned f = 0; f < cache->form_count; f++) {
         encoded->bytes[f] = at;
-        encoded->size[f] = entry->size[f];
-        at += entry->size[f];
+        encoded->size[f] = entry->size[entry->one_form ? 0 : f];
+        at += entry->one_form ? 0 : entry->size[f];
     }
     return CT_OK;
 }

@@ -293,6 +293,7 @@ fill_scalar(ct_view *view, ct_view_node *node, const ct_value *value, const ct_o
     default:
         return ct_fail(error, CT_E_CORRUPT, "a payload is no scalar", 0, 0);
     }
+    view->forms_differ |= node->kind == CT_VIEW_BOOL || node->kind == CT_VIEW_FLOAT || node->kind == CT_VIEW_BIGINT;
     return object ? ct_types_plain(view->types, object->type, kind, &node->type) : ct_types_fixed(view->types, fixed, &node->type);
 }
 
@@ -326,6 +327,10 @@ fill(ct_view *view, size_t index, const ct_value *value, size_t parent, uint32_t
      uint32_t nesting, ct_error *error)
 {
     ct_view_node *node = &view->nodes[index];
+    if (value->kind == CT_INT && view->types->fixed[CT_FIXED_INT]) { /* the most common, so without ceremony */
+        *node = (ct_view_node){ .kind = CT_VIEW_INT, .type = view->types->fixed[CT_FIXED_INT] - 1, .integer = value->integer };
+        return CT_OK;
+    }
     *node = (ct_view_node){ .kind = CT_VIEW_NONE };
     if (value->kind == CT_UNBOUND)
         return cut_field(view, node); /* only in damaged journals */
@@ -466,6 +471,7 @@ ct_view_build(ct_view *view, const ct_value *value, ct_error *error)
     size_t first;
     view->node_count = view->object_count = view->queue_count = 0;
     view->cuts = 0;
+    view->forms_differ = false;
     ct_arena_reset(&view->texts);
     CT_TRY(add_nodes(view, 1, &first));
     CT_TRY(fill(view, 0, value, SIZE_MAX, 0, 0, 0, error));

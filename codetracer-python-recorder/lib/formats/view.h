@@ -44,6 +44,7 @@ typedef struct ct_view {
     uint64_t *objects;            /* ids of all objects looked at */
     size_t object_count, object_capacity;
     uint64_t cuts;
+    bool forms_differ;            /* some node's record is not the same in both kinds of CBOR (encode.h) */
     struct ct_view_pending *queue;
     size_t queue_count, queue_capacity;
     ct_arena texts;
