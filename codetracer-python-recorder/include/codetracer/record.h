@@ -68,6 +68,9 @@ CT_API ct_code ct_recording_open(const ct_recording_options *options, ct_recordi
 /* The 16 bytes of the recording's id (UUIDv7). */
 CT_API const uint8_t *ct_recording_id(const ct_recording *recording);
 
+/* The allocator of its options. */
+CT_API const ct_allocator *ct_recording_allocator(const ct_recording *recording);
+
 /* True once writing has failed; the error is kept. Recording should stop; nothing more is kept. */
 CT_API bool ct_recording_failed(const ct_recording *recording, ct_error *error);
 

@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <zstd.h>
 #include <zstd_errors.h>
 
 #include "codetracer/export.h"
@@ -21,6 +20,7 @@
 #include "formats/linear.h"
 #include "formats/outfile.h"
 #include "formats/trace_folder.h"
+#include "util/zstd_memory.h"
 
 static const uint8_t MAGIC[8] = { 0xC0, 0xDE, 0x72, 0xAC, 0xE2, 1, 0, 0 };
 
@@ -286,9 +286,9 @@ write_frames(binary_export *x, ct_journal *journal, const ct_export_options *opt
 static ct_code
 write_events(ct_trace_folder *folder, ct_journal *journal, const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
-    binary_export x = { .folder = folder, .error = error };
+    binary_export x = { .folder = folder, .events.allocator = folder->paths.allocator, .table.allocator = folder->paths.allocator, .error = error };
     CT_TRY(ct_trace_folder_create(folder, "trace.bin", &x.out, error));
-    x.zstd = ZSTD_createCCtx();
+    x.zstd = ct_zstd_compressor(folder->paths.allocator);
     ct_code code = x.zstd ? CT_OK : ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     if (code == CT_OK) {
         ZSTD_CCtx_setParameter(x.zstd, ZSTD_c_compressionLevel, LEVEL);
@@ -581,20 +581,21 @@ read_file(binary_in *in)
     if (got < sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
         return fail(in, "this is no trace.bin of events in zstd", 0);
     CT_TRY(find_table(in));
-    in->zstd = ZSTD_createDCtx();
+    in->zstd = ct_zstd_decompressor(in->sink->allocator);
     return in->zstd ? read_frames(in) : CT_E_NOMEM;
 }
 
 ct_code
 ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
-    binary_in *in = calloc(1, sizeof *in);
-    char *folder = ct_trace_folder_of(path);
+    binary_in *in = ct_allocate_zero(sink->allocator, 1, sizeof *in);
+    char *folder = ct_trace_folder_of(path, sink->allocator);
     ct_code code = in && folder ? CT_OK : CT_E_NOMEM;
     if (code == CT_OK) {
         in->file = open(path, O_RDONLY | O_CLOEXEC);
         in->folder = folder;
         in->sink = sink;
+        in->raw.allocator = in->tree.allocator = sink->allocator;
         in->error = error;
         if (in->file < 0)
             code = ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno);
@@ -610,7 +611,7 @@ ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error)
         ct_stream_tree_free(&in->tree);
         close(in->file);
     }
-    free(folder);
-    free(in);
+    ct_free(sink->allocator, folder);
+    ct_free(sink->allocator, in);
     return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
 }

@@ -296,7 +296,7 @@ write_message(v0_export *x, ct_journal *journal, const ct_export_options *option
 static ct_code
 write_events(ct_trace_folder *folder, ct_journal *journal, const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
-    v0_export x = { .folder = folder, .events.file = -1, .contents.file = -1, .error = error };
+    v0_export x = { .folder = folder, .event.allocator = folder->paths.allocator, .events.file = -1, .contents.file = -1, .error = error };
     CT_TRY(ct_trace_folder_create(folder, "trace.bin", &x.out, error));
     ct_code code = ct_trace_folder_create_unnamed(folder, &x.events, error);
     if (code == CT_OK)

@@ -1,4 +1,4 @@
-/* Bytes that grow, and memory that is given back all at once. Private to the library.
+/* Bytes that grow, and memory that is given back all at once. Both are empty when all but the allocator is zero. Private to the library.
  *
  * Invariant of a ct_buffer: after an allocation failed (`failed`), it takes no more bytes and what it holds is not to be used; so
  * an encoder may append many times and ask once at the end.
@@ -12,17 +12,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory.h"
+
 typedef struct ct_buffer {
     uint8_t *bytes;
     size_t size, capacity;
     bool failed;
+    const ct_allocator *allocator;
 } ct_buffer;
 
 static inline void
 ct_buffer_free(ct_buffer *buffer)
 {
-    free(buffer->bytes);
-    *buffer = (ct_buffer){ 0 };
+    ct_free(buffer->allocator, buffer->bytes);
+    *buffer = (ct_buffer){ .allocator = buffer->allocator };
 }
 
 static inline bool
@@ -35,7 +38,7 @@ ct_buffer_grow(ct_buffer *buffer, size_t count)
     }
     while (capacity < buffer->size + count)
         capacity *= 2;
-    uint8_t *bytes = realloc(buffer->bytes, capacity);
+    uint8_t *bytes = ct_resize(buffer->allocator, buffer->bytes, capacity);
     if (!bytes) {
         buffer->failed = true;
         return false;
@@ -132,6 +135,7 @@ typedef struct ct_arena_chunk {
 typedef struct ct_arena {
     ct_arena_chunk *first, *current;
     size_t used; /* of the current chunk */
+    const ct_allocator *allocator;
 } ct_arena;
 
 enum { CT_ARENA_CHUNK = 64 * 1024 };
@@ -155,7 +159,7 @@ ct_arena_take(ct_arena *arena, size_t count)
         arena->used = 0;
     }
     size_t capacity = count > CT_ARENA_CHUNK ? count : CT_ARENA_CHUNK;
-    ct_arena_chunk *chunk = malloc(sizeof *chunk + capacity);
+    ct_arena_chunk *chunk = ct_allocate(arena->allocator, sizeof *chunk + capacity);
     if (!chunk)
         return NULL;
     chunk->next = NULL;
@@ -185,7 +189,7 @@ ct_arena_reset(ct_arena *arena)
         ct_arena_chunk *chunk = *link;
         if (chunk->capacity > CT_ARENA_CHUNK || kept >= 16) {
             *link = chunk->next;
-            free(chunk);
+            ct_free(arena->allocator, chunk);
         } else {
             kept++;
             link = &chunk->next;
@@ -200,10 +204,10 @@ ct_arena_free(ct_arena *arena)
 {
     while (arena->first) {
         ct_arena_chunk *next = arena->first->next;
-        free(arena->first);
+        ct_free(arena->allocator, arena->first);
         arena->first = next;
     }
-    *arena = (ct_arena){ 0 };
+    *arena = (ct_arena){ .allocator = arena->allocator };
 }
 
 #endif

@@ -33,7 +33,7 @@ ct_cbor_type(const ct_stream_sink *sink, ct_input *in)
 {
     uint64_t kind = 0;
     ct_text name = {"", 0};
-    ct_buffer fields = {0};
+    ct_buffer fields = {.allocator = sink->allocator};
     size_t field_count = 0;
     for (size_t pairs = ct_cbor_take_map(in); pairs > 0 && !in->bad; pairs--) {
         ct_text key = ct_cbor_take_text(in);

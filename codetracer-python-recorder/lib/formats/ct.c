@@ -788,7 +788,7 @@ ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *opt
     *result = (ct_export_result){ 0 };
     *error = (ct_error){ 0 };
     ct_file f = { .journal = journal, .error = error, .call_spill = { .entries.file = -1, .returns.file = -1, .ends.file = -1 } };
-    CT_TRY(ct_ctfs_create(&f.ctfs, path, error)); /* when it fails, the file there is not ours to remove */
+    CT_TRY(ct_ctfs_create(&f.ctfs, path, ct_journal_allocator(journal), error)); /* when it fails, the file there is not ours to remove */
     ct_code code = write_all(&f, path, options, result);
     if (code != CT_OK) {
         unlink(path);

@@ -57,9 +57,9 @@ write_block(ct_ctfs *ctfs, uint64_t block, const uint8_t *bytes)
 }
 
 ct_code
-ct_ctfs_create(ct_ctfs *ctfs, const char *path, ct_error *error)
+ct_ctfs_create(ct_ctfs *ctfs, const char *path, const ct_allocator *allocator, ct_error *error)
 {
-    *ctfs = (ct_ctfs){ .file = ct_create_file(path), .next_block = 1, .error = error };
+    *ctfs = (ct_ctfs){ .file = ct_create_file(path), .next_block = 1, .allocator = allocator, .error = error };
     return ctfs->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create the container", 0, errno);
 }
 
@@ -76,7 +76,7 @@ ct_ctfs_add(ct_ctfs *ctfs, unsigned slot, const char *name, ct_ctfs_file **file)
 {
     if (slot >= CT_CTFS_ENTRIES || ctfs->files[slot])
         return ct_fail(ctfs->error, CT_E_PARAM, "no such slot in the container", 0, 0);
-    ct_ctfs_file *added = calloc(1, sizeof *added);
+    ct_ctfs_file *added = ct_allocate_zero(ctfs->allocator, 1, sizeof *added);
     if (!added)
         return ct_fail(ctfs->error, CT_E_NOMEM, "no memory", 0, 0);
     added->name = base40(name);
@@ -191,7 +191,7 @@ void
 ct_ctfs_abandon(ct_ctfs *ctfs)
 {
     for (size_t i = 0; i < CT_CTFS_ENTRIES; i++) {
-        free(ctfs->files[i]);
+        ct_free(ctfs->allocator, ctfs->files[i]);
         ctfs->files[i] = NULL;
     }
     if (ctfs->file >= 0)

@@ -16,11 +16,12 @@ typedef struct ct_ctfs {
     int file;
     uint64_t next_block;
     ct_ctfs_file *files[CT_CTFS_ENTRIES]; /* by slot of the directory; NULL: free slot */
+    const ct_allocator *allocator;
     ct_error *error;
 } ct_ctfs;
 
 /* Creates the container, which must not exist. */
-ct_code ct_ctfs_create(ct_ctfs *ctfs, const char *path, ct_error *error);
+ct_code ct_ctfs_create(ct_ctfs *ctfs, const char *path, const ct_allocator *allocator, ct_error *error);
 
 /* An inner file in this slot. name: at most 12 of 0-9 a-z . / - */
 ct_code ct_ctfs_add(ct_ctfs *ctfs, unsigned slot, const char *name, ct_ctfs_file **file);

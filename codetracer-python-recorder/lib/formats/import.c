@@ -31,6 +31,7 @@ typedef struct range_in { uint64_t first, last; } range_in;
 
 typedef struct import {
     ct_recording *r;
+    const ct_allocator *allocator; /* the recording's */
     ct_stream_state state;
     bool writing, any_call;
     ct_import_values values;
@@ -85,7 +86,7 @@ static ct_code
 on_path(void *context, const char *bytes, size_t size)
 {
     import *im = context;
-    if (!CT_IMPORT_GROW(im->paths, im->path_capacity, im->path_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->paths, im->path_capacity, im->path_count))
         return no_memory(im);
     im->paths[im->path_count++] = im->writing ? ct_define_path(im->r, bytes, size) : 0;
     return CT_OK;
@@ -116,10 +117,10 @@ on_function(void *context, uint64_t path, int64_t line, const char *bytes, size_
         f->path = im->paths[path];
         return CT_OK;
     }
-    if (!CT_IMPORT_GROW(im->functions, im->function_capacity, im->function_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->functions, im->function_capacity, im->function_count))
         return no_memory(im);
     f = &im->functions[im->function_count];
-    *f = (function_in){.line = line, .name = ct_import_copy(bytes, size), .size = size, .is_module = names_module(bytes, size)};
+    *f = (function_in){.line = line, .name = ct_copy_text(im->allocator, bytes, size), .size = size, .is_module = names_module(bytes, size)};
     f->is_toplevel = (size == 10 && memcmp(bytes, "<toplevel>", 10) == 0) || (size == 11 && memcmp(bytes, "<top-level>", 11) == 0);
     if (!f->name)
         return no_memory(im);
@@ -137,9 +138,9 @@ on_variable(void *context, const char *bytes, size_t size)
         im->variable_count++;
         return CT_OK;
     }
-    if (!CT_IMPORT_GROW(im->variables, im->variable_capacity, im->variable_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->variables, im->variable_capacity, im->variable_count))
         return no_memory(im);
-    im->variables[im->variable_count] = (variable_in){.name = ct_import_copy(bytes, size), .size = size};
+    im->variables[im->variable_count] = (variable_in){.name = ct_copy_text(im->allocator, bytes, size), .size = size};
     if (!im->variables[im->variable_count].name)
         return no_memory(im);
     im->variable_count++;
@@ -194,7 +195,7 @@ slot_of(import *im, uint32_t function, uint64_t variable, uint32_t *slot)
     if (is_new) {
         if (im->writing)
             return corrupt(im, "the trace changed while it was read");
-        if (!CT_IMPORT_GROW(f->variables, f->variable_capacity, f->variable_count) || !CT_IMPORT_GROW(im->slot_of, im->slot_of_capacity, number))
+        if (!CT_IMPORT_GROW(im->allocator, f->variables, f->variable_capacity, f->variable_count) || !CT_IMPORT_GROW(im->allocator, im->slot_of, im->slot_of_capacity, number))
             return no_memory(im);
         im->slot_of[number] = (uint32_t)f->variable_count;
         f->variables[f->variable_count++] = (uint32_t)variable;
@@ -208,7 +209,7 @@ code_of(import *im, uint32_t function)
 {
     function_in *f = &im->functions[function];
     if (!f->code) {
-        ct_code_slot *slots = malloc((f->variable_count + 1) * sizeof *slots);
+        ct_code_slot *slots = ct_allocate(im->allocator, (f->variable_count + 1) * sizeof *slots);
         bool names = f->is_module || f->is_toplevel;
         for (size_t i = 0; slots && i < f->variable_count; i++) {
             uint64_t variable = f->variables[i];
@@ -223,7 +224,7 @@ code_of(import *im, uint32_t function)
             .slot_count = names || !slots ? 0 : (uint32_t)f->variable_count, .slots = slots,
         };
         f->code = ct_define_code(im->r, &definition) + 1;
-        free(slots);
+        ct_free(im->allocator, slots);
     }
     return f->code - 1;
 }
@@ -235,7 +236,7 @@ bury(import *im, uint64_t first, uint64_t last)
 {
     if (first == last)
         return CT_OK;
-    if (!CT_IMPORT_GROW(im->dead, im->dead_capacity, im->dead_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->dead, im->dead_capacity, im->dead_count))
         return no_memory(im);
     im->dead[im->dead_count++] = (range_in){first, last};
     return CT_OK;
@@ -306,11 +307,11 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
 {
     thread_in *thread = &im->threads[im->current];
     function_in *f = &im->functions[function];
-    if (!CT_IMPORT_GROW(thread->stack, thread->capacity, thread->depth))
+    if (!CT_IMPORT_GROW(im->allocator, thread->stack, thread->capacity, thread->depth))
         return no_memory(im);
     activation_in a = {.id = im->next_activation++, .function = function, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
     if (im->writing) {
-        a.slots = calloc(f->variable_count + 1, sizeof *a.slots);
+        a.slots = ct_allocate_zero(im->allocator, f->variable_count + 1, sizeof *a.slots);
         if (!a.slots)
             return no_memory(im);
         uint32_t code = code_of(im, function);
@@ -434,7 +435,7 @@ on_return(void *context, const ct_stream_tree *tree, size_t node)
 {
     import *im = context;
     ct_stream_node nothing = {.kind = CT_NODE_NONE, .type = UINT32_MAX};
-    const ct_stream_tree none = {&nothing, 1, 1};
+    const ct_stream_tree none = {.nodes = &nothing, .count = 1, .capacity = 1};
     if (!node) { /* not told: None is what stands for it */
         tree = &none;
         node = 1;
@@ -474,7 +475,7 @@ on_return(void *context, const ct_stream_tree *tree, size_t node)
     for (size_t i = 0; code == CT_OK && i < im->functions[a->function].variable_count; i++)
         if (a->slots[i].bound)
             code = bury(im, a->slots[i].first, a->slots[i].last);
-    free(a->slots);
+    ct_free(im->allocator, a->slots);
     return code == CT_OK && im->values.record.failed ? no_memory(im) : code;
 }
 
@@ -531,7 +532,7 @@ thread_index(import *im, uint64_t external, bool starts, size_t *index)
         *index = 0;
         return CT_OK;
     }
-    if (!CT_IMPORT_GROW(im->threads, im->thread_capacity, im->thread_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
     im->threads[im->thread_count] = (thread_in){.number = im->next_thread++, .external = external, .known = true};
     *index = im->thread_count++;
@@ -586,7 +587,7 @@ start(import *im)
     ct_import_values_start(&im->values);
     im->path_count = im->variable_count = im->function_count = 0;
     ct_kept_clear(&im->arguments);
-    if (!CT_IMPORT_GROW(im->threads, im->thread_capacity, im->thread_count))
+    if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
     im->threads[im->thread_count++] = (thread_in){.number = 0};
     return CT_OK;
@@ -597,8 +598,8 @@ free_stacks(import *im)
 {
     for (size_t i = 0; i < im->thread_count; i++) {
         for (size_t k = 0; k < im->threads[i].depth; k++)
-            free(im->threads[i].stack[k].slots);
-        free(im->threads[i].stack);
+            ct_free(im->allocator, im->threads[i].stack[k].slots);
+        ct_free(im->allocator, im->threads[i].stack);
     }
     im->thread_count = 0;
 }
@@ -634,25 +635,25 @@ static void
 free_import(import *im)
 {
     free_stacks(im);
-    free(im->threads);
+    ct_free(im->allocator, im->threads);
     for (size_t i = 0; i < (im->writing ? im->variable_capacity : im->variable_count); i++)
-        free(im->variables[i].name);
-    free(im->variables);
+        ct_free(im->allocator, im->variables[i].name);
+    ct_free(im->allocator, im->variables);
     for (size_t i = 0; i < (im->writing ? im->function_capacity : im->function_count); i++) {
-        free(im->functions[i].name);
-        free(im->functions[i].variables);
+        ct_free(im->allocator, im->functions[i].name);
+        ct_free(im->allocator, im->functions[i].variables);
     }
-    free(im->functions);
-    free(im->paths);
-    free(im->slot_of);
-    free(im->dead);
+    ct_free(im->allocator, im->functions);
+    ct_free(im->allocator, im->paths);
+    ct_free(im->allocator, im->slot_of);
+    ct_free(im->allocator, im->dead);
     for (size_t i = 0; i < 2; i++)
         ct_kept_free(&im->steps[i].values);
     ct_kept_free(&im->arguments);
     ct_kept_free(&im->result);
     ct_intern_free(&im->slots);
     ct_import_values_free(&im->values);
-    free(im);
+    ct_free(im->allocator, im);
 }
 
 /* The reader runs twice: first to learn which variables each function has (a journal's code says so before its first call), then to write.
@@ -660,12 +661,16 @@ free_import(import *im)
 static ct_code
 import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct_error *error)
 {
-    import *im = calloc(1, sizeof *im);
+    const ct_allocator *allocator = ct_recording_allocator(recording);
+    import *im = ct_allocate_zero(allocator, 1, sizeof *im);
     if (!im)
         return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
     im->r = im->values.r = recording;
+    im->allocator = im->values.allocator = im->values.record.allocator = im->slots.keys.allocator = allocator;
+    im->steps[0].values.bytes.allocator = im->steps[1].values.bytes.allocator = allocator;
+    im->arguments.bytes.allocator = im->result.bytes.allocator = allocator;
     ct_stream_sink sink = {
-        .context = im, .state = &im->state, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
+        .context = im, .state = &im->state, .allocator = allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
         .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
         .drop_step = on_drop_step, .meta = on_meta};
     ct_code own = start(im), code = own;

@@ -55,7 +55,7 @@ dump(const ct_stream_tree *tree, size_t index, ct_buffer *out)
 ct_code
 ct_import_values_keep(ct_kept_values *kept, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
-    if (!CT_IMPORT_GROW(kept->items, kept->capacity, kept->count))
+    if (!CT_IMPORT_GROW(kept->bytes.allocator, kept->items, kept->capacity, kept->count))
         return CT_E_NOMEM;
     size_t at = kept->bytes.size;
     dump(tree, node, &kept->bytes);
@@ -76,7 +76,7 @@ ct_kept_clear(ct_kept_values *kept)
 void
 ct_kept_free(ct_kept_values *kept)
 {
-    free(kept->items);
+    ct_free(kept->bytes.allocator, kept->items);
     ct_buffer_free(&kept->bytes);
 }
 
@@ -85,15 +85,15 @@ ct_kept_free(ct_kept_values *kept)
 ct_code
 ct_import_values_type(ct_import_values *v, const ct_stream_type *told)
 {
-    if (!CT_IMPORT_GROW(v->types, v->type_capacity, v->type_count))
+    if (!CT_IMPORT_GROW(v->allocator, v->types, v->type_capacity, v->type_count))
         return CT_E_NOMEM;
     ct_import_type_entry *type = &v->types[v->type_count];
-    *type = (ct_import_type_entry){.kind = told->kind, .name = ct_import_copy(told->name, told->name_size), .size = told->name_size,
+    *type = (ct_import_type_entry){.kind = told->kind, .name = ct_copy_text(v->allocator, told->name, told->name_size), .size = told->name_size,
                                    .field_count = told->field_count};
-    type->fields = malloc((told->field_count + 1) * sizeof *type->fields);
+    type->fields = ct_allocate(v->allocator, (told->field_count + 1) * sizeof *type->fields);
     if (!type->name || !type->fields) {
-        free(type->name);
-        free(type->fields);
+        ct_free(v->allocator, type->name);
+        ct_free(v->allocator, type->fields);
         return CT_E_NOMEM;
     }
     const char *fields = told->fields;
@@ -192,8 +192,10 @@ write_text(ct_import_values *v, const uint8_t *bytes, size_t size, uint8_t out[C
 static size_t
 write_big(ct_import_values *v, bool negative, const uint8_t *bytes, size_t size, uint8_t out[CT_VALUE_MAX])
 {
-    uint8_t *turned = malloc(size + 1);
+    uint8_t *turned = ct_allocate(v->allocator, size + 1);
     size_t count = 0;
+    if (!turned)
+        v->record.failed = true;
     for (size_t i = size; turned && i-- > 0;)
         turned[count++] = bytes[i];
     while (count > 0 && turned[count - 1] == 0)
@@ -204,7 +206,7 @@ write_big(ct_import_values *v, bool negative, const uint8_t *bytes, size_t size,
     uint8_t *end = count <= CT_V_BIGINT_MAX
                        ? ct_write_bigint(out, negative, turned ? turned : bytes, count)
                        : ct_write_content(out, ct_content(v->r, negative ? CT_CONTENT_NEGATIVE : CT_CONTENT_INTEGER, turned, count, all));
-    free(turned);
+    ct_free(v->allocator, turned);
     return (size_t)(end - out);
 }
 
@@ -287,14 +289,16 @@ shape_of(ct_import_values *v, uint64_t number, size_t count)
         return type->shape - 1;
     }
     /* More values than names, or fewer: their numbers stand for names that are missing. */
-    uint32_t *names = malloc((count + 1) * sizeof *names), shape;
+    uint32_t *names = ct_allocate(v->allocator, (count + 1) * sizeof *names), shape;
     for (size_t i = 0; names && i < count; i++) {
         char name[24];
         int size = snprintf(name, sizeof name, "%zu", i);
         names[i] = type && i < type->field_count ? type->fields[i] : ct_define_name(v->r, name, (size_t)size);
     }
+    if (!names)
+        v->record.failed = true;
     shape = ct_define_shape(v->r, names, names ? count : 0);
-    free(names);
+    ct_free(v->allocator, names);
     return shape;
 }
 
@@ -305,7 +309,7 @@ write_compound(ct_import_values *v, ct_node_kind kind, uint64_t type_number, dum
     size_t count = (size_t)take_number(in), kept = 0;
     uint64_t id = v->next_object++, length = count, told;
     bool dict = kind == CT_NODE_SEQUENCE && is_dict(v, type, *in, count);
-    ct_buffer values = {0};
+    ct_buffer values = {.allocator = v->allocator};
     uint8_t value[CT_VALUE_MAX];
     for (size_t i = 0; i < count; i++) {
         if (i + 1 == count && kind != CT_NODE_STRUCT && is_cut(v, *in, &told)) {
@@ -451,9 +455,9 @@ void
 ct_import_values_free(ct_import_values *v)
 {
     for (size_t i = 0; i < v->type_count; i++) {
-        free(v->types[i].name);
-        free(v->types[i].fields);
+        ct_free(v->allocator, v->types[i].name);
+        ct_free(v->allocator, v->types[i].fields);
     }
-    free(v->types);
+    ct_free(v->allocator, v->types);
     ct_buffer_free(&v->record);
 }

@@ -22,6 +22,7 @@ typedef struct ct_import_type_entry {
 
 typedef struct ct_import_values {
     ct_recording *r;
+    const ct_allocator *allocator; /* the recording's */
     ct_import_type_entry *types;
     size_t type_count, type_capacity;
     uint64_t next_object;          /* the id that the next one gets */
@@ -51,30 +52,19 @@ bool ct_import_values_is_object(const ct_import_values *v, const ct_stream_tree 
 
 /* Room for one more item; false: no memory. */
 static inline bool
-ct_import_grow(void *array, size_t *capacity, size_t count, size_t size)
+ct_import_grow(const ct_allocator *allocator, void *array, size_t *capacity, size_t count, size_t size)
 {
     void **items = array;
     if (count < *capacity)
         return true;
     size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = realloc(*items, wanted * size);
+    void *bigger = ct_resize(allocator, *items, wanted * size);
     if (!bigger)
         return false;
     *items = bigger;
     *capacity = wanted;
     return true;
 }
-#define CT_IMPORT_GROW(items, capacity, count) ct_import_grow(&(items), &(capacity), (count), sizeof *(items))
-
-static inline char *
-ct_import_copy(const char *bytes, size_t size)
-{
-    char *copied = malloc(size + 1);
-    if (copied) {
-        memcpy(copied, bytes, size);
-        copied[size] = 0;
-    }
-    return copied;
-}
+#define CT_IMPORT_GROW(allocator, items, capacity, count) ct_import_grow(allocator, &(items), &(capacity), (count), sizeof *(items))
 
 #endif

@@ -8,7 +8,7 @@ grow(ct_intern *intern)
 {
     if (intern->count == intern->capacity) {
         size_t capacity = intern->capacity ? intern->capacity * 2 : 64;
-        ct_intern_entry *entries = realloc(intern->entries, capacity * sizeof *entries);
+        ct_intern_entry *entries = ct_resize(intern->keys.allocator, intern->entries, capacity * sizeof *entries);
         if (!entries)
             return CT_E_NOMEM;
         intern->entries = entries;
@@ -17,7 +17,7 @@ grow(ct_intern *intern)
     if ((intern->count + 1) * 2 <= intern->slot_count)
         return CT_OK;
     size_t slot_count = intern->slot_count ? intern->slot_count * 2 : 128;
-    uint32_t *slots = calloc(slot_count, sizeof *slots);
+    uint32_t *slots = ct_allocate_zero(intern->keys.allocator, slot_count, sizeof *slots);
     if (!slots)
         return CT_E_NOMEM;
     for (size_t i = 0; i < intern->count; i++) {
@@ -26,7 +26,7 @@ grow(ct_intern *intern)
             at = (at + 1) & (slot_count - 1);
         slots[at] = (uint32_t)i + 1;
     }
-    free(intern->slots);
+    ct_free(intern->keys.allocator, intern->slots);
     intern->slots = slots;
     intern->slot_count = slot_count;
     return CT_OK;
@@ -67,8 +67,8 @@ ct_intern_add(ct_intern *intern, const void *key, size_t size, uint32_t *number,
 void
 ct_intern_free(ct_intern *intern)
 {
-    free(intern->slots);
-    free(intern->entries);
+    ct_free(intern->keys.allocator, intern->slots);
+    ct_free(intern->keys.allocator, intern->entries);
     ct_buffer_free(&intern->keys);
-    *intern = (ct_intern){ 0 };
+    *intern = (ct_intern){ .keys.allocator = intern->keys.allocator };
 }

@@ -12,7 +12,7 @@ typedef struct ct_intern {
     ct_intern_entry *entries;
     size_t count, capacity;
     ct_buffer keys;
-} ct_intern;                   /* all zero = empty */
+} ct_intern;                   /* empty when all but keys.allocator is zero */
 
 /* *number of the key; *is_new (NULL is allowed): it was not there. */
 ct_code ct_intern_add(ct_intern *intern, const void *key, size_t size, uint32_t *number, bool *is_new);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "formats/buffer.h"
 #include "formats/stream.h"
 #include "formats/trace_folder.h"
+#include "util/json_memory.h"
 
 enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20 };
 
@@ -51,7 +51,7 @@ more(json_in *in, ct_code *code)
     }
     if (in->capacity - in->size < CHUNK) {
         size_t capacity = in->capacity ? in->capacity * 2 : (size_t)CHUNK * 2;
-        uint8_t *bigger = capacity > (size_t)MOST_EVENT * 2 ? NULL : realloc(in->bytes, capacity);
+        uint8_t *bigger = capacity > (size_t)MOST_EVENT * 2 ? NULL : ct_resize(in->sink->allocator, in->bytes, capacity);
         if (!bigger) {
             *code = capacity > (size_t)MOST_EVENT * 2 ? fail(in, "an event is larger than 256 MiB") : CT_E_NOMEM;
             return false;
@@ -303,7 +303,7 @@ on_type(json_in *in, yyjson_val *body, bool *good)
 {
     uint64_t kind = id_of(yyjson_obj_get(body, "kind"), good);
     yyjson_val *name = yyjson_obj_get(body, "lang_type"), *field, *fields = yyjson_obj_get(yyjson_obj_get(body, "specific_info"), "fields");
-    ct_buffer names = {0};
+    ct_buffer names = {.allocator = in->sink->allocator};
     size_t index, most, count = 0;
     yyjson_arr_foreach(fields, index, most, field)
     {
@@ -447,7 +447,8 @@ read_array(json_in *in)
         if (size == 0)
             return fail(in, in->at == in->size || in->end ? "the file ends within the trace: it was cut off" : "what stands here is no event");
         yyjson_read_err problem;
-        yyjson_doc *doc = yyjson_read_opts((char *)in->bytes + in->at, size, YYJSON_READ_NOFLAG, NULL, &problem);
+        yyjson_alc memory;
+        yyjson_doc *doc = yyjson_read_opts((char *)in->bytes + in->at, size, YYJSON_READ_NOFLAG, ct_json_memory(in->sink->allocator, &memory), &problem);
         if (!doc)
             return problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? CT_E_NOMEM : fail(in, "an event is no JSON");
         in->sink->state->byte = in->position + in->at;
@@ -472,10 +473,10 @@ read_array(json_in *in)
 ct_code
 ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
-    json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC), .sink = sink};
+    json_in in = {.error = error, .file = open(path, O_RDONLY | O_CLOEXEC), .sink = sink, .tree.allocator = sink->allocator};
     if (in.file < 0)
         return ct_fail(error, CT_E_IO, "the file cannot be opened", 0, errno);
-    char *folder = ct_trace_folder_of(path);
+    char *folder = ct_trace_folder_of(path, sink->allocator);
     ct_code code = folder ? CT_OK : CT_E_NOMEM;
     in.folder = folder;
     if (folder && sink->meta)
@@ -483,8 +484,8 @@ ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error)
     if (code == CT_OK)
         code = read_array(&in);
     close(in.file);
-    free(in.bytes);
-    free(folder);
+    ct_free(in.sink->allocator, in.bytes);
+    ct_free(in.sink->allocator, folder);
     ct_stream_tree_free(&in.tree);
     if (code == CT_E_CORRUPT)
         return ct_fail(error, code, in.message ? in.message : "the trace breaks its format", in.position + in.at, 0);

@@ -27,7 +27,7 @@ ct_write_fully_at(int file, const void *bytes, size_t count, uint64_t offset)
 ct_code
 ct_outfile_create(ct_outfile *out, const char *path, ct_error *error)
 {
-    *out = (ct_outfile){ .file = ct_create_file(path) };
+    *out = (ct_outfile){ .file = ct_create_file(path), .buffer.allocator = out->buffer.allocator };
     return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a file of the export", 0, errno);
 }
 
@@ -37,7 +37,7 @@ ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error)
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t size = slash ? (size_t)(slash - path) + 1 : 0;
-    *out = (ct_outfile){ .file = -1 };
+    *out = (ct_outfile){ .file = -1, .buffer.allocator = out->buffer.allocator };
     if (size + 2 > sizeof folder)
         return ct_fail(error, CT_E_IO, "cannot create a temporary file of the export", 0, ENAMETOOLONG);
     memcpy(folder, path, size);

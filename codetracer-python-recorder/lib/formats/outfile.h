@@ -13,9 +13,9 @@ typedef struct ct_outfile {
     uint64_t written;              /* bytes before the buffer */
 } ct_outfile;
 
-/* Creates it: it must not exist. */
+/* Creates it: it must not exist. Of *out only the allocator of the buffer counts. */
 ct_code ct_outfile_create(ct_outfile *out, const char *path, ct_error *error);
-/* A file without a name in the folder of `path`. */
+/* The same for a file without a name in the folder of `path`. */
 ct_code ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error);
 ct_code ct_outfile_flush(ct_outfile *out, ct_error *error);
 /* Flushes and closes. */

@@ -1,14 +1,15 @@
 /* See stream.h. Owns the trees of values that a reader builds. */
 #include "formats/stream.h"
 
-#include <stdlib.h>
+#include "util/memory.h"
+
 
 size_t
 ct_stream_add(ct_stream_tree *tree, size_t parent, size_t *last_sibling)
 {
     if (tree->count == tree->capacity) {
         size_t capacity = tree->capacity ? tree->capacity * 2 : 16;
-        ct_stream_node *nodes = realloc(tree->nodes, capacity * sizeof *nodes);
+        ct_stream_node *nodes = ct_resize(tree->allocator, tree->nodes, capacity * sizeof *nodes);
         if (!nodes)
             return 0;
         tree->nodes = nodes;
@@ -29,6 +30,6 @@ ct_stream_add(ct_stream_tree *tree, size_t parent, size_t *last_sibling)
 void
 ct_stream_tree_free(ct_stream_tree *tree)
 {
-    free(tree->nodes);
-    *tree = (ct_stream_tree){0};
+    ct_free(tree->allocator, tree->nodes);
+    *tree = (ct_stream_tree){.allocator = tree->allocator};
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "codetracer/error.h"
+#include "codetracer/memory.h"
 
 /* ---- values ---- */
 typedef enum ct_node_kind {
@@ -31,7 +32,7 @@ typedef struct ct_stream_node {
 } ct_stream_node;
 
 /* The reader's; all trees of one event. */
-typedef struct ct_stream_tree { ct_stream_node *nodes; size_t count, capacity; } ct_stream_tree;
+typedef struct ct_stream_tree { ct_stream_node *nodes; size_t count, capacity; const ct_allocator *allocator; } ct_stream_tree;
 
 enum { CT_STREAM_NESTING = 200 };          /* values deeper than this are damage */
 
@@ -61,6 +62,7 @@ typedef struct ct_stream_state {
 typedef struct ct_stream_sink {
     void *context;
     ct_stream_state *state;
+    const ct_allocator *allocator;         /* what the reader takes its memory from */
     ct_code (*path)(void *context, const char *bytes, size_t size);
     ct_code (*function)(void *context, uint64_t path, int64_t line, const char *name, size_t size);
     ct_code (*variable)(void *context, const char *name, size_t size);

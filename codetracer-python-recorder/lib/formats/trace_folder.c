@@ -21,7 +21,7 @@
 static void
 add_clean_string(ct_buffer *out, ct_text text)
 {
-    ct_buffer cleaned = { 0 };
+    ct_buffer cleaned = { .allocator = out->allocator };
     ct_text_clean(&cleaned, (const uint8_t *)text.bytes, text.size, false);
     ct_json_string(out, cleaned.size ? (const char *)cleaned.bytes : "", cleaned.size);
     out->failed |= cleaned.failed;
@@ -219,7 +219,7 @@ make_folder(ct_trace_folder *f, const char *folder, bool *usable, ct_error *erro
 static ct_code
 copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
 {
-    ct_buffer parts = { 0 }, relative = { 0 };
+    ct_buffer parts = { .allocator = f->paths.allocator }, relative = { .allocator = f->paths.allocator };
     ct_code code = CT_OK;
     bool usable = false;
     ct_buffer_add_text(&relative, "files");
@@ -269,25 +269,26 @@ copy_sources(ct_trace_folder *f, ct_journal *journal, uint64_t *bytes, ct_error 
 /* ---- the folder ---- */
 
 static char *
-join(const char *folder, const char *name)
+join(const ct_trace_folder *f, const char *name)
 {
-    size_t size = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(size);
+    size_t size = strlen(f->path) + strlen(name) + 2;
+    char *path = ct_allocate(f->paths.allocator, size);
     if (path)
-        snprintf(path, size, "%s/%s", folder, name);
+        snprintf(path, size, "%s/%s", f->path, name);
     return path;
 }
 
 ct_code
 ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct_error *error)
 {
-    char *path = join(f->path, name);
+    char *path = join(f, name);
     if (!path)
         return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     ct_code code = room_to_note(f, strlen(name), error);
+    out->buffer.allocator = f->paths.allocator;
     if (code == CT_OK)
         code = ct_outfile_create(out, path, error);
-    free(path);
+    ct_free(f->paths.allocator, path);
     if (code == CT_OK)
         note_created(f, name, strlen(name), false);
     return code;
@@ -296,11 +297,12 @@ ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct
 ct_code
 ct_trace_folder_create_unnamed(const ct_trace_folder *f, ct_outfile *out, ct_error *error)
 {
-    char *path = join(f->path, "trace");
+    char *path = join(f, "trace");
     if (!path)
         return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+    out->buffer.allocator = f->paths.allocator;
     ct_code code = ct_outfile_create_unnamed(out, path, error);
-    free(path);
+    ct_free(f->paths.allocator, path);
     return code;
 }
 
@@ -330,7 +332,7 @@ ct_trace_folder_name_path(ct_trace_folder *f, ct_text path)
 static ct_code
 complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, uint32_t nesting, ct_export_result *result, ct_error *error)
 {
-    ct_buffer small = { 0 };
+    ct_buffer small = { .allocator = f->paths.allocator };
     make_metadata(&small, journal, options, nesting, result);
     ct_code code = write_small(f, "trace_metadata.json", &small, &result->bytes, error);
     small.size = 0;
@@ -358,7 +360,9 @@ ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_
     error = error ? error : &own_error;
     *result = (ct_export_result){ 0 };
     *error = (ct_error){ 0 };
-    ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+    const ct_allocator *allocator = ct_journal_allocator(journal);
+    ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .created.allocator = allocator,
+                          .paths.allocator = allocator };
     if (f.root < 0)
         return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
     ct_code code = write_events(&f, journal, options, result, error);

@@ -34,8 +34,8 @@ ct_code ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace
 
 /* ---- reading: trace_folder_read.c. What is not there, or is no such file, is not told ---- */
 
-/* The folder that the file lies in; malloc'd. */
-char *ct_trace_folder_of(const char *path);
+/* The folder that the file lies in; NULL: no memory. */
+char *ct_trace_folder_of(const char *path, const ct_allocator *allocator);
 /* trace_metadata.json to sink->meta. */
 void ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink);
 /* The copy of path number `number`, files/p/a.py, to sink->source. */

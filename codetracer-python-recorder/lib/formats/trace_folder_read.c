@@ -3,7 +3,6 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,32 +10,34 @@
 #include <yyjson.h>
 
 #include "formats/trace_folder.h"
+#include "util/json_memory.h"
+#include "util/memory.h"
 
 enum { MOST_METADATA = 16 << 20, MOST_SOURCE = 64 << 20 };
 
 char *
-ct_trace_folder_of(const char *path)
+ct_trace_folder_of(const char *path, const ct_allocator *allocator)
 {
     const char *slash = strrchr(path, '/');
-    return slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    return slash ? ct_copy_text(allocator, path, slash == path ? 1 : (size_t)(slash - path)) : ct_copy_text(allocator, ".", 1);
 }
 
 /* All of a regular file; NULL when it is none, is larger than `most`, is empty, or cannot be read. */
 static char *
-read_whole(const char *path, off_t most, size_t *size)
+read_whole(const char *path, off_t most, const ct_allocator *allocator, size_t *size)
 {
     struct stat status;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file < 0)
         return NULL;
-    char *bytes = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= most ? malloc((size_t)status.st_size + 1) : NULL;
+    char *bytes = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= most ? ct_allocate(allocator, (size_t)status.st_size + 1) : NULL;
     ssize_t got = bytes ? read(file, bytes, (size_t)status.st_size) : -1;
     close(file);
     if (got > 0) {
         *size = (size_t)got;
         return bytes;
     }
-    free(bytes);
+    ct_free(allocator, bytes);
     return NULL;
 }
 
@@ -51,13 +52,14 @@ void
 ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink)
 {
     size_t size, index, most;
-    char *name = malloc(strlen(folder) + 32);
+    yyjson_alc memory;
+    char *name = ct_allocate(sink->allocator, strlen(folder) + 32);
     if (!name)
         return;
     sprintf(name, "%s/trace_metadata.json", folder);
-    char *text = read_whole(name, MOST_METADATA, &size);
-    free(name);
-    yyjson_doc *doc = text ? yyjson_read(text, size, 0) : NULL;
+    char *text = read_whole(name, MOST_METADATA, sink->allocator, &size);
+    ct_free(sink->allocator, name);
+    yyjson_doc *doc = text ? yyjson_read_opts(text, size, 0, ct_json_memory(sink->allocator, &memory), NULL) : NULL;
     yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
     give_text(sink, "program", yyjson_obj_get(root, "program"));
     give_text(sink, "script", yyjson_obj_get(root, "program"));
@@ -66,7 +68,7 @@ ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink)
     give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
     give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
     yyjson_doc_free(doc);
-    free(text);
+    ct_free(sink->allocator, text);
 }
 
 void
@@ -74,16 +76,16 @@ ct_trace_folder_give_source(const char *folder, uint64_t number, const char *pat
 {
     bool inside = size && path[0] == '/' && !memmem(path, size, "/../", 4) && !memchr(path, 0, size);
     size_t text_size, before = strlen(folder);
-    char *name = inside ? malloc(before + size + 8) : NULL;
+    char *name = inside ? ct_allocate(sink->allocator, before + size + 8) : NULL;
     if (!name)
         return;
     memcpy(name, folder, before);
     memcpy(name + before, "/files", 6);
     memcpy(name + before + 6, path, size);
     name[before + 6 + size] = 0;
-    char *text = read_whole(name, MOST_SOURCE, &text_size);
-    free(name);
+    char *text = read_whole(name, MOST_SOURCE, sink->allocator, &text_size);
+    ct_free(sink->allocator, name);
     if (text)
         (void)sink->source(sink->context, number, text, text_size);
-    free(text);
+    ct_free(sink->allocator, text);
 }

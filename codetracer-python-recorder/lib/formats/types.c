@@ -29,7 +29,9 @@ static const struct { const char *python, *shown; } BUILTINS[] = {
 void
 ct_types_start(ct_types *types, const ct_journal *journal, ct_type_sink define, void *context)
 {
-    *types = (ct_types){ .journal = journal, .define = define, .context = context };
+    const ct_allocator *allocator = ct_journal_allocator(journal);
+    *types = (ct_types){ .journal = journal, .define = define, .context = context, .names.keys.allocator = allocator,
+                         .field_lists.keys.allocator = allocator, .types.keys.allocator = allocator, .scratch.allocator = allocator };
 }
 
 void
@@ -38,7 +40,7 @@ ct_types_free(ct_types *types)
     ct_intern_free(&types->names);
     ct_intern_free(&types->field_lists);
     ct_intern_free(&types->types);
-    free(types->identities);
+    ct_free(types->scratch.allocator, types->identities);
     ct_buffer_free(&types->scratch);
 }
 
@@ -77,7 +79,7 @@ identity_of(ct_types *types, uint32_t type, uint32_t *identity)
             return CT_E_CORRUPT;
         while (count <= type)
             count *= 2;
-        uint32_t *identities = realloc(types->identities, count * sizeof *identities);
+        uint32_t *identities = ct_resize(types->scratch.allocator, types->identities, count * sizeof *identities);
         if (!identities)
             return CT_E_NOMEM;
         memset(identities + types->identity_count, 0, (count - types->identity_count) * sizeof *identities);
@@ -102,7 +104,7 @@ announce(ct_types *types, uint32_t id, enum ct_type_kind kind, ct_text name, con
 {
     ct_type_definition definition = { .id = id, .kind = kind, .field_count = count, .field_type = any };
     ct_text *fields = NULL;
-    size_t *ends = malloc((count + 1) * sizeof *ends);
+    size_t *ends = ct_allocate(types->scratch.allocator, (count + 1) * sizeof *ends);
     if (!ends)
         return CT_E_NOMEM;
     types->scratch.size = 0;
@@ -114,10 +116,10 @@ announce(ct_types *types, uint32_t id, enum ct_type_kind kind, ct_text name, con
         ends[i + 1] = types->scratch.size;
     }
     if (count)
-        fields = malloc(count * sizeof *fields);
+        fields = ct_allocate(types->scratch.allocator, count * sizeof *fields);
     if (types->scratch.failed || (count && !fields)) {
-        free(ends);
-        free(fields);
+        ct_free(types->scratch.allocator, ends);
+        ct_free(types->scratch.allocator, fields);
         return CT_E_NOMEM;
     }
     const char *base = (const char *)types->scratch.bytes;
@@ -126,8 +128,8 @@ announce(ct_types *types, uint32_t id, enum ct_type_kind kind, ct_text name, con
         fields[i] = (ct_text){ base + ends[i], ends[i + 1] - ends[i] };
     definition.fields = fields;
     ct_code code = types->define(types->context, &definition);
-    free(ends);
-    free(fields);
+    ct_free(types->scratch.allocator, ends);
+    ct_free(types->scratch.allocator, fields);
     return code;
 }
 

@@ -609,6 +609,12 @@ ct_journal_close(ct_journal *journal)
     ct_free(journal->allocator, journal);
 }
 
+const ct_allocator *
+ct_journal_allocator(const ct_journal *journal)
+{
+    return journal->allocator;
+}
+
 void
 ct_journal_count(const ct_journal *journal, ct_journal_counts *counts)
 {

@@ -320,6 +320,12 @@ ct_recording_id(const ct_recording *recording)
     return recording->private_->id;
 }
 
+const ct_allocator *
+ct_recording_allocator(const ct_recording *recording)
+{
+    return recording->private_->allocator;
+}
+
 bool
 ct_recording_failed(const ct_recording *recording, ct_error *error)
 {

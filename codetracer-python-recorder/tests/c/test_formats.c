@@ -214,7 +214,7 @@ container_keeps_big_interleaved_files(void)
     ct_error error;
     uint64_t total = 0, size_of_big = 3 * 511 * 4096 + 77;
     const char *path = in_folder("container.ct");
-    CHECK_EQ_INT(ct_ctfs_create(&ctfs, path, &error), CT_OK);
+    CHECK_EQ_INT(ct_ctfs_create(&ctfs, path, NULL, &error), CT_OK);
     CHECK_EQ_INT(ct_ctfs_add(&ctfs, 0, "paths.dat", &big), CT_OK);
     CHECK_EQ_INT(ct_ctfs_add(&ctfs, 5, "events.log", &small), CT_OK);
     CHECK_EQ_INT(ct_ctfs_add(&ctfs, 33, "meta.dat", &none), CT_OK);
