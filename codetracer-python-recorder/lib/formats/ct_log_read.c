@@ -201,6 +201,20 @@ cbor_events(log_in *log, const uint8_t *bytes, size_t size, uint64_t place, bool
 
 /* ---- the file ---- */
 
+/* Without events.fmt, which a writer that was killed may not have made: an event in CBOR begins with a map or a text, one in split-binary with a tag. */
+static ct_code
+tell_form(log_in *log)
+{
+    uint64_t size, offset = log->position + CHUNK_HEADER;
+    ct_frame_end end;
+    log->is_cbor = true;
+    if (log->layout != CHUNKS)
+        return CT_OK;
+    CT_TRY(ct_frames_read(&log->frames, offset, ct_inner_size(log->file) - offset, &size, &end, log->r->error));
+    log->is_cbor = log->frames.raw.size == 0 || log->frames.raw.bytes[0] >= 0x60;
+    return CT_OK;
+}
+
 static ct_code
 open_log(ct_reading *r, log_in *log, bool *there)
 {
@@ -217,7 +231,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
         CT_TRY(ct_inner_read(format, 0, name, sizeof name - 1, &size, r->error));
     if (code != CT_OK || (format && memcmp(name, "split-binary", 13) != 0 && memcmp(name, "cbor", 5) != 0))
         return code;
-    log->is_cbor = !format || name[0] == 'c';
+    log->is_cbor = name[0] == 'c';
     log->frames.file = log->file;
     CT_TRY(ct_inner_read(log->file, 0, start, sizeof start, &got, r->error));
     const uint8_t *at = start;
@@ -229,7 +243,9 @@ open_log(ct_reading *r, log_in *log, bool *there)
     uint32_t first = got >= 4 ? (uint32_t)ct_load_number(at, 4) : 0;
     bool in_chunk = got >= CHUNK_HEADER + 4 && ct_load_number(at + CHUNK_HEADER, 4) == ZSTD_MAGICNUMBER;
     log->layout = first == ZSTD_MAGICNUMBER ? FRAMES : in_chunk ? CHUNKS : BARE;
-    *there = got > 0 && (log->is_cbor ? true : log->layout == CHUNKS);
+    if (!format)
+        CT_TRY(tell_form(log));
+    *there = got > 0 && (log->is_cbor || log->layout == CHUNKS);
     return CT_OK;
 }
 

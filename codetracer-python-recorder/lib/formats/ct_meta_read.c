@@ -60,13 +60,15 @@ give_json(const ct_reading *r, const char *key, yyjson_val *value)
 
 /* {"program", "args", "workdir"}: what old containers have. */
 static ct_code
-read_meta_json(const ct_reading *r, ct_inner *file)
+read_meta_json(ct_reading *r, ct_inner *file)
 {
     ct_buffer bytes = {0};
     ct_code code = ct_inner_load(file, 0, ct_inner_size(file), &bytes, r->error);
     yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read((const char *)bytes.bytes, bytes.size, 0) : NULL;
     yyjson_val *root = yyjson_doc_get_root(doc), *argument;
     size_t index, most;
+    if (code == CT_OK && !doc)
+        ct_reading_problem(r, "meta.json is damaged or cut off", ct_inner_place(file, 0));
     give_json(r, "program", yyjson_obj_get(root, "program"));
     give_json(r, "script", yyjson_obj_get(root, "program"));
     yyjson_arr_foreach(yyjson_obj_get(root, "args"), index, most, argument)

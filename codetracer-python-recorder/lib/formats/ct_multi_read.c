@@ -21,7 +21,7 @@ typedef struct file_in {
     size_t first_line, lines;      /* in multi_in.lines; lines: 0: no table */
 } file_in;
 
-typedef struct step_in { unsigned tag; uint64_t number; ct_text message; } step_in;
+typedef struct step_in { unsigned tag; uint64_t number; int64_t delta; ct_text message; } step_in;
 
 /* A call whose record was read and that has not begun. */
 typedef struct call_in {
@@ -143,7 +143,7 @@ take_columns(multi_in *m, ct_input in, ct_text *path, file_in *file, bool *memor
 static ct_code
 read_paths(multi_in *m, const ct_meta *meta)
 {
-    ct_table table;
+    ct_table table = {0};
     ct_input record;
     uint64_t base = 0;
     ct_code code = open_table(m, &table, &PATHS, "paths.dat", "paths.off");
@@ -177,7 +177,7 @@ read_paths(multi_in *m, const ct_meta *meta)
 static ct_code
 read_functions(multi_in *m)
 {
-    ct_table table;
+    ct_table table = {0};
     ct_input record;
     ct_code code = open_table(m, &table, &FUNCTIONS, "funcs.dat", "funcs.off");
     for (uint64_t i = 0; code == CT_OK && (code = ct_table_next(&table, &record, m->r->error)) == CT_OK; i++) {
@@ -192,7 +192,7 @@ read_functions(multi_in *m)
 static ct_code
 read_names(multi_in *m, bool types)
 {
-    ct_table table;
+    ct_table table = {0};
     ct_input record;
     const ct_stream_sink *sink = m->r->sink;
     ct_code code = types ? open_table(m, &table, &TYPES, "types.dat", "types.off") : open_table(m, &table, &NAMES, "varnames.dat", "varnames.off");
@@ -209,7 +209,7 @@ read_names(multi_in *m, bool types)
 static ct_code
 read_views(multi_in *m)
 {
-    ct_table table;
+    ct_table table = {0};
     ct_input record;
     if (!m->r->sink->source)
         return CT_OK;
@@ -272,6 +272,43 @@ place_of(const multi_in *m, uint64_t gli)
 
 /* ---- the steps stream: section 3 ---- */
 
+/* One event; what breaks the format sets in->bad. */
+static step_in
+take_step(ct_input *in)
+{
+    step_in step = {.tag = ct_take_byte(in)};
+    switch (step.tag) {
+    case DELTA_STEP:
+    case DELTA_COLUMN:
+        step.delta = ct_take_svarint(in);
+        break;
+    case RAISE:
+        step.number = ct_take_varint(in);
+        step.message = ct_take_text(in);
+        break;
+    case ABSOLUTE_STEP:
+    case CATCH:
+    case THREAD_SWITCH:
+    case THREAD_START:
+    case THREAD_EXIT:
+        step.number = ct_take_varint(in);
+        break;
+    default:
+        in->bad = true;
+    }
+    return step;
+}
+
+/* Whether a chunk is in the old framing, which has the number of events in front of them. */
+static bool
+is_counted(ct_input in)
+{
+    const uint8_t *count = ct_take_bytes(&in, 4);
+    for (uint64_t left = count ? ct_load_number(count, 4) : 0; left > 0 && !in.bad; left--)
+        (void)take_step(&in);
+    return count && !in.bad && in.at == in.end;
+}
+
 static ct_code
 open_steps(multi_in *m, const ct_meta *meta)
 {
@@ -280,54 +317,40 @@ open_steps(multi_in *m, const ct_meta *meta)
     CT_TRY(find(m, "steps.dat", &data));
     CT_TRY(find(m, "steps.idx", &index));
     m->position = 0;
+    if (!meta->there) { /* what meta.dat would say, the first chunk shows */
+        ct_code code = ct_chunks_open(&m->steps, &STEPS, data, NULL, false, m->r->error);
+        if (code == CT_OK)
+            code = ct_chunks_next(&m->steps, m->r->error);
+        old = code == CT_OK && is_counted(m->steps.in);
+        ct_chunks_close(&m->steps);
+        if (code != CT_OK && code != CT_END)
+            return code;
+    }
     return ct_chunks_open(&m->steps, &STEPS, data, index, old, m->r->error);
-}
-
-/* The old framing has the number of events before the events, which says nothing that their end does not. */
-static ct_code
-next_steps(multi_in *m)
-{
-    CT_TRY(ct_chunks_next(&m->steps, m->r->error));
-    if (m->steps.index_header > 4)
-        (void)ct_take_bytes(&m->steps.in, 4);
-    return CT_OK;
 }
 
 static bool
 move(multi_in *m, int64_t delta)
 {
+    bool good = delta >= 0 ? m->position <= UINT64_MAX - (uint64_t)delta : m->position >= -(uint64_t)delta;
     m->position += (uint64_t)delta;
-    return delta >= 0 ? m->position >= (uint64_t)delta : m->position < m->position - (uint64_t)delta;
+    return good;
 }
 
 static ct_code
 next_step(multi_in *m, step_in *step)
 {
     ct_input *in = &m->steps.in;
-    while (in->at == in->end)
-        CT_TRY(next_steps(m));
-    *step = (step_in){.tag = ct_take_byte(in)};
-    switch (step->tag) {
-    case ABSOLUTE_STEP:
-        m->position = ct_take_varint(in);
-        break;
-    case DELTA_STEP:
-    case DELTA_COLUMN:
-        in->bad = !move(m, ct_take_svarint(in)) || in->bad;
-        break;
-    case RAISE:
-        step->number = ct_take_varint(in);
-        step->message = ct_take_text(in);
-        break;
-    case CATCH:
-    case THREAD_SWITCH:
-    case THREAD_START:
-    case THREAD_EXIT:
-        step->number = ct_take_varint(in);
-        break;
-    default:
-        in->bad = true;
+    while (in->at == in->end) {
+        CT_TRY(ct_chunks_next(&m->steps, m->r->error));
+        if (m->steps.is_old) /* the number of events, which says nothing that their end does not */
+            (void)ct_take_bytes(in, 4);
     }
+    *step = take_step(in);
+    if (step->tag == ABSOLUTE_STEP)
+        m->position = step->number;
+    else if (step->tag == DELTA_STEP || step->tag == DELTA_COLUMN)
+        in->bad = !move(m, step->delta) || in->bad;
     if (!in->bad)
         return CT_OK;
     ct_chunks_spoil(&m->steps);

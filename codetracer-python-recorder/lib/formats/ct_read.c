@@ -26,13 +26,11 @@ read_container(ct_reading *r)
 }
 
 ct_code
-ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
+ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, ct_error *error)
 {
     ct_error own;
-    ct_source source;
     ct_reading r = {.sink = sink, .error = error ? error : &own};
-    CT_TRY(ct_source_open_file(path, &source, error));
-    CT_TRY(ct_container_open(&source, &r.container, error));
+    CT_TRY(ct_container_open(source, &r.container, error));
     sink->state->message = NULL;
     ct_code code = read_container(&r);
     if (code == CT_OK && r.problem.message)
@@ -44,4 +42,12 @@ ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
     ct_container_close(r.container);
     ct_stream_tree_free(&r.tree);
     return code;
+}
+
+ct_code
+ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
+{
+    ct_source source;
+    CT_TRY(ct_source_open_file(path, &source, error));
+    return ct_ct_read_source(&source, sink, error);
 }

@@ -29,6 +29,9 @@ ct_reading_at(ct_reading *r, uint64_t place)
     r->sink->state->event = r->events++;
 }
 
+/* As ct_ct_read(), of a container that lies anywhere; it closes the source. */
+ct_code ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, ct_error *error);
+
 /* ---- ct_meta_read.c ---- */
 
 /* Bits of meta.dat: ctfs.md section 7. */

@@ -99,16 +99,23 @@ end_chunks(ct_chunks *c, const char *message, uint64_t offset)
     c->problem.place = ct_inner_place(c->frames.file, offset);
 }
 
+/* Bytes of the index before the first offset. */
+static uint64_t
+header_size(const ct_chunks *c)
+{
+    return c->is_old ? 12 : 4;
+}
+
 ct_code
 ct_chunks_open(ct_chunks *c, const ct_stream_words *words, ct_inner *data, ct_inner *index, bool old_steps, ct_error *error)
 {
     uint8_t header[4];
     size_t got;
-    *c = (ct_chunks){.words = words, .index = index, .frames = {.file = data}, .ended = !data, .index_header = old_steps ? 12 : 4};
+    *c = (ct_chunks){.words = words, .index = index, .frames = {.file = data}, .ended = !data, .is_old = old_steps};
     if (!index)
         return CT_OK;
     CT_TRY(ct_inner_read(index, 0, header, sizeof header, &got, error));
-    uint64_t frame = c->index_header + (old_steps ? 8u : 0u), size = ct_inner_size(index);
+    uint64_t frame = header_size(c) + (old_steps ? 8u : 0u), size = ct_inner_size(index);
     c->chunk_size = got == sizeof header ? (uint32_t)ct_load_number(header, 4) : 0;
     c->count = size > frame ? (size - frame) / 8 : 0;
     return CT_OK;
@@ -122,7 +129,7 @@ find_chunk(ct_chunks *c, ct_error *error)
     size_t got;
     if (c->number >= c->count)
         return CT_OK;
-    CT_TRY(ct_inner_read(c->index, c->index_header + c->number * 8, offset, sizeof offset, &got, error));
+    CT_TRY(ct_inner_read(c->index, header_size(c) + c->number * 8, offset, sizeof offset, &got, error));
     uint64_t told = ct_load_number(offset, 8);
     if (got < sizeof offset || (ct_inner_is_open(c->index) && told == 0 && c->number > 0)) {
         c->count = c->number; /* the index was cut, the chunks may not have been */
@@ -236,8 +243,10 @@ ct_table_next(ct_table *t, ct_input *record, ct_error *error)
     CT_TRY(ct_inner_read(t->offsets, (t->number + 1) * 8, bytes, sizeof bytes, &got, error));
     uint64_t end = ct_load_number(bytes, got);
     bool is_open = ct_inner_is_open(t->offsets), is_cut = ct_inner_is_cut(t->offsets);
-    if (got < sizeof bytes) /* whole: no more is said to be there */
-        return end_table(t, is_open || is_cut || (t->number + 2) * 8 <= ct_inner_size(t->offsets) ? t->words->cut : NULL);
+    if (got < sizeof bytes) { /* whole: neither offsets nor data have more */
+        bool more = (t->number + 1) * 8 < ct_inner_size(t->offsets) || (t->at < ct_inner_size(t->data) && !ct_inner_is_open(t->data));
+        return end_table(t, is_open || is_cut || more ? t->words->cut : NULL);
+    }
     if (is_open && end == 0)
         return end_table(t, t->words->cut);
     if (end < t->at)

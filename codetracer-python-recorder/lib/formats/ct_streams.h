@@ -51,8 +51,7 @@ typedef struct ct_chunks {
     uint64_t number, count;        /* of the next chunk; as the index has them */
     uint64_t position, place;      /* where the next chunk begins if the index does not say; where the present one lies in the container */
     uint32_t chunk_size;           /* records per chunk, 0: not told */
-    uint32_t index_header;         /* bytes of the index before the first offset */
-    bool ended;
+    bool is_old, ended;            /* as ct_chunks_open() was told; nothing follows */
     ct_input in;                   /* what is left of the present chunk */
     ct_problem problem;
 } ct_chunks;
