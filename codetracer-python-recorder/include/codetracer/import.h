@@ -17,4 +17,7 @@ CT_API ct_code ct_import_ct(const char *path, ct_recording *recording, ct_error 
 /* The same for trace.bin in CBOR and zstd, with the files beside it as those of trace.json. error->position: the byte where a damaged frame begins. */
 CT_API ct_code ct_import_binary(const char *path, ct_recording *recording, ct_error *error);
 
+/* The same for trace.bin in Cap'n Proto. error->position: the byte of the unpacked message. */
+CT_API ct_code ct_import_binary_v0(const char *path, ct_recording *recording, ct_error *error);
+
 #endif

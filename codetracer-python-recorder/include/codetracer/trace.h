@@ -13,9 +13,9 @@
 #include "codetracer/error.h"
 #include "codetracer/replay.h"
 
-enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2, CT_TRACE_BINARY = 3 };
+enum ct_trace_format { CT_TRACE_JOURNAL = 0, CT_TRACE_CT = 1, CT_TRACE_JSON = 2, CT_TRACE_BINARY = 3, CT_TRACE_BINARY_V0 = 4 };
 
-/* "journal", "ct", "json", "binary": what --to and --format call it. NULL for a number that is no format. */
+/* "journal", "ct", "json", "binary", "binary-v0": what --to and --format call it. NULL for a number that is no format. */
 CT_API const char *ct_trace_format_name(enum ct_trace_format format);
 
 typedef struct ct_trace_options {

@@ -121,3 +121,55 @@ ct_capnp_pack(ct_buffer *out, const uint8_t *words, size_t count)
         words = next;
     }
 }
+
+static void
+add_zeros(ct_buffer *out, size_t count)
+{
+    uint8_t *at = ct_buffer_room(out, count);
+    if (at) {
+        memset(at, 0, count);
+        out->size += count;
+    }
+}
+
+size_t
+ct_capnp_unpack(ct_unpacker *u, ct_buffer *out, const uint8_t *bytes, size_t size, size_t most)
+{
+    size_t end = out->size + most, used = 0;
+    while (used < size && out->size < end && !out->failed) {
+        switch (u->state) {
+        case CT_UNPACK_TAG:
+            u->tag = bytes[used++];
+            u->byte = 0;
+            u->state = u->tag ? CT_UNPACK_BYTES : CT_UNPACK_ZEROS;
+            break;
+        case CT_UNPACK_BYTES:
+            for (; u->byte < 8; u->byte++) {
+                bool is_there = u->tag >> u->byte & 1;
+                if (is_there && used == size)
+                    return used;
+                ct_buffer_add_byte(out, is_there ? bytes[used++] : 0);
+            }
+            u->state = u->tag == 0xFF ? CT_UNPACK_RAW_COUNT : CT_UNPACK_TAG;
+            break;
+        case CT_UNPACK_ZEROS:
+            add_zeros(out, 8 + (size_t)bytes[used++] * 8);
+            u->state = CT_UNPACK_TAG;
+            break;
+        case CT_UNPACK_RAW_COUNT:
+            u->raw = (size_t)bytes[used++] * 8;
+            u->state = u->raw ? CT_UNPACK_RAW : CT_UNPACK_TAG;
+            break;
+        case CT_UNPACK_RAW: {
+            size_t count = u->raw < size - used ? u->raw : size - used;
+            ct_buffer_add(out, bytes + used, count);
+            used += count;
+            u->raw -= count;
+            if (!u->raw)
+                u->state = CT_UNPACK_TAG;
+            break;
+        }
+        }
+    }
+    return used;
+}

@@ -1,4 +1,4 @@
-/* Cap'n Proto's encoding (https://capnproto.org/encoding.html) as far as trace.bin in V0 needs it: one segment, built in words, and packing.
+/* Cap'n Proto's encoding (https://capnproto.org/encoding.html) as far as trace.bin in V0 needs it: one segment, built in words; packing, unpacking.
  *
  * A message is built in a ct_buffer that holds nothing but words: places are counted in words from its start, pointers are relative and so may be
  * moved together with what they point at. Invariant: a pointer is written once, into a word that was zero. Failures stay in the buffer.
@@ -30,5 +30,18 @@ void ct_capnp_point(ct_buffer *b, size_t at, size_t target, unsigned data, unsig
 
 /* Appends words in the packed encoding. What is packed apart may be put together. */
 void ct_capnp_pack(ct_buffer *out, const uint8_t *words, size_t count);
+
+/* Where unpacking is; all zero at the beginning. */
+typedef struct ct_unpacker {
+    enum { CT_UNPACK_TAG, CT_UNPACK_BYTES, CT_UNPACK_ZEROS, CT_UNPACK_RAW_COUNT, CT_UNPACK_RAW } state;
+    uint8_t tag;
+    unsigned byte;                 /* of the word at hand */
+    size_t raw;                    /* bytes that follow as they are */
+} ct_unpacker;
+
+/* Unpacks bytes until they end or `most` bytes were appended, roughly; returns how many were used up. */
+size_t ct_capnp_unpack(ct_unpacker *u, ct_buffer *out, const uint8_t *bytes, size_t size, size_t most);
+/* More bytes must follow. */
+static inline bool ct_capnp_unpack_ends_within(const ct_unpacker *u) { return u->state != CT_UNPACK_TAG; }
 
 #endif

@@ -708,3 +708,9 @@ ct_import_binary(const char *path, ct_recording *recording, ct_error *error)
 {
     return import_with(ct_binary_read, path, recording, error);
 }
+
+ct_code
+ct_import_binary_v0(const char *path, ct_recording *recording, ct_error *error)
+{
+    return import_with(ct_binary_v0_read, path, recording, error);
+}

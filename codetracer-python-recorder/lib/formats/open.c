@@ -32,6 +32,7 @@ begins_shared(const uint8_t *start, size_t size)
 }
 
 static bool begins_binary(const uint8_t *start, size_t size) { return begins_shared(start, size) && start[5] == 1; }
+static bool begins_binary_v0(const uint8_t *start, size_t size) { return begins_shared(start, size) && start[5] == 0; }
 static bool begins_container(const uint8_t *start, size_t size) { return begins_shared(start, size) && start[5] > 1; }
 
 static bool
@@ -55,6 +56,7 @@ static const reader READERS[] = {
     [CT_TRACE_CT] = {"ct", ".ct", begins_container, ct_import_ct},
     [CT_TRACE_JSON] = {"json", "trace.json", begins_array, ct_import_json},
     [CT_TRACE_BINARY] = {"binary", "trace.bin", begins_binary, ct_import_binary},
+    [CT_TRACE_BINARY_V0] = {"binary-v0", "trace.bin", begins_binary_v0, ct_import_binary_v0},
 };
 enum { FORMAT_COUNT = sizeof READERS / sizeof *READERS, START = 64 };
 

@@ -91,5 +91,7 @@ ct_code ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *err
 ct_code ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 /* trace.bin in CBOR, with the same beside it. error->position: where the frame begins that is damaged, or holds what is wrong. */
 ct_code ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error);
+/* trace.bin in Cap'n Proto, with the same beside it. error->position: the byte of the unpacked message. */
+ct_code ct_binary_v0_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 
 #endif

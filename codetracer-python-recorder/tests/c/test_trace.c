@@ -61,7 +61,7 @@ steps_of(const char *path, enum ct_trace_format *format, uint64_t *steps, ct_err
 static void
 every_format_by_file_and_by_folder(void)
 {
-    static const char *const FILES[] = {"j/x.ctj", "c/x.ct", "s/trace.json", "b/trace.bin"};
+    static const char *const FILES[] = {"j/x.ctj", "c/x.ct", "s/trace.json", "b/trace.bin", "v/trace.bin"};
     uint64_t steps, expected = 0;
     ct_journal *journal;
     ct_export_result result;
@@ -70,6 +70,7 @@ every_format_by_file_and_by_folder(void)
     CHECK_EQ_INT(mkdir(in("c"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("s"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("b"), 0700), 0);
+    CHECK_EQ_INT(mkdir(in("v"), 0700), 0);
     CHECK_EQ_INT(mkdir(in("temporary"), 0700), 0);
     CHECK(sample_everything(in(FILES[CT_TRACE_JOURNAL])));
     CHECK_EQ_INT(ct_journal_open(in("j"), NULL, &journal, &error), CT_OK);
@@ -79,6 +80,7 @@ every_format_by_file_and_by_folder(void)
     CHECK_EQ_INT(ct_export_ct(journal, in(FILES[CT_TRACE_CT]), NULL, &result, &error), CT_OK);
     CHECK_EQ_INT(ct_export_json(journal, in("s"), NULL, &result, &error), CT_OK);
     CHECK_EQ_INT(ct_export_binary(journal, in("b"), NULL, &result, &error), CT_OK);
+    CHECK_EQ_INT(ct_export_binary_v0(journal, in("v"), NULL, &result, &error), CT_OK);
     ct_journal_close(journal);
     for (int i = 0; i < (int)(sizeof FILES / sizeof *FILES); i++) {
         enum ct_trace_format format;

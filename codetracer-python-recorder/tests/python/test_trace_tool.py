@@ -294,9 +294,14 @@ def test_a_file_that_was_cut_off(tmp_path, loop):
     assert run("print", tmp_path / "loop.ctj").out == run("print", cut).out
 
 
-@pytest.mark.parametrize("form", ["ct", "json", "binary"])
+@pytest.mark.parametrize("form", ["ct", "json", "binary", "binary-v0"])
 def test_other_formats_read_back(tmp_path, loop, form):
     out = tmp_path / ("x.ct" if form == "ct" else "x")
+    if form == "binary-v0":
+        refused = run("convert", loop, out, "--to", form, status=1)
+        assert "64 MiB" in refused.err and "choose the format binary or ct" in refused.err and not out.exists()
+        loop = tmp_path / "short.ctj"
+        make("loop", loop, 30_000)
     run("convert", loop, out, "--to", form)
 
     def steps(path):
