@@ -13,6 +13,7 @@
 
 #include "codetracer/import.h"
 #include "codetracer/trace.h"
+#include "formats/ctfs_read.h"
 #include "util/io.h"
 #include "util/os.h"
 
@@ -143,6 +144,33 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
     return ct_journal_open_source(&source, options->allocator, journal, error);
 }
 
+/* The journal that a container of this project holds as a whole, read where it lies. CT_END: there is none, or not all of it. */
+static ct_code
+open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
+{
+    ct_source file, inner;
+    ct_container *container;
+    ct_journal_counts counts;
+    ct_code code;
+    CT_TRY(ct_source_open_file(path, &file, error));
+    CT_TRY(ct_container_open(&file, &container, error));
+    ct_inner *found = ct_container_find(container, "journal.ctj", CT_LAST_ENTRY, &code, error);
+    if (!found || ct_inner_is_cut(found) || ct_inner_is_open(found)) {
+        ct_container_close(container);
+        return code == CT_OK ? CT_END : code;
+    }
+    CT_TRY(ct_inner_source(found, &inner, error));
+    code = ct_journal_open_source(&inner, allocator, journal, error);
+    if (code != CT_OK)
+        return code == CT_E_CORRUPT || code == CT_E_VERSION ? CT_END : code;
+    ct_journal_count(*journal, &counts);
+    if (counts.complete)
+        return CT_OK;
+    ct_journal_close(*journal);
+    *journal = NULL;
+    return CT_END;
+}
+
 static ct_code
 open_file(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
 {
@@ -158,7 +186,8 @@ open_file(const char *path, const ct_trace_options *options, ct_journal **journa
         if (!READERS[i].import)
             return ct_journal_open_source(&source, options->allocator, journal, error);
         ct_source_close(&source);
-        return import_trace(path, &READERS[i], options, journal, error);
+        code = i == CT_TRACE_CT ? open_inner_journal(path, options->allocator, journal, error) : CT_END;
+        return code == CT_END ? import_trace(path, &READERS[i], options, journal, error) : code;
     }
     ct_source_close(&source);
     return code != CT_OK ? code

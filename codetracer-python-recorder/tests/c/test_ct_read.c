@@ -6,6 +6,7 @@
 #include "container_bytes.h"
 #include "event_text.h"
 #include "formats/ct_reading.h"
+#include "stream_bytes.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -57,6 +58,8 @@ only(const event_text *text, const char *start)
 }
 
 static bool begins_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
+
+static void box_put(box *b, const char *name, const blob *from) { box_add(b, name, from->at, from->size); }
 
 /* ---- the multi-stream layout ---- */
 

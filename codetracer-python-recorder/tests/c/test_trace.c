@@ -8,6 +8,7 @@
 #include <codetracer/trace.h>
 
 #include "check.h"
+#include "container_bytes.h"
 #include "sample_journal.h"
 
 static char folder[] = "/tmp/ct-trace-XXXXXX";
@@ -151,6 +152,51 @@ what_cannot_be_opened(void)
     CHECK_EQ_INT(entries(in("temporary")), 0);
 }
 
+/* A container that holds a journal is opened through it; when that is damaged, through what else is in it. */
+static void
+journal_in_a_container(void)
+{
+    static uint8_t file[1 << 20];
+    ct_error error;
+    ct_journal *journal, *inner;
+    FILE *in_file = fopen(in("j/x.ctj"), "rb");
+    CHECK(in_file);
+    size_t size = fread(file, 1, sizeof file, in_file);
+    fclose(in_file);
+    CHECK(size > 1024 && size < sizeof file); /* several blocks */
+    CHECK_EQ_INT(ct_journal_open(in("j"), NULL, &journal, &error), CT_OK);
+    for (int what = 0; what < 4; what++) {
+        box b;
+        CHECK(box_open(&b, 1 << 22, 1024, 4, 40));
+        for (int i = 0; i < 34; i++)
+            box_add(&b, "filler", "x", 1);
+        if (what == 1)
+            file[3] ^= 1;
+        box_add(&b, "journal.ctj", file, what == 2 ? size - 20 : size);
+        if (what == 1)
+            file[3] ^= 1;
+        if (what == 3)
+            CHECK_EQ_INT(ftruncate(b.fd, (off_t)((b.next - 1) * b.block)), 0);
+        ct_code code = ct_trace_open(b.path, NULL, &inner, NULL, &error); /* whole; not a journal; without its end; cut off with the file */
+        if (what == 0) {
+            CHECK_EQ_INT(code, CT_OK);
+            ct_journal_counts counts, expected;
+            ct_journal_count(inner, &counts);
+            ct_journal_count(journal, &expected);
+            CHECK_EQ_UINT(counts.steps, expected.steps);
+            CHECK_EQ_UINT(counts.events, expected.events);
+            CHECK_MEM(ct_journal_id(inner), 16, ct_journal_id(journal), 16);
+            ct_journal_close(inner);
+        }
+        else {
+            CHECK_EQ_INT(code, CT_E_CORRUPT);
+            CHECK_STR(error.message, "the container holds no trace: neither events.log nor steps.dat");
+        }
+        box_close(&b);
+    }
+    ct_journal_close(journal);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -159,6 +205,7 @@ main(int argc, char **argv)
         return 1;
     RUN(every_format_by_file_and_by_folder);
     RUN(what_cannot_be_opened);
+    RUN(journal_in_a_container);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || check_summary();
