@@ -35,12 +35,12 @@ def flush() -> None:
 def is_tracing() -> bool: ...
 def export(
     journal_path: str,
-    format: Literal["json", "ct"],
+    format: Literal["ct", "json", "binary", "binary-v0"],
     target: str,
     options: dict[str, int],
     progress: Callable[[int, int], None] | None,
 ) -> Exported:
-    """Makes another format from a journal. `json`: target is an existing folder, `ct`: a file that does not exist."""
+    """Makes another format from a journal. `ct`: target is a file that does not exist; the others: an existing folder."""
 
 def recorded_elsewhere() -> bool:
     """True in a forked child of a recording process."""

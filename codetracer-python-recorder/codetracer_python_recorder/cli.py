@@ -37,8 +37,9 @@ Where the trace goes:
                             (default: $CODETRACER_PYTHON_RECORDER_OUT_DIR, else ./trace-out)
   --format FORMAT           ct: one file, for CodeTracer (default)
   --codetracer-format ...   json: trace.json with its companions
+                            binary: trace.bin, the same in less space
+                            binary-v0: trace.bin as release 0.3.0 wrote it; short traces only
                             journal: the recorder's own format, the quickest to finish
-                            binary: not yet available
 
 What is recorded:
   --include-stdlib          the standard library's lines, too
@@ -50,7 +51,7 @@ What is recorded:
   --max-items N             items of a container (10000)
   --max-string BYTES        of a string (1048576)
 
-How much of it the ct and json formats repeat at each line:
+How much of it the formats but journal repeat at each line:
   --export-nodes N          scalars, containers and objects in a variable (1000)
   --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2)
   --export-string BYTES     of a string (16384)

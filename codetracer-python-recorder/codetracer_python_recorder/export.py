@@ -8,8 +8,7 @@ if TYPE_CHECKING:
 
     from ._native import Exported
 
-FORMATS = ("ct", "json", "journal")
-NOT_YET = ("binary",)
+FORMATS = ("ct", "json", "binary", "binary-v0", "journal")
 ALIASES = {"ctfs": "ct", "ctj": "journal", "bin": "binary"}
 
 
@@ -18,8 +17,6 @@ def canonical(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"format must be a string, not {type(name).__name__}")
     found = ALIASES.get(name.lower(), name.lower())
-    if found in NOT_YET:
-        raise ValueError(f"the format {name!r} comes in a later version; available now: {', '.join(FORMATS)}")
     if found not in FORMATS:
         raise ValueError(f"there is no format {name!r}; choose one of {', '.join(FORMATS)}")
     return found
@@ -27,11 +24,11 @@ def canonical(name: object) -> str:
 
 def file_names(format: str, stem: str) -> tuple[str, ...]:
     """What the finished trace consists of, inside its folder."""
-    if format == "json":
-        from .folder import JSON_FILES
+    if format in ("ct", "journal"):
+        return (stem + (".ctj" if format == "journal" else ".ct"),)
+    from .folder import COMPANIONS
 
-        return JSON_FILES
-    return (stem + (".ctj" if format == "journal" else ".ct"),)
+    return ("trace.json" if format == "json" else "trace.bin", *COMPANIONS)
 
 
 def export(
@@ -50,8 +47,8 @@ def export(
     if format == "journal":
         os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
         return None
-    target = folder if format == "json" else os.path.join(folder, file_names(format, stem)[0])
-    return _native.export(journal, "json" if format == "json" else "ct", target, budget, progress)
+    target = os.path.join(folder, file_names(format, stem)[0]) if format == "ct" else folder
+    return _native.export(journal, format, target, budget, progress)
 
 
 class Progress:

@@ -22,7 +22,7 @@ CT_MAGIC = b"\xc0\xde\x72\xac\xe2"
 
 # What a trace of several files consists of. `files` is a folder of source copies, named after their absolute paths.
 METADATA, PATHS, SOURCES = "trace_metadata.json", "trace_paths.json", "files"
-JSON_FILES = ("trace.json", METADATA, PATHS, SOURCES)
+COMPANIONS = (METADATA, PATHS, SOURCES)
 METADATA_FILES = ("trace.json", "trace.bin", METADATA, PATHS)
 
 

@@ -39,6 +39,10 @@ read_number(PyObject *options, const char *name, uint64_t most, uint64_t *number
     return 0;
 }
 
+typedef ct_code (*exporter)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *);
+static const struct { const char *name; exporter export; } EXPORTERS[] = {
+    {"ct", ct_export_ct}, {"json", ct_export_json}, {"binary", ct_export_binary}, {"binary-v0", ct_export_binary_v0}};
+
 PyObject *
 export_journal(PyObject *module, PyObject *args)
 {
@@ -47,9 +51,12 @@ export_journal(PyObject *module, PyObject *args)
     const char *format;
     if (!PyArg_ParseTuple(args, "UsUO!O", &journal_path, &format, &target, &PyDict_Type, &options, &function))
         return NULL;
-    bool json = strcmp(format, "json") == 0;
-    if (!json && strcmp(format, "ct") != 0)
-        return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are json and ct)", format);
+    exporter write = NULL;
+    for (size_t i = 0; i < sizeof EXPORTERS / sizeof *EXPORTERS; i++)
+        if (strcmp(format, EXPORTERS[i].name) == 0)
+            write = EXPORTERS[i].export;
+    if (!write)
+        return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are ct, json, binary and binary-v0)", format);
     progress_state state = {function};
     ct_export_options export = {.progress = report_progress, .progress_context = &state};
     uint64_t containers = 0, attributes = 0;
@@ -68,8 +75,7 @@ export_journal(PyObject *module, PyObject *args)
     Py_BEGIN_ALLOW_THREADS
     code = ct_journal_open(PyBytes_AS_STRING(journal_bytes), NULL, &journal, &error);
     if (code == CT_OK)
-        code = json ? ct_export_json(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error)
-                    : ct_export_ct(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error);
+        code = write(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error);
     ct_journal_close(journal);
     Py_END_ALLOW_THREADS
     if (code == CT_OK)
@@ -87,6 +93,8 @@ export_journal(PyObject *module, PyObject *args)
             PyErr_SetObject(PyExc_OSError, arguments);
         Py_XDECREF(arguments);
     }
+    else if (code == CT_E_LIMIT && error.message) /* nothing is damaged: the format cannot hold it */
+        PyErr_SetString(PyExc_ValueError, error.message);
     else
         PyErr_Format(PyExc_ValueError, "%s (at byte %llu of %U)", error.message ? error.message : "the export failed",
                      (unsigned long long)error.position, journal_path);

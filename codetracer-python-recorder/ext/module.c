@@ -18,9 +18,10 @@ static PyMethodDef FUNCTIONS[] = {
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
     {"export", export_journal, METH_VARARGS,
-     "export(journal_path, format, target, options, progress)\n--\n\nWrite a journal in another format: 'json' into the folder target, 'ct' as the file target.\n\n"
+     "export(journal_path, format, target, options, progress)\n--\n\nWrite a journal in another format: 'ct' as the file target, 'json', 'binary' and\n"
+     "'binary-v0' into the folder target.\n\n"
      "progress(done, total) is called now and then, or None. Signals are handled meanwhile. Returns counts: steps, calls, bytes, cut_values,\n"
-     "cut_variables. Raises OSError, ValueError for a damaged journal, or what progress or a signal handler raised."},
+     "cut_variables. Raises OSError, ValueError for a damaged journal and for one that the format cannot hold, or what progress or a signal handler raised."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -214,17 +214,18 @@ make_folder(ct_trace_folder *f, const char *folder, bool *usable, ct_error *erro
     return CT_OK;
 }
 
-/* Copies a source to files/PATH, path without its first slashes. Each folder on the way is made here, and a link in its place is not
+/* Copies a source, if the trace names its path, to files/PATH, path without its first slashes. Each folder on the way is made here, and a link in its place is not
  * followed, so the copy lies inside whatever the journal says; `..` is refused all the same. */
 static ct_code
 copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
 {
     ct_buffer parts = { .allocator = f->paths.allocator }, relative = { .allocator = f->paths.allocator };
-    ct_code code = CT_OK;
-    bool usable = false;
+    bool usable = false, is_new = true;
+    uint32_t number;
     ct_buffer_add_text(&relative, "files");
     ct_text_clean(&parts, (const uint8_t *)path.bytes, path.size, false); /* under the name that the event file gives */
-    for (size_t at = 0, end; at < parts.size && is_inside(&parts); at = end + 1) {
+    ct_code code = parts.failed ? CT_E_NOMEM : ct_intern_add(&f->named, parts.bytes, parts.size, &number, &is_new);
+    for (size_t at = 0, end; code == CT_OK && !is_new && at < parts.size && is_inside(&parts); at = end + 1) {
         for (end = at; end < parts.size && parts.bytes[end] != '/'; end++)
             ;
         const uint8_t *part = parts.bytes + at;
@@ -241,7 +242,7 @@ copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_
         ct_buffer_add(&relative, part, size);
     }
     ct_buffer_add_byte(&relative, 0);
-    if (parts.failed || relative.failed)
+    if (code == CT_E_NOMEM || relative.failed)
         code = ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     if (code == CT_OK && usable)
         code = write_source(f, (const char *)relative.bytes, text, bytes, error);
@@ -325,7 +326,8 @@ ct_trace_folder_name_path(ct_trace_folder *f, ct_text path)
     if (f->paths.size)
         ct_buffer_add_byte(&f->paths, ',');
     ct_json_string(&f->paths, path.bytes, path.size);
-    return f->paths.failed ? CT_E_NOMEM : CT_OK;
+    uint32_t number;
+    return f->paths.failed ? CT_E_NOMEM : ct_intern_add(&f->named, path.bytes, path.size, &number, NULL);
 }
 
 /* Everything but the file of events, when that is written. */
@@ -362,7 +364,7 @@ ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_
     *error = (ct_error){ 0 };
     const ct_allocator *allocator = ct_journal_allocator(journal);
     ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .created.allocator = allocator,
-                          .paths.allocator = allocator };
+                          .paths.allocator = allocator, .named.keys.allocator = allocator };
     if (f.root < 0)
         return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
     ct_code code = write_events(&f, journal, options, result, error);
@@ -371,6 +373,7 @@ ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_
     if (code != CT_OK)
         remove_created(&f);
     ct_buffer_free(&f.paths);
+    ct_intern_free(&f.named);
     ct_buffer_free(&f.created);
     close(f.root);
     return code;

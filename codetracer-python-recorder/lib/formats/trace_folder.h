@@ -7,6 +7,7 @@
 #define CT_FORMATS_TRACE_FOLDER_H
 
 #include "codetracer/export.h"
+#include "formats/intern.h"
 #include "formats/outfile.h"
 #include "formats/stream.h"
 
@@ -15,6 +16,7 @@ typedef struct ct_trace_folder {
     int root;
     ct_buffer created;             /* to be removed when something fails: terminated paths, folders with a slash at their end */
     ct_buffer paths;               /* trace_paths.json, growing */
+    ct_intern named;               /* what is in it: of these the sources are copied */
 } ct_trace_folder;
 
 /* The file of events; it must not exist. */

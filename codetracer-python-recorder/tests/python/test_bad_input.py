@@ -29,7 +29,7 @@ def test_program(record, tmp_path, by):
     check(record("-", by=by), 2, "standard input", names=kept)
     check(record("--nonsense", by=by), 2, "--nonsense", names=kept)
     check(record(by=by), 2, "name the program", names=kept)
-    check(record("--format=binary", "x.py", by=by), 2, "later version", names=kept)
+    check(record("--format=binary-v1", "x.py", by=by), 2, "choose one of", names=kept)
 
 
 def test_unreadable_script(record, tmp_path, as_user):
@@ -74,7 +74,7 @@ def test_output_folder_of_another_user(record, tmp_path):
 @pytest.mark.parametrize(
     ("format", "name", "content"),
     [
-        ("ct", "prog.ct", b""), ("ct", "prog.ct", b"\xc0\xde\x72\xac\xe2\x04" + bytes(100)), ("journal", "prog.ctj", b"text"), ("json", "trace.json", b"[]"),
+        ("ct", "prog.ct", b""), ("ct", "prog.ct", b"\xc0\xde\x72\xac\xe2\x04" + bytes(100)), ("journal", "prog.ctj", b"text"), ("json", "trace.json", b"[]"), ("binary", "trace.bin", b"[]"),
         ("json", "trace_metadata.json", b'{"args":["\\"recorder\\":{\\"name\\":\\"codetracer_python_recorder\\""],"recorder":{"name":"another"}}'),
         ("json", "files", None), ("ct", "prog.ct", None), ("ct", "prog.ct", "link"),
     ],

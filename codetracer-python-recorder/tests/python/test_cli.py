@@ -46,7 +46,7 @@ def test_where_the_options_end(line, kind, target, rest):
     ("line", "name", "value"),
     [
         ([], "out_dir", "trace-out"), (["-o", "d"], "out_dir", "d"), (["-od"], "out_dir", "d"), (["-o=d"], "out_dir", "d"), (["--out-dir=d=e"], "out_dir", "d=e"),
-        (["-o", "-x"], "out_dir", "-x"), ([], "format", "ct"), (["--format", "json"], "format", "json"), (["--codetracer-format=journal"], "format", "journal"),
+        (["-o", "-x"], "out_dir", "-x"), ([], "format", "ct"), (["--format=bin"], "format", "binary"), (["--format", "binary-v0"], "format", "binary-v0"), (["--format", "json"], "format", "json"), (["--codetracer-format=journal"], "format", "journal"),
         (["--format=ctfs"], "format", "ct"), (["--format=JSON", "--format=ct"], "format", "ct"), ([], "quiet", False), (["--quiet"], "quiet", True),
         (["--propagate-script-exit"], "propagate", True), (["--propagate-script-exit", "--no-propagate-script-exit"], "propagate", False),
     ],
@@ -73,7 +73,7 @@ def test_limits():
         ([], "name the program"), (["--"], "name the program"), (["--quiet"], "name the program"), (["-m"], "-m needs"), (["-c"], "-c needs"),
         (["-o"], "-o needs"), (["-o", ""], "-o needs"), (["--out-dir="], "--out-dir needs"), (["--unknown", "a.py"], "'--unknown'"), (["-x", "a.py"], "'-x'"),
         (["--out", "d", "a.py"], "'--out'"), (["--quiet=1", "a.py"], "takes no value"), (["--format=xml", "a.py"], "no format 'xml'"),
-        (["--format", "binary", "a.py"], "later version"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
+        (["--format", "bina", "a.py"], "choose one of ct, json, binary, binary-v0, journal"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
         (["--max-items=-1", "a.py"], "--max-items must be"), (["--export-depth=1,2,3", "a.py"], "whole number"), (["--globals=all", "a.py"], "none, referenced"),
     ],
 )  # fmt: skip
@@ -202,15 +202,17 @@ def test_interrupted_program_dies_of_it_in_both_modes(record):
         assert record(code="raise KeyboardInterrupt", by=by).status == -signal.SIGINT
 
 
-@pytest.mark.parametrize("first", ["ct", "json", "journal"])
-@pytest.mark.parametrize("second", ["ct", "json", "journal"])
+@pytest.mark.parametrize("first", ["ct", "json", "binary", "binary-v0", "journal"])
+@pytest.mark.parametrize("second", ["ct", "json", "binary", "binary-v0", "journal"])
 def test_our_earlier_trace_is_replaced_whole(record, first, second):
     names = {"ct": ["other.ct"], "journal": ["other.ctj"], "json": ["trace.json", "trace_metadata.json", "trace_paths.json"]}
+    names["binary"] = names["binary-v0"] = ["trace.bin", *names["json"][1:]]
     before = record("-c", "x = 1", options=["--format", first])
     foreign = {"notes.txt": b"n", "foreign.ct": b"\xc0\xde\x72\xac\xe2" + bytes(5000), "empty.ctj": b""}
     for name, content in foreign.items():
         (before.trace / name).write_bytes(content)
     answer = record(code="x = 1", options=["--format", second])
+    assert answer.status == 0, answer
     expected = [name.replace("other", "prog") for name in names[second]]
     assert [name for name in answer.names if name not in foreign and name != "files"] == expected, answer
     assert {name: (answer.trace / name).read_bytes() for name in foreign} == foreign

@@ -9,11 +9,14 @@ import os
 import re
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import cbor2
 import pytest
+import reading
 import zstandard
+from conftest import environment_for
 
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -287,14 +290,36 @@ def test_definitions_of_everything(everything):
         "kind": "Int", "i": 3, "type_id": [t["lang_type"] for t in names_of(everything.events, "Type")].index("Int")}}}
 
 
-def test_replay_server_answers_the_same_for_both(everything):
+def test_replay_server_answers_the_same_for_all(everything):
     drives = []
-    for folder in (everything.json, everything.ct):
+    for folder in (everything.json, everything.ct, everything.binary, everything.binary_v0):
         out = run(tool("dap-drive.py"), folder, "--steps", 12, "--break", "/p/sub.py:3", "--hits", 2, "--expect", "add:3", "--full")
         drives.append([json.loads(line.replace(str(folder), "FOLDER")) for line in out.splitlines()])
-    json_drive, ct_drive = drives
-    assert json_drive == ct_drive
+    json_drive, *others = drives
+    assert others == [json_drive] * 3
     stops = [(line["stack"][0]["name"], line["stack"][0]["line"], line.get("variables")) for line in json_drive if line.get("stack")]
     at_return = [variables for name, at, variables in stops if (name, at) == ("add", 3) and variables]
     assert any(v.get("c") == "3" for scopes in at_return for v in scopes.values()), stops
     assert any("fact 6" in json.dumps(line) for line in json_drive if str(line.get("step", "")).startswith("ct/load-terminal"))
+
+
+PROGRAMS = Path(__file__).resolve().parents[1] / "programs"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PROGRAMS.glob("*.py") if path.stem != "syntax_error"))
+def test_every_program_in_every_format(name, tmp_path):
+    """What ct-verify reads of trace.json and of both layouts of trace.bin is the same, breaks no rule, and makes the same journal again."""
+    given = (PROGRAMS / f"{name}.in").read_bytes() if (PROGRAMS / f"{name}.in").exists() else b""
+    command = [sys.executable, "-m", "codetracer_python_recorder", "--quiet", "--format", "journal", "-o", tmp_path / "journal", PROGRAMS / f"{name}.py"]
+    environment = environment_for(PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
+    subprocess.run(command, input=given, capture_output=True, timeout=120, env=environment, cwd=PROGRAMS)
+    said, printed = {}, {}
+    for form in ("json", "binary", "binary-v0"):
+        run(reading.trace_tool(), "convert", tmp_path / "journal", tmp_path / form, "--to", form)
+        said[form] = verified(tmp_path / form)
+        printed[form] = run(reading.trace_tool(), "print", "--json", tmp_path / form)
+    assert int(said["json"][0]["Step"]) > 0
+    assert said["binary"] == said["binary-v0"] == said["json"]
+    events = json.loads((tmp_path / "json" / "trace.json").read_text())
+    assert frames_of((tmp_path / "binary" / "trace.bin").read_bytes())[1] == b"".join(map(cbor2.dumps, events))
+    assert printed["binary"] == printed["binary-v0"] == printed["json"]

@@ -78,7 +78,7 @@ def export(journal_path, format, target, options, progress):
     else:
         assert os.path.isdir(target)
         files = {
-            os.path.join(target, "trace.json"): b"[]",
+            os.path.join(target, "trace.json" if format == "json" else "trace.bin"): b"[]",
             os.path.join(target, "trace_paths.json"): b"[]",
             os.path.join(target, "trace_metadata.json"): b'{"workdir":"/","recorder":{"name":"codetracer_python_recorder"}}',
         }
