@@ -8,7 +8,7 @@
 #include "formats/outfile.h"
 #include "util/os.h"
 
-enum { POINTERS = 511 };
+enum { POINTERS = 511, LEAST_ENTRIES = 31 };
 
 typedef struct mapping {
     uint64_t block;
@@ -170,7 +170,10 @@ ct_ctfs_finish(ct_ctfs *ctfs, uint64_t *bytes)
 {
     uint8_t first[CT_CTFS_BLOCK] = { 0xC0, 0xDE, 0x72, 0xAC, 0xE2, 4, 0, 1 }; /* magic, version, no encryption, one shard */
     put_u32(first + 8, CT_CTFS_BLOCK);
-    put_u32(first + 12, CT_CTFS_ENTRIES);
+    unsigned entries = LEAST_ENTRIES;
+    for (unsigned i = entries; i < CT_CTFS_ENTRIES; i++)
+        entries = ctfs->files[i] ? i + 1 : entries;
+    put_u32(first + 12, entries);
     for (size_t i = 0; i < CT_CTFS_ENTRIES; i++) {
         ct_ctfs_file *file = ctfs->files[i];
         if (!file)

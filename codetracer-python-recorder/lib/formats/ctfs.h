@@ -9,7 +9,7 @@
 #include "codetracer/error.h"
 #include "formats/buffer.h"
 
-enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 34 };
+enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 35 };
 
 typedef struct ct_ctfs_file ct_ctfs_file;
 typedef struct ct_ctfs {

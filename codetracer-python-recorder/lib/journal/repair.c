@@ -15,6 +15,8 @@
 #include "util/memory.h"
 #include "util/zstd_memory.h"
 
+enum { WORTH_COMPRESSING = 256 }; /* bytes: an end block mostly has less, and a compressor costs memory */
+
 typedef struct saving {
     const ct_journal *journal;
     ct_block_reader reader;
@@ -63,12 +65,16 @@ put_made(saving *s, const ct_block_entry *block, uint32_t size)
     uint8_t header[CT_BLOCK_HEADER_SIZE] = CT_BLOCK_MAGIC;
     uint8_t *bytes = s->raw;
     size_t stored = size;
-    CT_TRY(reserve(s, ZSTD_compressBound(size)));
-    size_t compressed = ZSTD_compress2(s->compressor, s->stored, s->stored_capacity, s->raw, size);
-    if (!ZSTD_isError(compressed) && compressed < size) {
-        header[5] = CT_CODEC_ZSTD;
-        bytes = s->stored;
-        stored = compressed;
+    if (size >= WORTH_COMPRESSING) {
+        CT_TRY(reserve(s, ZSTD_compressBound(size)));
+        size_t compressed = ZSTD_compress2(s->compressor, s->stored, s->stored_capacity, s->raw, size);
+        if (ZSTD_isError(compressed))
+            return ct_fail(s->error, CT_E_NOMEM, "no memory to compress a block", 0, 0);
+        if (compressed < size) {
+            header[5] = CT_CODEC_ZSTD;
+            bytes = s->stored;
+            stored = compressed;
+        }
     }
     header[4] = block->kind;
     ct_store16(header + 6, block->flags);

@@ -11,14 +11,21 @@
 #include "tool/export_to.h"
 
 static const char HELP[] =
-    "usage: codetracer-trace convert IN OUT --to ct|json|binary|binary-v0|journal\n"
+    "usage: codetracer-trace convert IN OUT --to FORMAT\n"
     "\n"
-    "Writes the trace IN in another format to OUT: a file that does not exist yet for ct and journal; for the others\n"
-    "a folder (made if it is not there), which gets trace.json or trace.bin and the files that belong to it.\n"
+    "Writes the trace IN in another format to OUT, a file that does not exist yet:\n"
+    "  ct          one container with everything, for CodeTracer and for this program\n"
+    "  ct-single   a plain container with one stream of events, for other readers\n"
+    "  ct-multi    a plain container with a stream for each kind (steps, values, calls), for other readers\n"
+    "  journal     this recorder's own format\n"
+    "or a folder (made if it is not there):\n"
+    "  json        trace.json and the files that belong to it\n"
+    "  binary      trace.bin (CBOR, zstd) and those files\n"
+    "  binary-v0   trace.bin as release 0.3.0 wrote it (Cap'n Proto), up to 64 MiB\n"
     "What the format has no place for is left out; what its limits cut is said in one line.\n"
     "Exit status: 0; 1 IN is damaged or OUT cannot be written; 2 wrong options.\n";
 
-const char *const FORMAT_NAMES[] = {"ct", "json", "binary", "binary-v0", "journal", NULL};
+const char *const FORMAT_NAMES[] = {"ct", "ct-single", "ct-multi", "json", "binary", "binary-v0", "journal", NULL};
 
 bool is_folder_format(int format)
 {
@@ -30,7 +37,8 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
     ct_error error = {0};
     ct_export_options options = {0};
     ct_export_result result = {0};
-    ct_code code = format == FORMAT_CT          ? ct_export_ct(journal, path, &options, &result, &error)
+    options.layout = format == FORMAT_CT_SINGLE ? CT_LAYOUT_SINGLE : format == FORMAT_CT_MULTI ? CT_LAYOUT_MULTI : CT_LAYOUT_BOTH;
+    ct_code code = format <= FORMAT_CT_MULTI    ? ct_export_ct(journal, path, &options, &result, &error)
                    : format == FORMAT_JSON      ? ct_export_json(journal, path, &options, &result, &error)
                    : format == FORMAT_BINARY    ? ct_export_binary(journal, path, &options, &result, &error)
                    : format == FORMAT_BINARY_V0 ? ct_export_binary_v0(journal, path, &options, &result, &error)
@@ -55,7 +63,7 @@ int command_convert(int argc, char **argv)
     if (status != STATUS_OK)
         return status < 0 ? STATUS_OK : status;
     if (format < 0) {
-        complain("convert", "--to is missing: ct, json, binary, binary-v0 or journal.");
+        complain("convert", "--to is missing: ct, ct-single, ct-multi, json, binary, binary-v0 or journal.");
         return STATUS_USAGE;
     }
     struct stat there;

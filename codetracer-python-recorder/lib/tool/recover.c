@@ -12,7 +12,7 @@
 #include "tool/export_to.h"
 
 static const char HELP[] =
-    "usage: codetracer-trace recover FOLDER [--format journal|ct|json|binary|binary-v0]\n"
+    "usage: codetracer-trace recover FOLDER [--format FORMAT]\n"
     "\n"
     "Finishes the recordings whose program was killed (or whose export was stopped). FOLDER is the folder that was recorded\n"
     "into; every unfinished recording in it (.recording-...) becomes a complete trace there: a journal, NAME.ctj, or with\n"
@@ -20,7 +20,7 @@ static const char HELP[] =
     "FOLDER may also be one unfinished recording itself, or a .ctj file that was cut off: then a complete one is written beside it.\n"
     "Exit status: 0, also when there was nothing to do; 1 something could not be recovered; 2 wrong options.\n";
 
-static const char *const ENDINGS[] = {[FORMAT_CT] = ".ct", [FORMAT_JSON] = "", [FORMAT_BINARY] = "", [FORMAT_BINARY_V0] = "", [FORMAT_JOURNAL] = ".ctj"};
+static const char *const ENDINGS[] = {[FORMAT_CT] = ".ct", [FORMAT_CT_SINGLE] = ".ct", [FORMAT_CT_MULTI] = ".ct", [FORMAT_JSON] = "", [FORMAT_BINARY] = "", [FORMAT_BINARY_V0] = "", [FORMAT_JOURNAL] = ".ctj"};
 
 /* The name that the trace would have got: the recorder's own word for it, else the program's name without .py. */
 static void stem_of(ct_journal *journal, text *out)
@@ -95,7 +95,7 @@ static void remove_name(const char *folder, const char *name)
 /* Writes the trace into `folder` under its own name, first beside it and then moved into place. Returns the path, or NULL after a sentence. */
 static char *write_trace(ct_journal *journal, int format, const char *folder, const char *private_folder)
 {
-    char *temporary = path_join(private_folder, is_folder_format(format) ? "recovered.files" : format == FORMAT_CT ? "recovered.ct" : "recovered.ctj");
+    char *temporary = path_join(private_folder, is_folder_format(format) ? "recovered.files" : format <= FORMAT_CT_MULTI ? "recovered.ct" : "recovered.ctj");
     char *final = NULL;
     bool done = false;
     if (is_folder_format(format)) {
