@@ -4,24 +4,22 @@
  * their order, so that a file that was cut can be read up to there. How many events there are is known at the end only, so events and what they
  * point at go into files without names first. Memory does not grow, and what readers could not open is not written.
  *
- * Reading, ct_binary_v0_read: the message is unpacked into a file without a name, which is mapped. Nothing in it is trusted: each pointer's target
- * is checked to lie in its segment, each word counts when it is traversed and there are so many only, as many values as the file has bytes
- * are the most, and nesting is bounded. There are no checksums in this format: only what breaks its rules is noticed. A message that was cut is
- * read as far as its events and what they point at are there.
+ * Reading, ct_binary_v0_read: nothing in the message is trusted (capnp_read.h), as many values as the file has bytes are the most, and nesting is
+ * bounded. There are no checksums in this format: only what breaks its rules is noticed. A message that was cut is read as far as its events and
+ * what they point at are there.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "codetracer/export.h"
-#include "formats/capnp.h"
+#include "formats/capnp_read.h"
 #include "formats/linear.h"
 #include "formats/outfile.h"
 #include "formats/stream.h"
 #include "formats/trace_folder.h"
-#include "util/os.h"
 
 static const uint8_t MAGIC[8] = { 0xC0, 0xDE, 0x72, 0xAC, 0xE2, 0, 0, 0 };
 
@@ -29,9 +27,7 @@ enum {
     NESTING = 28,                  /* readers follow 64 pointers and list elements into each other, a record is two of them; 29 they just stand */
     EVENT_WORDS = 2,               /* tag, pointer */
     HEAD_WORDS = 3,                /* root pointer, Trace, tag of the list of events */
-    PIECE = 64 * 1024,
-    MOST_SEGMENTS = 512,           /* as upstream's reader has it */
-    UNPACKED_MOST = 1 << 30        /* bytes of a message that is read: sixteen times what upstream's reader takes by default */
+    PIECE = 64 * 1024
 };
 
 /* What a reader may traverse by default: 64 MiB. */
@@ -66,15 +62,6 @@ begin_event(v0_export *x)
     return ct_capnp_take(&x->event, 1);
 }
 
-static uint64_t
-word_at(const uint8_t *bytes)
-{
-    uint64_t word = 0;
-    for (unsigned i = 8; i-- > 0;)
-        word = word << 8 | bytes[i];
-    return word;
-}
-
 /* In `events` a pointer says where its target is among the contents; put_events makes it relative. */
 static ct_code
 end_event(v0_export *x, enum event_tag tag)
@@ -83,7 +70,7 @@ end_event(v0_export *x, enum event_tag tag)
     if (event->failed)
         return no_memory(x);
     ct_buffer_add_u64(&x->events.buffer, tag);
-    ct_buffer_add_u64(&x->events.buffer, word_at(event->bytes) | x->content_words << 2);
+    ct_buffer_add_u64(&x->events.buffer, ct_capnp_word(event->bytes) | x->content_words << 2);
     ct_capnp_pack(&x->contents.buffer, event->bytes + 8, ct_capnp_words(event) - 1);
     x->event_count++;
     x->content_words += ct_capnp_words(event) - 1;
@@ -256,7 +243,7 @@ put_events(v0_export *x, uint8_t piece[PIECE])
         count = words - at < PIECE / 8 ? (size_t)(words - at) : PIECE / 8;
         CT_TRY(read_back(x, &x->events, at * 8, piece, count * 8));
         for (size_t i = 1; i < count; i += EVENT_WORDS) {
-            uint64_t pointer = word_at(piece + i * 8);
+            uint64_t pointer = ct_capnp_word(piece + i * 8);
             if (pointer >> 32) /* no null pointer: from its place in words to where the contents begin */
                 put_word(piece + i * 8, pointer + ((words - (at + i) - 1) << 2));
         }
@@ -330,249 +317,49 @@ ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_opt
 
 /* ======== reading ======== */
 
-typedef struct segment { uint64_t start, words; } segment; /* in the message */
-
 typedef struct v0_in {
-    ct_unpacker unpacker;
-    const uint8_t *message;        /* mapped */
-    size_t message_size;           /* bytes */
-    uint64_t words_said;           /* how long the message is by its table */
-    uint64_t words_there;          /* fewer when the file was cut */
-    bool goes_on;                  /* there is more in the file */
-    segment segments[MOST_SEGMENTS];
-    uint32_t segment_count;
-    uint64_t traversable;          /* words that may still be traversed */
+    ct_capnp_message m;
     uint64_t values_left;
     uint64_t events, paths;
     const char *folder;
     const ct_stream_sink *sink;
     ct_stream_tree tree;
-    ct_code code;                  /* set by the first function that fails, all of which return false then */
-    const char *message_of;        /* of CT_E_CORRUPT */
-    uint64_t position;             /* in the message, in bytes */
-    ct_error *error;
 } v0_in;
-
-/* A struct, or the elements of a list. */
-typedef struct object {
-    uint32_t segment;
-    uint64_t at;                   /* word */
-    uint32_t data, pointers;       /* words of the struct, or of each element of a list of structs */
-    uint64_t count;                /* of elements */
-    unsigned element;              /* CT_CAPNP_BYTE … */
-    bool there;                    /* it is no null pointer */
-} object;
-
-static const char CUT[] = "the file was cut off: it ends within the message";
-
-static bool
-refuse(v0_in *in, const char *message)
-{
-    if (in->code == CT_OK) {
-        in->code = CT_E_CORRUPT;
-        in->message_of = message;
-    }
-    return false;
-}
-
-/* The words of the segment are in it, and in the file; they are traversed. */
-static bool
-traverse(v0_in *in, uint32_t number, uint64_t at, uint64_t words, uint64_t cost)
-{
-    if (number >= in->segment_count)
-        return refuse(in, "a pointer into a segment that does not exist");
-    const segment *s = &in->segments[number];
-    in->position = (s->start + at) * 8;
-    if (at > s->words || words > s->words - at)
-        return refuse(in, "a pointer that leads out of its segment");
-    if (s->start + at + words > in->words_there)
-        return refuse(in, CUT);
-    if (cost > in->traversable)
-        return refuse(in, "pointers lead to the same place again and again");
-    in->traversable -= cost;
-    return true;
-}
-
-static uint64_t
-load(const v0_in *in, uint32_t number, uint64_t at)
-{
-    return word_at(in->message + (in->segments[number].start + at) * 8);
-}
-
-/* From the pointer in a word (which was traversed) to what it leads to; far pointers are followed. *tag: the pointer, or what stands for it. */
-static bool
-resolve(v0_in *in, uint32_t number, uint64_t at, uint64_t *tag, object *to)
-{
-    uint64_t word = load(in, number, at);
-    *to = (object){ .segment = number };
-    *tag = word;
-    if (word == 0)
-        return true;
-    to->there = true;
-    if ((word & 3) == CT_CAPNP_FAR) {
-        bool is_double = word >> 2 & 1;
-        uint32_t pad_segment = (uint32_t)(word >> 32);
-        uint64_t pad = (uint32_t)word >> 3;
-        if (!traverse(in, pad_segment, pad, is_double ? 2 : 1, 2))
-            return false;
-        word = load(in, pad_segment, pad);
-        to->segment = pad_segment;
-        at = pad;
-        *tag = word;
-        if (is_double) { /* where the target begins, and then what it is */
-            if ((word & 7) != CT_CAPNP_FAR)
-                return refuse(in, "a far pointer's landing pad is none");
-            *tag = load(in, pad_segment, pad + 1);
-            to->segment = (uint32_t)(word >> 32);
-            to->at = (uint32_t)word >> 3;
-            return (uint32_t)*tag <= CT_CAPNP_LIST || refuse(in, "a far pointer's landing pad is none"); /* no distance, and no far pointer */
-        }
-    }
-    if ((word & 3) > CT_CAPNP_LIST)
-        return refuse(in, "a pointer of a kind that has no place here");
-    int64_t target = (int64_t)at + 1 + ((int32_t)(uint32_t)word >> 2);
-    if (target < 0)
-        return refuse(in, "a pointer that leads out of its segment");
-    to->at = (uint64_t)target;
-    return true;
-}
-
-static bool
-follow_struct(v0_in *in, uint32_t number, uint64_t at, object *to)
-{
-    uint64_t tag;
-    if (!resolve(in, number, at, &tag, to))
-        return false;
-    if (!to->there)
-        return true;
-    if ((tag & 3) != CT_CAPNP_STRUCT)
-        return refuse(in, "a list where a struct should be");
-    to->data = tag >> 32 & 0xFFFF;
-    to->pointers = (uint32_t)(tag >> 48);
-    return traverse(in, to->segment, to->at, to->data + to->pointers, to->data + to->pointers + 1);
-}
-
-/* A list of bytes, or of structs. */
-static bool
-follow_list(v0_in *in, uint32_t number, uint64_t at, unsigned element, object *to)
-{
-    uint64_t tag;
-    if (!resolve(in, number, at, &tag, to))
-        return false;
-    if (!to->there)
-        return true;
-    to->element = tag >> 32 & 7;
-    to->count = tag >> 35;
-    if ((tag & 3) != CT_CAPNP_LIST || to->element != element)
-        return refuse(in, "a list of another kind than it should be");
-    if (element == CT_CAPNP_BYTE)
-        return traverse(in, to->segment, to->at, (to->count + 7) / 8, (to->count + 7) / 8 + 1);
-    uint64_t words = to->count;
-    if (!traverse(in, to->segment, to->at, 1, 1))
-        return false;
-    tag = load(in, to->segment, to->at++);
-    to->data = tag >> 32 & 0xFFFF;
-    to->pointers = (uint32_t)(tag >> 48);
-    to->count = (uint32_t)tag >> 2;
-    if ((tag & 3) != CT_CAPNP_STRUCT || to->count * (to->data + to->pointers) > words)
-        return refuse(in, "a list whose length contradicts itself");
-    /* Elements without a word cost one, or a list of nothing would be as long as it likes. The others are traversed by whoever takes them. */
-    return traverse(in, to->segment, to->at, 0, to->data + to->pointers ? 0 : to->count);
-}
-
-static object
-element_of(const object *list, uint64_t index)
-{
-    return (object){ .segment = list->segment, .at = list->at + index * (list->data + list->pointers), .data = list->data, .pointers = list->pointers, .there = true };
-}
-
-/* What is not there is zero: a struct of an older schema is shorter. */
-static uint64_t
-data_word(const v0_in *in, const object *o, unsigned index)
-{
-    return o->there && index < o->data ? load(in, o->segment, o->at + index) : 0;
-}
-
-static bool
-struct_at(v0_in *in, const object *o, unsigned index, object *to)
-{
-    *to = (object){ 0 };
-    return !o->there || index >= o->pointers || follow_struct(in, o->segment, o->at + o->data + index, to);
-}
-
-static bool
-list_at(v0_in *in, const object *o, unsigned index, unsigned element, object *to)
-{
-    *to = (object){ 0 };
-    return !o->there || index >= o->pointers || follow_list(in, o->segment, o->at + o->data + index, element, to);
-}
-
-/* A list of structs with all its elements. */
-static bool
-structs_at(v0_in *in, const object *o, unsigned index, object *to)
-{
-    if (!list_at(in, o, index, CT_CAPNP_COMPOSITE, to))
-        return false;
-    uint64_t words = to->count * (to->data + to->pointers);
-    return !to->there || traverse(in, to->segment, to->at, words, words);
-}
-
-static bool
-bytes_at(v0_in *in, const object *o, unsigned index, const char **bytes, size_t *size)
-{
-    object list;
-    if (!list_at(in, o, index, CT_CAPNP_BYTE, &list))
-        return false;
-    *bytes = list.count ? (const char *)in->message + (in->segments[list.segment].start + list.at) * 8 : "";
-    *size = (size_t)list.count;
-    return true;
-}
-
-/* Its terminating zero is not counted; a null pointer is an empty one. */
-static bool
-text_at(v0_in *in, const object *o, unsigned index, const char **bytes, size_t *size)
-{
-    if (!bytes_at(in, o, index, bytes, size))
-        return false;
-    if (*size && (*bytes)[--*size] != 0)
-        return refuse(in, "a text without its end");
-    return true;
-}
 
 /* The number in the struct that a pointer leads to: ids and lines are such structs. */
 static bool
-number_at(v0_in *in, const object *o, unsigned index, int64_t *number)
+number_at(v0_in *in, const ct_capnp_object *o, unsigned index, int64_t *number)
 {
-    object to;
-    if (!struct_at(in, o, index, &to))
+    ct_capnp_object to;
+    if (!ct_capnp_struct_at(&in->m, o, index, &to))
         return false;
-    *number = (int64_t)data_word(in, &to, 0);
+    *number = (int64_t)ct_capnp_data(&in->m, &to, 0);
     return true;
 }
 
 static bool
-id_at(v0_in *in, const object *o, unsigned index, uint64_t *id)
+id_at(v0_in *in, const ct_capnp_object *o, unsigned index, uint64_t *id)
 {
     int64_t number;
     if (!number_at(in, o, index, &number))
         return false;
     *id = (uint64_t)number;
-    return number >= 0 || refuse(in, "an id below zero");
+    return number >= 0 || ct_capnp_refuse(&in->m, "an id below zero");
 }
 
 /* ---- values ---- */
 
-static bool take_value(v0_in *in, const object *value, size_t parent, size_t *sibling, unsigned depth, size_t *node);
+static bool take_value(v0_in *in, const ct_capnp_object *value, size_t parent, size_t *sibling, unsigned depth, size_t *node);
 
 static bool
-take_children(v0_in *in, const object *value, size_t node, unsigned depth)
+take_children(v0_in *in, const ct_capnp_object *value, size_t node, unsigned depth)
 {
-    object list;
+    ct_capnp_object list;
     size_t sibling = 0, child;
-    if (!structs_at(in, value, 0, &list))
+    if (!ct_capnp_structs_at(&in->m, value, 0, &list))
         return false;
     for (uint64_t i = 0; i < list.count; i++) {
-        object element = element_of(&list, i);
+        ct_capnp_object element = ct_capnp_element(&list, i);
         if (!take_value(in, &element, node, &sibling, depth + 1, &child))
             return false;
     }
@@ -580,7 +367,7 @@ take_children(v0_in *in, const object *value, size_t node, unsigned depth)
 }
 
 static bool
-take_value(v0_in *in, const object *value, size_t parent, size_t *sibling, unsigned depth, size_t *node)
+take_value(v0_in *in, const ct_capnp_object *value, size_t parent, size_t *sibling, unsigned depth, size_t *node)
 {
     enum { TEXT = 1, CHILDREN = 2, STANDS_IN = 4 };
     static const struct { ct_node_kind kind; unsigned type_pointer, what; } KINDS[] = {
@@ -590,27 +377,27 @@ take_value(v0_in *in, const object *value, size_t parent, size_t *sibling, unsig
         [11] = { CT_NODE_NONE, 0, 0 }, [12] = { CT_NODE_RAW, 3, STANDS_IN }, [13] = { CT_NODE_BIGINT, 1, 0 },
     };
     enum { VARIANT = 7, REFERENCE = 8, CELL = 12 };
-    uint64_t tag = data_word(in, value, 1) & 0xFFFF, bits = data_word(in, value, 0), type = 0;
-    object inside;
+    uint64_t tag = ct_capnp_data(&in->m, value, 1) & 0xFFFF, bits = ct_capnp_data(&in->m, value, 0), type = 0;
+    ct_capnp_object inside;
     if (tag >= sizeof KINDS / sizeof *KINDS)
-        return refuse(in, "a value of a kind that does not exist");
+        return ct_capnp_refuse(&in->m, "a value of a kind that does not exist");
     if (depth >= CT_STREAM_NESTING)
-        return refuse(in, "values that are nested too deep");
+        return ct_capnp_refuse(&in->m, "values that are nested too deep");
     if (in->values_left-- == 0)
-        return refuse(in, "more values than the file has bytes");
+        return ct_capnp_refuse(&in->m, "more values than the file has bytes");
     if (tag == REFERENCE) /* Python has none that it would not show as what it leads to */
-        return struct_at(in, value, 0, &inside) && take_value(in, &inside, parent, sibling, depth + 1, node);
+        return ct_capnp_struct_at(&in->m, value, 0, &inside) && take_value(in, &inside, parent, sibling, depth + 1, node);
     if (!(*node = ct_stream_add(&in->tree, parent, sibling))) {
-        in->code = CT_E_NOMEM;
+        in->m.code = CT_E_NOMEM;
         return false;
     }
     if (KINDS[tag].type_pointer < CT_V0_VALUE_POINTERS && !id_at(in, value, KINDS[tag].type_pointer, &type))
         return false;
     const char *bytes = "";
     size_t size = 0, first = 0, child;
-    if ((KINDS[tag].what & TEXT) && !text_at(in, value, 0, &bytes, &size))
+    if ((KINDS[tag].what & TEXT) && !ct_capnp_text_at(&in->m, value, 0, &bytes, &size))
         return false;
-    if (KINDS[tag].kind == CT_NODE_BIGINT && !bytes_at(in, value, 0, &bytes, &size))
+    if (KINDS[tag].kind == CT_NODE_BIGINT && !ct_capnp_bytes_at(&in->m, value, 0, &bytes, &size))
         return false;
     if (tag == CELL)
         bytes = "<cell>", size = 6;
@@ -624,16 +411,16 @@ take_value(v0_in *in, const object *value, size_t parent, size_t *sibling, unsig
     n->bytes = (const uint8_t *)bytes;
     n->size = size;
     if (tag == VARIANT)
-        return struct_at(in, value, 1, &inside) && take_value(in, &inside, *node, &first, depth + 1, &child);
+        return ct_capnp_struct_at(&in->m, value, 1, &inside) && take_value(in, &inside, *node, &first, depth + 1, &child);
     return !(KINDS[tag].what & CHILDREN) || take_children(in, value, *node, depth);
 }
 
 static bool
-value_at(v0_in *in, const object *o, unsigned index, size_t *node)
+value_at(v0_in *in, const ct_capnp_object *o, unsigned index, size_t *node)
 {
-    object value;
+    ct_capnp_object value;
     size_t none = 0;
-    return struct_at(in, o, index, &value) && take_value(in, &value, 0, &none, 0, node);
+    return ct_capnp_struct_at(&in->m, o, index, &value) && take_value(in, &value, 0, &none, 0, node);
 }
 
 /* ---- events ---- */
@@ -643,26 +430,26 @@ static bool
 done(v0_in *in, ct_code code)
 {
     if (code == CT_E_CORRUPT)
-        return refuse(in, in->sink->state->message);
-    in->code = code;
+        return ct_capnp_refuse(&in->m, in->sink->state->message);
+    in->m.code = code;
     return code == CT_OK;
 }
 
 static bool
-take_type(v0_in *in, const object *type)
+take_type(v0_in *in, const ct_capnp_object *type)
 {
     const ct_stream_sink *sink = in->sink;
-    ct_stream_type given = { .kind = data_word(in, type, 0) & 0xFFFF };
+    ct_stream_type given = { .kind = ct_capnp_data(&in->m, type, 0) & 0xFFFF };
     ct_buffer names = { .allocator = sink->allocator };
-    object info, fields = { 0 };
-    bool good = text_at(in, type, 0, &given.name, &given.name_size) && struct_at(in, type, 1, &info);
-    if (good && (data_word(in, &info, 0) & 0xFFFF) == 1)
-        good = structs_at(in, &info, 0, &fields);
+    ct_capnp_object info, fields = { 0 };
+    bool good = ct_capnp_text_at(&in->m, type, 0, &given.name, &given.name_size) && ct_capnp_struct_at(&in->m, type, 1, &info);
+    if (good && (ct_capnp_data(&in->m, &info, 0) & 0xFFFF) == 1)
+        good = ct_capnp_structs_at(&in->m, &info, 0, &fields);
     for (uint64_t i = 0; good && i < fields.count; i++) {
-        object field = element_of(&fields, i);
+        ct_capnp_object field = ct_capnp_element(&fields, i);
         const char *name;
         size_t size;
-        good = text_at(in, &field, 0, &name, &size);
+        good = ct_capnp_text_at(&in->m, &field, 0, &name, &size);
         for (size_t k = 0; good && k < size; k++)
             ct_buffer_add_byte(&names, name[k] ? (uint8_t)name[k] : '?');
         ct_buffer_add_byte(&names, 0);
@@ -675,16 +462,16 @@ take_type(v0_in *in, const object *type)
 }
 
 static bool
-take_call(v0_in *in, const object *call)
+take_call(v0_in *in, const ct_capnp_object *call)
 {
     const ct_stream_sink *sink = in->sink;
-    object arguments;
+    ct_capnp_object arguments;
     uint64_t function, variable;
     size_t node;
-    if (!id_at(in, call, 0, &function) || !structs_at(in, call, 1, &arguments))
+    if (!id_at(in, call, 0, &function) || !ct_capnp_structs_at(&in->m, call, 1, &arguments))
         return false;
     for (uint64_t i = 0; i < arguments.count; i++) {
-        object argument = element_of(&arguments, i);
+        ct_capnp_object argument = ct_capnp_element(&arguments, i);
         if (!id_at(in, &argument, 0, &variable) || !value_at(in, &argument, 1, &node) ||
             !done(in, sink->argument(sink->context, variable, &in->tree, node)))
             return false;
@@ -693,12 +480,12 @@ take_call(v0_in *in, const object *call)
 }
 
 static bool
-take_path(v0_in *in, const object *path)
+take_path(v0_in *in, const ct_capnp_object *path)
 {
     const ct_stream_sink *sink = in->sink;
     const char *bytes;
     size_t size;
-    if (!text_at(in, path, 0, &bytes, &size) || !done(in, sink->path(sink->context, bytes, size)))
+    if (!ct_capnp_text_at(&in->m, path, 0, &bytes, &size) || !done(in, sink->path(sink->context, bytes, size)))
         return false;
     if (sink->source)
         ct_trace_folder_give_source(in->folder, in->paths, bytes, size, sink);
@@ -726,157 +513,83 @@ name_of_other(uint64_t tag)
 }
 
 static bool
-take_event(v0_in *in, const object *event)
+take_event(v0_in *in, const ct_capnp_object *event)
 {
     const ct_stream_sink *sink = in->sink;
     void *c = sink->context;
-    uint64_t tag = data_word(in, event, 0) & 0xFFFF, id;
+    uint64_t tag = ct_capnp_data(&in->m, event, 0) & 0xFFFF, id;
     const char *text, *metadata, *other = name_of_other(tag);
     size_t size, metadata_size, node;
     int64_t line;
-    object body = { 0 };
-    in->sink->state->byte = (in->segments[event->segment].start + event->at) * 8;
+    ct_capnp_object body = { 0 };
+    in->sink->state->byte = (in->m.segments[event->segment].start + event->at) * 8;
     in->sink->state->event = in->events++;
     ct_stream_forget(&in->tree);
     if (tag == TAG_DROP_LAST_STEP)
         return done(in, sink->drop_step(c));
     if (tag == TAG_VARIABLE_NAME || tag == TAG_VARIABLE)
-        return text_at(in, event, 0, &text, &size) && done(in, sink->variable(c, text, size));
+        return ct_capnp_text_at(&in->m, event, 0, &text, &size) && done(in, sink->variable(c, text, size));
     if (other)
         return !sink->other || done(in, sink->other(c, other));
-    if (!struct_at(in, event, 0, &body))
+    if (!ct_capnp_struct_at(&in->m, event, 0, &body))
         return false;
     if (!body.there)
-        return refuse(in, "an event without its content");
+        return ct_capnp_refuse(&in->m, "an event without its content");
     switch (tag) {
     case TAG_STEP: return id_at(in, &body, 0, &id) && number_at(in, &body, 1, &line) && done(in, sink->step(c, id, line, 0));
     case TAG_PATH: return take_path(in, &body);
     case TAG_TYPE: return take_type(in, &body);
     case TAG_VALUE: return id_at(in, &body, 0, &id) && value_at(in, &body, 1, &node) && done(in, sink->value(c, id, &in->tree, node));
     case TAG_FUNCTION:
-        return id_at(in, &body, 0, &id) && number_at(in, &body, 1, &line) && text_at(in, &body, 2, &text, &size) &&
+        return id_at(in, &body, 0, &id) && number_at(in, &body, 1, &line) && ct_capnp_text_at(&in->m, &body, 2, &text, &size) &&
                done(in, sink->function(c, id, line, text, size));
     case TAG_CALL: return take_call(in, &body);
     case TAG_RETURN: return value_at(in, &body, 0, &node) && done(in, sink->returned(c, &in->tree, node));
     case TAG_EVENT:
-        id = data_word(in, &body, 0) & 0xFFFF;
+        id = ct_capnp_data(&in->m, &body, 0) & 0xFFFF;
         if (id >= sizeof LOG_KINDS)
-            return refuse(in, "an entry of the log of a kind that does not exist");
-        return text_at(in, &body, 0, &text, &size) && text_at(in, &body, 1, &metadata, &metadata_size) &&
+            return ct_capnp_refuse(&in->m, "an entry of the log of a kind that does not exist");
+        return ct_capnp_text_at(&in->m, &body, 0, &text, &size) && ct_capnp_text_at(&in->m, &body, 1, &metadata, &metadata_size) &&
                done(in, sink->event(c, LOG_KINDS[id], metadata, metadata_size, text, size));
     case TAG_THREAD_START:
     case TAG_THREAD_EXIT:
     case TAG_THREAD_SWITCH: /* u64, the only one */
         return done(in, sink->thread(c, tag == TAG_THREAD_START ? CT_THREAD_STARTS : tag == TAG_THREAD_EXIT ? CT_THREAD_EXITS : CT_THREAD_SWITCHES,
-                                     data_word(in, &body, 0)));
-    default: return refuse(in, "an event of a kind that does not exist");
+                                     ct_capnp_data(&in->m, &body, 0)));
+    default: return ct_capnp_refuse(&in->m, "an event of a kind that does not exist");
     }
 }
 
 /* ---- the message ---- */
 
-/* The table of segments: how many, less one, and the words of each. True with in->segment_count 0: more bytes are wanted. */
-static bool
-take_table(v0_in *in, const uint8_t *bytes, size_t size)
-{
-    if (size < 8)
-        return true;
-    uint64_t count = (word_at(bytes) & UINT32_MAX) + 1, start = count / 2 + 1;
-    if (count > MOST_SEGMENTS)
-        return refuse(in, "the message has more segments than its readers take");
-    if (start > size / 8)
-        return true;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t words = word_at(bytes + (1 + i) / 2 * 8) >> ((1 + i) % 2 * 32) & UINT32_MAX;
-        in->segments[i] = (segment){ start, words };
-        start += words;
-    }
-    in->segment_count = (uint32_t)count;
-    in->words_said = start;
-    return true;
-}
-
-/* What is behind the magic, unpacked into the file without a name, as far as the message goes. */
-static ct_code
-unpack(v0_in *in, int file, ct_outfile *out)
-{
-    uint8_t piece[PIECE];
-    uint64_t at = 0;
-    for (;;) {
-        ssize_t got = pread(file, piece, sizeof piece, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ct_fail(in->error, CT_E_IO, "the file cannot be read", at, errno);
-        if (at == 0 && (got < (ssize_t)sizeof MAGIC || memcmp(piece, MAGIC, sizeof MAGIC) != 0)) {
-            refuse(in, "this is no trace.bin in Cap'n Proto");
-            return in->code;
-        }
-        size_t used = at == 0 ? sizeof MAGIC : 0;
-        at += (uint64_t)got;
-        in->values_left = at;
-        if (got == 0)
-            return ct_outfile_flush(out, in->error);
-        while (used < (size_t)got) { /* in pieces: a few bytes may stand for many */
-            used += ct_capnp_unpack(&in->unpacker, &out->buffer, piece + used, (size_t)got - used, CT_OUTFILE_DRAIN);
-            if (!in->segment_count && !take_table(in, out->buffer.bytes, out->buffer.size))
-                return in->code;
-            if (in->segment_count && in->words_said > UNPACKED_MOST / 8)
-                return ct_fail(in->error, CT_E_LIMIT, "the message is larger than 1 GiB, which this program does not read", 0, 0);
-            in->goes_on = in->segment_count && out->written + out->buffer.size > in->words_said * 8;
-            if (in->goes_on)
-                return ct_outfile_flush(out, in->error);
-            CT_TRY(ct_outfile_drain(out, in->error));
-        }
-    }
-}
-
 static bool
 take_events(v0_in *in)
 {
-    object trace, events;
-    in->words_there = in->message_size / 8;
-    in->traversable = 2 * in->words_there + 64;
-    if (!in->segment_count)
-        return refuse(in, CUT);
-    if (!traverse(in, 0, 0, 1, 1) || !follow_struct(in, 0, 0, &trace) || !list_at(in, &trace, 0, CT_CAPNP_COMPOSITE, &events))
+    ct_capnp_object trace, events;
+    if (!ct_capnp_root(&in->m, &trace) || !ct_capnp_list_at(&in->m, &trace, 0, CT_CAPNP_COMPOSITE, &events))
         return false;
     if (!trace.there)
-        return refuse(in, "the message holds no trace");
+        return ct_capnp_refuse(&in->m, "the message holds no trace");
     for (uint64_t i = 0; i < events.count; i++) {
-        object event = element_of(&events, i);
-        if (!traverse(in, event.segment, event.at, event.data + event.pointers, event.data + event.pointers) || !take_event(in, &event))
+        ct_capnp_object event = ct_capnp_element(&events, i);
+        if (!ct_capnp_enter(&in->m, &event) || !take_event(in, &event))
             return false;
     }
-    in->position = in->words_said * 8;
-    if (in->goes_on)
-        return refuse(in, "the file goes on behind its message");
-    return (in->words_there == in->words_said && !ct_capnp_unpack_ends_within(&in->unpacker)) || refuse(in, CUT);
+    return ct_capnp_is_whole(&in->m);
 }
 
 static ct_code
-read_message(v0_in *in, int file)
+read_file(v0_in *in, int file, ct_error *error)
 {
-    const char *temporary = getenv("TMPDIR");
-    ct_outfile out = { .buffer.allocator = in->sink->allocator, .file = ct_create_unnamed_file(temporary && *temporary ? temporary : "/tmp") };
-    if (out.file < 0)
-        return ct_fail(in->error, CT_E_IO, "no temporary file can be made to unpack the trace; set TMPDIR to a folder with room", 0, errno);
-    ct_code code = unpack(in, file, &out);
-    in->message_size = (size_t)out.written / 8 * 8;
-    if (code == CT_OK && in->message_size) {
-        void *map = mmap(NULL, in->message_size, PROT_READ, MAP_SHARED, out.file, 0);
-        in->message = map == MAP_FAILED ? NULL : map;
-        if (!in->message)
-            code = CT_E_NOMEM;
-    }
-    ct_outfile_abandon(&out);
-    if (code == CT_OK) {
-        take_events(in);
-        code = in->code;
-    }
-    if (in->message)
-        munmap((void *)(uintptr_t)in->message, in->message_size);
-    return code;
+    uint8_t magic[sizeof MAGIC];
+    struct stat status;
+    if (fstat(file, &status) != 0)
+        return ct_fail(error, CT_E_IO, "the file cannot be read", 0, errno);
+    if (pread(file, magic, sizeof magic, 0) != (ssize_t)sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
+        return ct_capnp_refuse(&in->m, "this is no trace.bin in Cap'n Proto") ? CT_OK : in->m.code;
+    in->values_left = (uint64_t)status.st_size;
+    CT_TRY(ct_capnp_open(&in->m, file, sizeof MAGIC, in->sink->allocator, error));
+    return take_events(in) ? CT_OK : in->m.code;
 }
 
 ct_code
@@ -892,12 +605,12 @@ ct_binary_v0_read(const char *path, const ct_stream_sink *sink, ct_error *error)
         in->folder = folder;
         in->sink = sink;
         in->tree.allocator = sink->allocator;
-        in->error = error;
         if (sink->meta)
             ct_trace_folder_give_metadata(folder, sink);
-        code = read_message(in, file);
+        code = read_file(in, file, error);
         if (code == CT_E_CORRUPT)
-            ct_fail(error, code, in->message_of, in->position, 0);
+            ct_fail(error, code, in->m.why, in->m.position, 0);
+        ct_capnp_close(&in->m);
         ct_stream_tree_free(&in->tree);
         close(file);
     }

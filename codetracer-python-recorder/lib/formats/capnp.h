@@ -14,6 +14,16 @@ enum { CT_CAPNP_VOID, CT_CAPNP_BIT, CT_CAPNP_BYTE, CT_CAPNP_2_BYTES, CT_CAPNP_4_
 
 static inline size_t ct_capnp_words(const ct_buffer *b) { return b->size / 8; }
 
+/* A word that lies anywhere. */
+static inline uint64_t
+ct_capnp_word(const uint8_t *at)
+{
+    uint64_t word = 0;
+    for (unsigned i = 8; i-- > 0;)
+        word = word << 8 | at[i];
+    return word;
+}
+
 /* Zero words at the end; the place of the first. */
 size_t ct_capnp_take(ct_buffer *b, size_t words);
 void ct_capnp_put(ct_buffer *b, size_t word, uint64_t value);

@@ -180,11 +180,13 @@ on_thread(void *c, ct_stream_thread what, uint64_t thread)
     return end_line(c);
 }
 
+static const ct_allocator *listening; /* what the reader takes memory from; NULL: the C library's */
+
 static ct_code
 listen(ct_stream_reader read, const char *path, said *s, ct_error *error)
 {
     const ct_stream_sink sink = {
-        .context = s, .state = &s->state, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
+        .context = s, .state = &s->state, .allocator = listening, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
         .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
         .drop_step = on_drop_step, .other = on_other };
     s->text.size = s->events = 0;
@@ -426,6 +428,73 @@ messages_that_are_cut_or_damaged(void)
     ct_buffer_free(&file);
 }
 
+/* What this library writes has the list of events first: what is there of a file that was cut is a beginning. */
+static void
+a_message_of_ours_that_is_cut(void)
+{
+    ct_journal *journal;
+    ct_buffer file = { 0 };
+    said whole = { 0 }, part = { 0 };
+    ct_error error;
+    size_t least = 0;
+    CHECK(sample_everything(in_folder("ours.ctj")));
+    mkdir(in_folder("ours"), 0700);
+    CHECK_EQ_INT(ct_journal_open(in_folder("ours.ctj"), NULL, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_export_binary_v0(journal, in_folder("ours"), NULL, NULL, &error), CT_OK);
+    ct_journal_close(journal);
+    CHECK(read_file(in_folder("ours/trace.bin"), &file));
+    CHECK_EQ_INT(listen(ct_binary_v0_read, in_folder("ours/trace.bin"), &whole, &error), CT_OK);
+    for (size_t size = 0; size < file.size; size += 89) {
+        write_file(in_folder("ours.bin"), file.bytes, size);
+        if (listen(ct_binary_v0_read, in_folder("ours.bin"), &part, &error) != CT_E_CORRUPT || !is_beginning(&part, &whole) || part.events < least)
+            CHECK_FAIL("cut at %zu: code %d, %zu events", size, (int)error.code, part.events);
+        least = part.events;
+    }
+    CHECK(least > whole.events * 9 / 10);
+    ct_buffer_free(&file);
+    ct_buffer_free(&whole.text);
+    ct_buffer_free(&part.text);
+}
+
+/* Memory that ends: the n-th request fails. */
+typedef struct failing { long left; } failing;
+
+static void *
+fail_sometimes(void *context, void *block, size_t size)
+{
+    failing *f = context;
+    if (!size) {
+        free(block);
+        return NULL;
+    }
+    return f->left-- == 0 ? NULL : realloc(block, size);
+}
+
+static void
+memory_that_ends(void)
+{
+    static const struct { const char *name; ct_stream_reader read; } FILES[] = {
+        { "binary_v1/trace.bin", ct_binary_read }, { "binary_v0/trace.bin", ct_binary_v0_read } };
+    char path[1024];
+    said s = { 0 };
+    ct_error error;
+    for (size_t i = 0; i < 2; i++) {
+        long n = 0;
+        snprintf(path, sizeof path, "%s/%s", golden, FILES[i].name);
+        for (ct_code code = CT_E_NOMEM; code != CT_OK; n++) {
+            failing f = { .left = n };
+            const ct_allocator allocator = { .resize = fail_sometimes, .context = &f };
+            listening = &allocator;
+            code = listen(FILES[i].read, path, &s, &error);
+            listening = NULL;
+            if (code != CT_OK && (code != CT_E_NOMEM || error.code != CT_E_NOMEM))
+                CHECK_FAIL("request %ld: code %d (%s)", n, (int)code, error.message);
+        }
+        CHECK(n > 4);
+    }
+    ct_buffer_free(&s.text);
+}
+
 /* A message of hand-made segments, packed into a file. */
 static ct_code
 listen_to_segments(const ct_buffer *segments, uint32_t count, said *s, ct_error *error)
@@ -571,6 +640,8 @@ main(int argc, char **argv)
     RUN(both_layouts_say_the_same);
     RUN(frames_that_are_cut_or_damaged);
     RUN(messages_that_are_cut_or_damaged);
+    RUN(a_message_of_ours_that_is_cut);
+    RUN(memory_that_ends);
     RUN(pointers_that_lead_astray);
     RUN(a_packed_file_that_swells);
     RUN(a_frame_too_large_to_be_held);
