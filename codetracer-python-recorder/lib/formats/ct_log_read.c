@@ -221,7 +221,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
     ct_code code;
     uint8_t start[PREFIX + CHUNK_HEADER + 4], name[16] = {0};
     size_t got, size = 0;
-    *log = (log_in){.r = r};
+    *log = (log_in){.r = r, .pending.allocator = r->sink->allocator};
     *there = false;
     log->file = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
     if (code != CT_OK || !log->file)
@@ -232,7 +232,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
     if (code != CT_OK || (format && memcmp(name, "split-binary", 13) != 0 && memcmp(name, "cbor", 5) != 0))
         return code;
     log->is_cbor = name[0] == 'c';
-    log->frames.file = log->file;
+    ct_frames_open(&log->frames, log->file);
     CT_TRY(ct_inner_read(log->file, 0, start, sizeof start, &got, r->error));
     const uint8_t *at = start;
     if (got >= PREFIX && memcmp(start, "\xC0\xDE\x72\xAC\xE2", 5) == 0) {

@@ -3,6 +3,8 @@
 
 #include <yyjson.h>
 
+#include "util/json_memory.h"
+
 enum { MOST_META = 64 << 20, HASH = 32 };
 
 static void
@@ -62,9 +64,10 @@ give_json(const ct_reading *r, const char *key, yyjson_val *value)
 static ct_code
 read_meta_json(ct_reading *r, ct_inner *file)
 {
-    ct_buffer bytes = {0};
+    yyjson_alc memory;
+    ct_buffer bytes = {.allocator = r->sink->allocator};
     ct_code code = ct_inner_load(file, 0, ct_inner_size(file), &bytes, r->error);
-    yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read((const char *)bytes.bytes, bytes.size, 0) : NULL;
+    yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read_opts((char *)bytes.bytes, bytes.size, 0, ct_json_memory(r->sink->allocator, &memory), NULL) : NULL;
     yyjson_val *root = yyjson_doc_get_root(doc), *argument;
     size_t index, most;
     if (code == CT_OK && !doc)
@@ -82,7 +85,7 @@ read_meta_json(ct_reading *r, ct_inner *file)
 ct_code
 ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta)
 {
-    ct_buffer bytes = {0};
+    ct_buffer bytes = {.allocator = r->sink->allocator};
     ct_code code;
     *meta = (ct_meta){0};
     ct_inner *file = ct_container_find(r->container, "meta.dat", which, &code, r->error);

@@ -7,6 +7,7 @@
  */
 #include "formats/cbor_read.h"
 #include "formats/ct_reading.h"
+#include "util/memory.h"
 
 enum { LINES_PER_FILE = 100000, RAW_TYPE = 16, RAW_VIEW = 0, NO_VALUE = 0xFF };
 enum { ABSOLUTE_STEP, DELTA_STEP, RAISE, CATCH, THREAD_SWITCH, THREAD_START, THREAD_EXIT, DELTA_COLUMN };
@@ -62,20 +63,20 @@ typedef struct multi_in {
 } multi_in;
 
 static bool
-grow(void *array, size_t *capacity, size_t count, size_t size)
+grow(const multi_in *m, void *array, size_t *capacity, size_t count, size_t size)
 {
     void **items = array;
     if (count < *capacity)
         return true;
     size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = realloc(*items, wanted * size);
+    void *bigger = ct_resize(m->r->sink->allocator, *items, wanted * size);
     if (!bigger)
         return false;
     *items = bigger;
     *capacity = wanted;
     return true;
 }
-#define GROW(items, capacity, count) grow(&(items), &(capacity), (count), sizeof *(items))
+#define GROW(items, capacity, count) grow(m, &(items), &(capacity), (count), sizeof *(items))
 
 /* ctfs.md section 11: ct-print, for which this half is, takes the first of two files with the same name. */
 static ct_code
@@ -473,7 +474,7 @@ place_functions(multi_in *m, const ct_meta *meta)
         }
         ct_chunks_close(&m->steps);
     }
-    free(wanted);
+    ct_free(m->r->sink->allocator, wanted);
     return code == CT_END ? CT_OK : code;
 }
 
@@ -498,7 +499,7 @@ begin_call(multi_in *m)
     ct_input *in = &call->arguments;
     if (!GROW(m->open, m->open_capacity, m->open_count))
         return CT_E_NOMEM;
-    open_call opened = {call->key, call->parent, call->entry, call->exit, 0, malloc(call->result.size + 1), call->result.size};
+    open_call opened = {call->key, call->parent, call->entry, call->exit, 0, ct_allocate(r->sink->allocator, call->result.size), call->result.size};
     if (!opened.result)
         return CT_E_NOMEM;
     memcpy(opened.result, call->result.bytes, call->result.size);
@@ -544,7 +545,7 @@ end_call(multi_in *m, size_t index)
     m->open_count--;
     note_least(m, index);
     ct_code code = memory ? r->sink->returned(r->sink->context, &r->tree, node) : CT_E_NOMEM;
-    free(call.result);
+    ct_free(r->sink->allocator, call.result);
     return code;
 }
 
@@ -786,11 +787,11 @@ ct_multi_read(ct_reading *r)
     ct_records_close(&m.calls);
     ct_records_close(&m.events);
     for (size_t i = 0; i < m.open_count; i++)
-        free(m.open[i].result);
-    free(m.open);
-    free(m.named);
-    free(m.files);
-    free(m.lines);
-    free(m.function_paths);
+        ct_free(r->sink->allocator, m.open[i].result);
+    ct_free(r->sink->allocator, m.open);
+    ct_free(r->sink->allocator, m.named);
+    ct_free(r->sink->allocator, m.files);
+    ct_free(r->sink->allocator, m.lines);
+    ct_free(r->sink->allocator, m.function_paths);
     return code;
 }

@@ -29,8 +29,8 @@ ct_code
 ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, ct_error *error)
 {
     ct_error own;
-    ct_reading r = {.sink = sink, .error = error ? error : &own};
-    CT_TRY(ct_container_open(source, &r.container, error));
+    ct_reading r = {.sink = sink, .error = error ? error : &own, .tree.allocator = sink->allocator};
+    CT_TRY(ct_container_open(source, sink->allocator, &r.container, error));
     sink->state->message = NULL;
     ct_code code = read_container(&r);
     if (code == CT_OK && r.problem.message)

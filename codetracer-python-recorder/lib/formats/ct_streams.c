@@ -8,6 +8,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "util/zstd_memory.h"
+
 enum { INPUT_PIECE = 128 * 1024, LOAD_PIECE = 1 << 20, FIRST_ROOM = 1 << 20 };
 
 static ct_code
@@ -33,9 +35,10 @@ ct_frames_read(ct_frames *frames, uint64_t offset, uint64_t limit, uint64_t *siz
     *size = 0;
     *end = CT_FRAME_CUT;
     frames->raw.size = 0;
-    if (!frames->zstd && !(frames->zstd = ZSTD_createDCtx()))
+    const ct_allocator *allocator = ct_inner_allocator(frames->file);
+    if (!frames->zstd && !(frames->zstd = ct_zstd_decompressor(allocator)))
         return no_memory(error);
-    if (!frames->input && !(frames->input = malloc(INPUT_PIECE)))
+    if (!frames->input && !(frames->input = ct_allocate(allocator, INPUT_PIECE)))
         return no_memory(error);
     ZSTD_DCtx_reset(frames->zstd, ZSTD_reset_session_only);
     while (left != 0) {
@@ -79,10 +82,16 @@ ct_frames_read(ct_frames *frames, uint64_t offset, uint64_t limit, uint64_t *siz
 }
 
 void
+ct_frames_open(ct_frames *frames, ct_inner *file)
+{
+    *frames = (ct_frames){.file = file, .raw.allocator = file ? ct_inner_allocator(file) : NULL};
+}
+
+void
 ct_frames_free(ct_frames *frames)
 {
     ZSTD_freeDCtx(frames->zstd);
-    free(frames->input);
+    ct_free(frames->raw.allocator, frames->input);
     ct_buffer_free(&frames->raw);
     *frames = (ct_frames){0};
 }
@@ -111,7 +120,8 @@ ct_chunks_open(ct_chunks *c, const ct_stream_words *words, ct_inner *data, ct_in
 {
     uint8_t header[4];
     size_t got;
-    *c = (ct_chunks){.words = words, .index = index, .frames = {.file = data}, .ended = !data, .is_old = old_steps};
+    *c = (ct_chunks){.words = words, .index = index, .ended = !data, .is_old = old_steps};
+    ct_frames_open(&c->frames, data);
     if (!index)
         return CT_OK;
     CT_TRY(ct_inner_read(index, 0, header, sizeof header, &got, error));
@@ -220,7 +230,7 @@ ct_inner_load(ct_inner *file, uint64_t offset, uint64_t count, ct_buffer *bytes,
 void
 ct_table_open(ct_table *t, const ct_stream_words *words, ct_inner *data, ct_inner *offsets)
 {
-    *t = (ct_table){.words = words, .data = data, .offsets = data ? offsets : NULL};
+    *t = (ct_table){.words = words, .data = data, .offsets = data ? offsets : NULL, .record.allocator = data ? ct_inner_allocator(data) : NULL};
 }
 
 static ct_code

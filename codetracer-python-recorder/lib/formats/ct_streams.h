@@ -32,6 +32,8 @@ typedef struct ct_frames {
 /* Decompresses the frame that begins at offset, of which no more than `limit` bytes are looked at, into raw. *size: its compressed bytes. A skippable
  * frame is a whole one with nothing in it. */
 ct_code ct_frames_read(ct_frames *frames, uint64_t offset, uint64_t limit, uint64_t *size, ct_frame_end *end, ct_error *error);
+/* Of the file's memory. */
+void ct_frames_open(ct_frames *frames, ct_inner *file);
 void ct_frames_free(ct_frames *frames);
 
 /* ---- streams ---- */

@@ -6,8 +6,9 @@
 #include "formats/ctfs_read.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "util/memory.h"
 
 enum { MOST_ENTRIES = 170, LEVELS = 5, PLACES = 2 * LEVELS - 1, LARGEST_BLOCK = 4096, ENTRY_SIZE = 24, HEADER_SIZE = 16 };
 
@@ -23,6 +24,7 @@ struct ct_inner {
 
 struct ct_container {
     ct_source source;
+    const ct_allocator *allocator;
     uint32_t block_size, entry_count;
     uint8_t entries[LARGEST_BLOCK];
     ct_inner *files;
@@ -106,7 +108,7 @@ mapping_block(ct_inner *file, uint64_t block, size_t place, ct_code *code, ct_er
         return map->bytes;
     if (!is_block(c, block))
         return NULL;
-    if (!map->bytes && !(map->bytes = malloc(c->block_size))) {
+    if (!map->bytes && !(map->bytes = ct_allocate(c->allocator, c->block_size))) {
         *code = ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
         return NULL;
     }
@@ -197,7 +199,7 @@ ct_container_find(ct_container *c, const char *name, ct_which which, ct_code *co
             found = c->entries + (size_t)i * ENTRY_SIZE;
     if (!found)
         return NULL;
-    ct_inner *file = calloc(1, sizeof *file);
+    ct_inner *file = ct_allocate_zero(c->allocator, 1, sizeof *file);
     if (!file) {
         *code = ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
         return NULL;
@@ -211,6 +213,7 @@ ct_container_find(ct_container *c, const char *name, ct_which which, ct_code *co
     return *code == CT_OK ? file : NULL;
 }
 
+const ct_allocator *ct_inner_allocator(const ct_inner *file) { return file->container->allocator; }
 uint64_t ct_inner_size(const ct_inner *file) { return file->size; }
 bool ct_inner_is_open(const ct_inner *file) { return file->is_open; }
 bool ct_inner_is_cut(const ct_inner *file) { return file->is_cut; }
@@ -253,16 +256,17 @@ ct_inner_place(ct_inner *file, uint64_t offset)
 /* ---- life ---- */
 
 ct_code
-ct_container_open(const ct_source *source, ct_container **container, ct_error *error)
+ct_container_open(const ct_source *source, const ct_allocator *allocator, ct_container **container, ct_error *error)
 {
     ct_source taken = *source;
-    ct_container *c = calloc(1, sizeof *c);
+    ct_container *c = ct_allocate_zero(allocator, 1, sizeof *c);
     *container = NULL;
     if (!c) {
         ct_source_close(&taken);
         return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
     }
     c->source = taken;
+    c->allocator = allocator;
     ct_code code = read_directory(c, error);
     if (code == CT_OK)
         *container = c;
@@ -275,8 +279,8 @@ static void
 free_inner(ct_inner *file)
 {
     for (size_t i = 0; i < PLACES; i++)
-        free(file->maps[i].bytes);
-    free(file);
+        ct_free(file->container->allocator, file->maps[i].bytes);
+    ct_free(file->container->allocator, file);
 }
 
 void
@@ -290,7 +294,7 @@ ct_container_close(ct_container *c)
         free_inner(file);
     }
     ct_source_close(&c->source);
-    free(c);
+    ct_free(c->allocator, c);
 }
 
 /* ---- an inner file as a source ---- */
@@ -329,15 +333,16 @@ static void
 close_shared(void *context)
 {
     shared_file *shared = context;
+    ct_container *c = shared->file->container;
     pthread_mutex_destroy(&shared->lock);
-    ct_container_close(shared->file->container);
-    free(shared);
+    ct_free(c->allocator, shared);
+    ct_container_close(c);
 }
 
 ct_code
 ct_inner_source(ct_inner *file, ct_source *source, ct_error *error)
 {
-    shared_file *shared = malloc(sizeof *shared);
+    shared_file *shared = ct_allocate(file->container->allocator, sizeof *shared);
     *source = (ct_source){0};
     if (!shared) {
         ct_container_close(file->container);

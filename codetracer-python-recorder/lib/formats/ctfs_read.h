@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "codetracer/io.h"
+#include "codetracer/memory.h"
 
 typedef struct ct_container ct_container;
 typedef struct ct_inner ct_inner;
@@ -20,12 +21,14 @@ typedef struct ct_inner ct_inner;
 typedef enum ct_which { CT_FIRST_ENTRY, CT_LAST_ENTRY } ct_which;
 
 /* The source is copied, and closed by ct_container_close(), or at once when this fails. */
-ct_code ct_container_open(const ct_source *source, ct_container **container, ct_error *error);
+ct_code ct_container_open(const ct_source *source, const ct_allocator *allocator, ct_container **container, ct_error *error);
 void ct_container_close(ct_container *container); /* NULL is allowed */
 
 /* The inner file, or NULL: none of that name, or (with *code != CT_OK) the container cannot be read. name: at most 12 of 0-9 a-z . / - */
 ct_inner *ct_container_find(ct_container *container, const char *name, ct_which which, ct_code *code, ct_error *error);
 
+/* Where it takes memory from: the container's. */
+const ct_allocator *ct_inner_allocator(const ct_inner *file);
 /* Its bytes. Of a file whose writer was killed before it noted the size: those of the blocks that are there, zeros behind the last written one. */
 uint64_t ct_inner_size(const ct_inner *file);
 /* The size in the directory is none (0), or less than what is there: the writer was killed. */

@@ -153,7 +153,7 @@ open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal *
     ct_journal_counts counts;
     ct_code code;
     CT_TRY(ct_source_open_file(path, &file, error));
-    CT_TRY(ct_container_open(&file, &container, error));
+    CT_TRY(ct_container_open(&file, allocator, &container, error));
     ct_inner *found = ct_container_find(container, "journal.ctj", CT_LAST_ENTRY, &code, error);
     if (!found || ct_inner_is_cut(found) || ct_inner_is_open(found)) {
         ct_container_close(container);

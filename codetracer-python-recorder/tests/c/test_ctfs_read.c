@@ -12,7 +12,7 @@ open_box(const box *b, uint64_t size, ct_container **container, ct_error *error)
 {
     ct_source source;
     ct_source_of_memory(b->at, size, &source);
-    return ct_container_open(&source, container, error);
+    return ct_container_open(&source, NULL, container, error);
 }
 
 static void
@@ -199,7 +199,7 @@ levels(uint64_t file_size, unsigned block, int most_level, bool whole)
     ct_code code;
     ct_error error = {0};
     CHECK_EQ_INT(ct_source_open_file(b.path, &file, &error), CT_OK);
-    CHECK_EQ_INT(ct_container_open(&file, &container, &error), CT_OK);
+    CHECK_EQ_INT(ct_container_open(&file, NULL, &container, &error), CT_OK);
     ct_inner *big = ct_container_find(container, "big", CT_LAST_ENTRY, &code, &error);
     CHECK(big && !ct_inner_is_open(big) && !ct_inner_is_cut(big));
     CHECK_EQ_UINT(ct_inner_size(big), file_size);
