@@ -201,7 +201,7 @@ cbor_events(log_in *log, const uint8_t *bytes, size_t size, uint64_t place, bool
 
 /* ---- the file ---- */
 
-/* Without events.fmt, which a writer that was killed may not have made: an event in CBOR begins with a map or a text, one in split-binary with a tag. */
+/* Without events.fmt, which may be cut off or not have been made: an event in CBOR begins with a map or a text, one in split-binary with a tag. */
 static ct_code
 tell_form(log_in *log)
 {
@@ -229,7 +229,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
     ct_inner *format = ct_container_find(r->container, "events.fmt", CT_LAST_ENTRY, &code, r->error);
     if (format && ct_inner_size(format) < sizeof name)
         CT_TRY(ct_inner_read(format, 0, name, sizeof name - 1, &size, r->error));
-    if (code != CT_OK || (format && memcmp(name, "split-binary", 13) != 0 && memcmp(name, "cbor", 5) != 0))
+    if (code != CT_OK || (size && memcmp(name, "split-binary", 13) != 0 && memcmp(name, "cbor", 5) != 0))
         return code;
     log->is_cbor = name[0] == 'c';
     ct_frames_open(&log->frames, log->file);
@@ -243,7 +243,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
     uint32_t first = got >= 4 ? (uint32_t)ct_load_number(at, 4) : 0;
     bool in_chunk = got >= CHUNK_HEADER + 4 && ct_load_number(at + CHUNK_HEADER, 4) == ZSTD_MAGICNUMBER;
     log->layout = first == ZSTD_MAGICNUMBER ? FRAMES : in_chunk ? CHUNKS : BARE;
-    if (!format)
+    if (!size)
         CT_TRY(tell_form(log));
     *there = got > 0 && (log->is_cbor || log->layout == CHUNKS);
     return CT_OK;
@@ -335,6 +335,7 @@ ct_log_read(ct_reading *r)
         code = read_piece(&log);
     if (log.pending.size)
         ct_reading_problem(r, WORDS.cut, ct_inner_place(log.file, log.position ? log.position - 1 : 0));
+    ct_reading_problem(r, meta.problem.message, meta.problem.place);
     close_log(&log);
     return code == CT_END ? CT_OK : code;
 }

@@ -62,7 +62,7 @@ give_json(const ct_reading *r, const char *key, yyjson_val *value)
 
 /* {"program", "args", "workdir"}: what old containers have. */
 static ct_code
-read_meta_json(ct_reading *r, ct_inner *file)
+read_meta_json(const ct_reading *r, ct_inner *file, ct_meta *meta)
 {
     yyjson_alc memory;
     ct_buffer bytes = {.allocator = r->sink->allocator};
@@ -71,7 +71,7 @@ read_meta_json(ct_reading *r, ct_inner *file)
     yyjson_val *root = yyjson_doc_get_root(doc), *argument;
     size_t index, most;
     if (code == CT_OK && !doc)
-        ct_reading_problem(r, "meta.json is damaged or cut off", ct_inner_place(file, 0));
+        meta->problem = (ct_problem){"meta.json is damaged or cut off", ct_inner_place(file, 0)};
     give_json(r, "program", yyjson_obj_get(root, "program"));
     give_json(r, "script", yyjson_obj_get(root, "program"));
     yyjson_arr_foreach(yyjson_obj_get(root, "args"), index, most, argument)
@@ -83,7 +83,7 @@ read_meta_json(ct_reading *r, ct_inner *file)
 }
 
 ct_code
-ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta)
+ct_read_meta(const ct_reading *r, ct_which which, ct_meta *meta)
 {
     ct_buffer bytes = {.allocator = r->sink->allocator};
     ct_code code;
@@ -93,7 +93,7 @@ ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta)
         return code;
     if (!file) {
         ct_inner *json = ct_container_find(r->container, "meta.json", which, &code, r->error);
-        return code == CT_OK && json && ct_inner_size(json) <= MOST_META ? read_meta_json(r, json) : code;
+        return code == CT_OK && json && ct_inner_size(json) <= MOST_META ? read_meta_json(r, json, meta) : code;
     }
     uint64_t size = ct_inner_size(file);
     code = ct_inner_load(file, 0, size < MOST_META ? size : MOST_META, &bytes, r->error);
@@ -109,8 +109,8 @@ ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta)
             meta->there = true;
     }
     if (code == CT_OK && !meta->there)
-        ct_reading_problem(r, bytes.size ? "meta.dat is damaged or cut off" : "meta.dat is empty: the writer of the container was killed",
-                           ct_inner_place(file, 0));
+        meta->problem = (ct_problem){bytes.size ? "meta.dat is damaged or cut off" : "meta.dat is empty: it was cut off, or its writer was killed",
+                                     ct_inner_place(file, 0)};
     ct_buffer_free(&bytes);
     return code;
 }

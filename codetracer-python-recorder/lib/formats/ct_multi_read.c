@@ -780,6 +780,7 @@ ct_multi_read(ct_reading *r)
         code = read_views(&m);
     if (code == CT_OK)
         code = read_streams(&m, &meta);
+    ct_reading_problem(r, meta.problem.message, meta.problem.place);
     if (code == CT_OK && !meta.there)
         ct_reading_problem(r, "meta.dat is missing: the writer of the container was killed, and what it had not written yet is lost", 0);
     ct_chunks_close(&m.steps);

@@ -41,11 +41,11 @@ enum {
     CT_META_KNOWN = 0x3FFF
 };
 
-typedef struct ct_meta { bool there; unsigned flags; } ct_meta;
+typedef struct ct_meta { bool there; unsigned flags; ct_problem problem; } ct_meta;
 
 /* Hands on what meta.dat (or, in older containers, meta.json) says about the program. `which`: of two files of that name. CT_E_VERSION: one that this
- * program does not know. */
-ct_code ct_read_meta(ct_reading *r, ct_which which, ct_meta *meta);
+ * program does not know. What is wrong with it is left in *meta: for the reader of the streams to say, unless something worse is wrong with those. */
+ct_code ct_read_meta(const ct_reading *r, ct_which which, ct_meta *meta);
 
 /* ---- ct_log_read.c: section 8 ---- */
 
