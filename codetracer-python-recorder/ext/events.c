@@ -162,7 +162,8 @@ static PyObject *
 unwrap_yield(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    if (async_generator_wrapper == NULL && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && strcmp(type->tp_name, "async_generator_wrapped_value") == 0)
+    /* Few names begin so: of most the call to compare them is spared. */
+    if (async_generator_wrapper == NULL && type->tp_name[0] == 'a' && !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && strcmp(type->tp_name, "async_generator_wrapped_value") == 0)
         async_generator_wrapper = type;
     return type == async_generator_wrapper ? ((async_wrapper *)value)->value : value;
 }

@@ -65,9 +65,7 @@ object_died(recorder *r, object_record *record)
         record->guards[i] = NULL;
         Py_XDECREF(guard); /* an exact str: its end runs nothing */
     }
-    free(record->state);
-    free(record->elements);
-    free(record);
+    object_record_free(r, record);
 }
 
 static void

@@ -23,6 +23,51 @@ typedef struct deque_block { struct deque_block *left; PyObject *data[DEQUE_BLOC
 typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ssize_t left_index, right_index; } deque_object;
 typedef struct range_object { PyObject_HEAD PyObject *start, *stop, *step, *length; } range_object;
 
+/* ---- records: in slabs, used again ---- */
+
+enum { SLAB_RECORDS = 64, STATE_KEPT = 256, ELEMENTS_KEPT = 32 };
+typedef struct record_slab { struct record_slab *next; object_record records[SLAB_RECORDS]; } record_slab;
+
+static object_record *
+record_new(recorder *r)
+{
+    if (r->free_records == NULL) {
+        record_slab *slab = calloc(1, sizeof *slab);
+        if (slab == NULL)
+            return NULL;
+        slab->next = r->slabs;
+        r->slabs = slab;
+        for (size_t i = SLAB_RECORDS; i-- > 0;) {
+            slab->records[i].block = r->free_records;
+            r->free_records = &slab->records[i];
+        }
+    }
+    object_record *record = r->free_records;
+    r->free_records = record->block;
+    return record;
+}
+
+/* Small memory of the record stays for the next one. */
+void
+object_record_free(recorder *r, object_record *record)
+{
+    object_record kept = {.block = r->free_records};
+    if (record->state_capacity <= STATE_KEPT) {
+        kept.state = record->state;
+        kept.state_capacity = record->state_capacity;
+    }
+    else
+        free(record->state);
+    if (record->element_capacity <= ELEMENTS_KEPT) {
+        kept.elements = record->elements;
+        kept.element_capacity = record->element_capacity;
+    }
+    else
+        free(record->elements);
+    *record = kept;
+    r->free_records = record;
+}
+
 object_record *
 object_find_or_new(recorder *r, PyObject *object)
 {
@@ -38,9 +83,10 @@ object_find_or_new(recorder *r, PyObject *object)
         record->settled = false;
         return record;
     }
-    record = calloc(1, sizeof *record);
+    record = record_new(r);
     if (record == NULL || !pointer_map_set(&r->objects, object, record)) {
-        free(record);
+        if (record)
+            object_record_free(r, record);
         r->no_memory = true;
         return NULL;
     }
@@ -793,10 +839,17 @@ objects_free(recorder *r)
         lifetime_unwatch(record->block);
         for (int g = 0; g < 2; g++)
             Py_CLEAR(record->guards[g]);
-        free(record->state);
-        free(record->elements);
-        free(record);
     }
+    while (r->slabs) {
+        record_slab *slab = r->slabs;
+        r->slabs = slab->next;
+        for (size_t i = 0; i < SLAB_RECORDS; i++) {
+            free(slab->records[i].state);
+            free(slab->records[i].elements);
+        }
+        free(slab);
+    }
+    r->free_records = NULL;
     pointer_map_clear(&r->objects);
     free(r->died);
     free(r->children);

@@ -50,6 +50,8 @@ static inline void scratch_take(scratch *s, const uint8_t *end) { s->size = (siz
 /* The last journal value written for a slot. size 0: unbound. */
 typedef struct shadow {
     PyObject *lasting;           /* the value itself, if it is an immortal scalar; else NULL. Not held */
+    object_record *record;       /* of the object that the value is, or NULL. It may have died: then the record has another id, or none */
+    uint64_t id;                 /* the record's then */
     uint8_t size;                /* 0: unbound */
     uint8_t bytes[CT_VALUE_MAX];
 } shadow;
@@ -58,6 +60,7 @@ static inline void
 shadow_unbind(shadow *last)
 {
     last->lasting = NULL;
+    last->record = NULL;
     last->size = 0;
 }
 
@@ -122,7 +125,7 @@ struct type_info {
 };
 
 struct object_record {
-    PyObject *object;            /* not held: compared, and read only while it is known to be alive */
+    PyObject *object;            /* not held: compared, and read only while it is known to be alive. NULL: the record is free */
     void *block;                 /* allocation that holds it */
     type_info *type;
     uint64_t id;
@@ -196,6 +199,8 @@ struct recorder {
     pointer_map objects;         /* PyObject * -> object_record * */
     pointer_map types;           /* PyTypeObject * -> type_info * */
     pointer_map names;           /* PyObject * (held exact str) -> name id + 1 */
+    object_record *free_records; /* linked by their `block`. Records stay readable until the recording ends: see shadow */
+    struct record_slab *slabs;
     uint64_t object_count, stamp;
     ct_free_function object_free; /* how objects were freed when lifetime_check looked last; NULL: it has not */
     uint64_t *died; size_t died_count, died_capacity;
@@ -273,6 +278,7 @@ void names_forget(recorder *r);
 /* objects.c */
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes);
+void object_record_free(recorder *r, object_record *record); /* its object is gone, and not in the table any more */
 void object_write_deaths(recorder *r);
 void objects_write_key_state(recorder *r);
 void objects_free(recorder *r);

@@ -55,17 +55,24 @@ is_same(const uint8_t *bytes, const shadow *last, size_t size)
 
 /* Encodes `value` and writes it if it differs from *last.
  *
- * An immortal object (PEP 683) is never freed, so an equal pointer is the same object, and a scalar never changes: nothing to encode then.
- * Adversarial test: tests/programs/elements_alike.py. */
+ * An immortal object (PEP 683) is never freed, so an equal pointer is the same object, and a scalar never changes: nothing to encode then. A value with a
+ * record is the object of the shadow's record as long as that has the same id and is of this object: then the bytes are the same, and only what is
+ * inside must be looked at. Adversarial test: tests/programs/elements_alike.py. */
 static inline void
 write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global)
 {
     uint8_t bytes[CT_VALUE_MAX];
-    object_record *record;
+    object_record *record = last->record;
     if (value == last->lasting)
         return;
+    if (record && record->object == value && record->id == last->id && record->type->type == Py_TYPE(value)) {
+        object_visit(r, record, r->limits.containers, r->limits.attributes);
+        return;
+    }
     size_t size = (size_t)(value_encode(r, value, bytes, &record) - bytes);
     last->lasting = record == NULL && _Py_IsImmortal(value) ? value : NULL;
+    last->record = record;
+    last->id = record ? record->id : 0;
     if (!is_same(bytes, last, size)) {
         ct_room(r->out, 0);
         if (global) {

@@ -50,17 +50,48 @@ put_u32(uint8_t *at, uint32_t value)
 }
 
 static ct_code
+write_at(ct_ctfs *ctfs, uint64_t block, const uint8_t *bytes, size_t count)
+{
+    int problem = ct_write_fully_at(ctfs->file, bytes, count * CT_CTFS_BLOCK, block * CT_CTFS_BLOCK);
+    return problem ? ct_fail(ctfs->error, CT_E_IO, "cannot write the container", block * CT_CTFS_BLOCK, problem) : CT_OK;
+}
+
+/* The newest blocks, up to `end`, go to the file: what is not settled yet as zeros, to be written over. */
+static ct_code
+write_newest(ct_ctfs *ctfs, uint64_t end)
+{
+    uint64_t count = end - ctfs->first_newest;
+    if (count > CT_CTFS_TOGETHER)
+        count = CT_CTFS_TOGETHER;
+    CT_TRY(write_at(ctfs, ctfs->first_newest, ctfs->newest, (size_t)count));
+    memset(ctfs->newest, 0, (size_t)count * CT_CTFS_BLOCK);
+    ctfs->first_newest += count;
+    return CT_OK;
+}
+
+static ct_code
 write_block(ct_ctfs *ctfs, uint64_t block, const uint8_t *bytes)
 {
-    int problem = ct_write_fully_at(ctfs->file, bytes, CT_CTFS_BLOCK, block * CT_CTFS_BLOCK);
-    return problem ? ct_fail(ctfs->error, CT_E_IO, "cannot write the container", block * CT_CTFS_BLOCK, problem) : CT_OK;
+    if (block < ctfs->first_newest)
+        return write_at(ctfs, block, bytes, 1);
+    while (block - ctfs->first_newest >= CT_CTFS_TOGETHER)
+        CT_TRY(write_newest(ctfs, block));
+    memcpy(ctfs->newest + (block - ctfs->first_newest) * CT_CTFS_BLOCK, bytes, CT_CTFS_BLOCK);
+    return CT_OK;
 }
 
 ct_code
 ct_ctfs_create(ct_ctfs *ctfs, const char *path, const ct_allocator *allocator, ct_error *error)
 {
     *ctfs = (ct_ctfs){ .file = ct_create_file(path), .next_block = 1, .allocator = allocator, .error = error };
-    return ctfs->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create the container", 0, errno);
+    if (ctfs->file < 0)
+        return ct_fail(error, CT_E_IO, "cannot create the container", 0, errno);
+    ctfs->newest = ct_allocate_zero(allocator, CT_CTFS_TOGETHER, CT_CTFS_BLOCK);
+    if (ctfs->newest)
+        return CT_OK;
+    ct_ctfs_abandon(ctfs);
+    unlink(path);
+    return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
 }
 
 static void
@@ -183,7 +214,9 @@ ct_ctfs_finish(ct_ctfs *ctfs, uint64_t *bytes)
         put_u64(first + 24 + 24 * i, file->root);
         put_u64(first + 32 + 24 * i, file->name);
     }
-    CT_TRY(write_block(ctfs, 0, first));
+    while (ctfs->first_newest < ctfs->next_block)
+        CT_TRY(write_newest(ctfs, ctfs->next_block));
+    CT_TRY(write_at(ctfs, 0, first, 1));
     *bytes = ctfs->next_block * CT_CTFS_BLOCK;
     int file = ctfs->file;
     ctfs->file = -1;
@@ -197,6 +230,8 @@ ct_ctfs_abandon(ct_ctfs *ctfs)
         ct_free(ctfs->allocator, ctfs->files[i]);
         ctfs->files[i] = NULL;
     }
+    ct_free(ctfs->allocator, ctfs->newest);
+    ctfs->newest = NULL;
     if (ctfs->file >= 0)
         close(ctfs->file);
     ctfs->file = -1;

@@ -1,7 +1,7 @@
 /* A CTFS container written front to back (ctfs.md section 1): several inner files grow at the same time.
  *
- * Invariant: a block is written once, when it is full or at the end, and block 0 last of all: a file that was cut has no directory. Memory
- * is one data block and at most five mapping blocks per inner file, whatever their sizes.
+ * Invariant: a block's content is settled once, when it is full or at the end, and block 0 last of all: a file that was cut has no directory. Memory
+ * is one data block and at most five mapping blocks per inner file, whatever their sizes, and the newest blocks, which are written together.
  */
 #ifndef CT_FORMATS_CTFS_H
 #define CT_FORMATS_CTFS_H
@@ -9,12 +9,14 @@
 #include "codetracer/error.h"
 #include "formats/buffer.h"
 
-enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 35 };
+enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 35, CT_CTFS_TOGETHER = 64 };
 
 typedef struct ct_ctfs_file ct_ctfs_file;
 typedef struct ct_ctfs {
     int file;
     uint64_t next_block;
+    uint8_t *newest;               /* CT_CTFS_TOGETHER blocks from first_newest on; zero where nothing was settled yet */
+    uint64_t first_newest;
     ct_ctfs_file *files[CT_CTFS_ENTRIES]; /* by slot of the directory; NULL: free slot */
     const ct_allocator *allocator;
     ct_error *error;

@@ -18,6 +18,7 @@ typedef struct call_stack {
 typedef struct code_ids {
     uint32_t function, path;       /* + 1; 0: not yet */
     uint32_t first_place;          /* of its slots; 0: a namespace. Those share the first places, by name */
+    uint64_t activation, event;    /* of the last whole snapshot: id + 1, and the event's number */
 } code_ids;
 
 /* The value that was at a place last (ct_named_value.place). */
@@ -408,7 +409,15 @@ take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, 
 {
     const ct_code_info *info = ct_journal_code(l->journal, activation->code);
     size_t count = 0;
-    uint32_t first_place = info ? l->codes[activation->code].first_place : 0;
+    code_ids *ids = &l->codes[activation->code];
+    uint32_t first_place = info ? ids->first_place : 0;
+    /* What is at the places is this activation's last snapshot: a slot that has not changed since holds what is there. */
+    bool again = first_place && l->sink->encoder && ids->activation == activation->id + 1;
+    uint64_t before = ids->event;
+    if (!parameters_only) {
+        ids->activation = activation->id + 1;
+        ids->event = l->values.event;
+    }
     CT_TRY(room_for_snapshot(l, activation->slot_count));
     for (size_t i = 0; i < activation->slot_count; i++) {
         const ct_slot *slot = &activation->slots[i];
@@ -420,8 +429,13 @@ take_snapshot(linear *l, const ct_activation *activation, bool parameters_only, 
         CT_TRY(variable_of(l, slot->name, &named->variable));
         named->place = first_place && slot->number < info->slot_count ? first_place + slot->number : slot->name;
         named->source = &slot->value;
-        CT_TRY(compare_with_place(l, named));
-        uint64_t cuts = l->places[named->place].cuts;
+        const place_state *at = &l->places[named->place];
+        if (again && slot->changed <= before && (slot->value.kind != CT_OBJECT || is_unchanged(l, at))) {
+            named->encoded = false;
+            named->serial = at->serial;
+        } else
+            CT_TRY(compare_with_place(l, named));
+        uint64_t cuts = at->cuts;
         if (__builtin_expect(cuts != 0, 0)) {
             const uint32_t key[2] = { activation->code, slot->number };
             uint32_t number;

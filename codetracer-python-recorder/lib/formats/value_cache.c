@@ -92,8 +92,9 @@ ct_value_cache_begin(ct_value_cache *cache, uint64_t event)
     cache->event = event;
     ct_arena_reset(&cache->scalars);
     /* Beyond what the processor's caches hold, an object that has died makes room at once: without this a program that makes many
-     * short-lived objects spent 150 ns per line in waiting for memory. One look per event is more than objects come. */
-    if (cache->remembered > TIDY && cache->oldest) {
+     * short-lived objects spent 150 ns per line in waiting for memory. Two looks for each that came find those that have gone. */
+    if (cache->looks_due && cache->remembered > TIDY && cache->oldest) {
+        cache->looks_due--;
         ct_cached_value *entry = cache->oldest;
         if (!(entry->key & 1) && !ct_replay_object(cache->view.replay, entry->key / 2))
             forget_oldest(cache);
@@ -311,6 +312,7 @@ find(ct_value_cache *cache, uint64_t key, const ct_value *value, ct_cached_value
     *link = entry;
     link_newest(cache, entry);
     cache->entry_count++;
+    cache->looks_due += 2;
     cache->remembered += footprint(entry) - entry->capacity;
     *found = entry;
     return CT_OK;

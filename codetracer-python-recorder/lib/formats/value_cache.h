@@ -30,7 +30,7 @@ typedef struct ct_value_cache {
     ct_arena scalars;
     ct_buffer scratch[CT_FORMS_MAX];
     ct_cached_value **table;
-    size_t table_size, entry_count;
+    size_t table_size, entry_count, looks_due;
     ct_cached_value *newest, *oldest;
     size_t remembered, budget;     /* bytes */
 } ct_value_cache;
