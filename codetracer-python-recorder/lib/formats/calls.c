@@ -19,10 +19,11 @@ enum {
 };
 
 ct_code
-ct_calls_start(ct_calls *calls, const char *path, ct_error *error)
+ct_calls_start(ct_calls *calls, const char *path, const ct_allocator *allocator, ct_error *error)
 {
-    *calls = (ct_calls){ .entries.file = -1, .returns.file = -1, .ends.file = -1, .error = error };
-    calls->window = calloc(WINDOW, sizeof *calls->window);
+    *calls = (ct_calls){ .entries = { .file = -1, .buffer.allocator = allocator }, .returns = { .file = -1, .buffer.allocator = allocator },
+                         .ends = { .file = -1, .buffer.allocator = allocator }, .error = error };
+    calls->window = ct_allocate_zero(calls->entries.buffer.allocator, WINDOW, sizeof *calls->window);
     if (!calls->window)
         return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     CT_TRY(ct_outfile_create_unnamed(&calls->entries, path, error));
@@ -36,8 +37,8 @@ ct_calls_free(ct_calls *calls)
     ct_outfile_abandon(&calls->entries);
     ct_outfile_abandon(&calls->returns);
     ct_outfile_abandon(&calls->ends);
-    free(calls->open);
-    free(calls->window);
+    ct_free(calls->entries.buffer.allocator, calls->open);
+    ct_free(calls->entries.buffer.allocator, calls->window);
     calls->open = NULL;
     calls->window = NULL;
 }
@@ -61,7 +62,7 @@ ct_calls_enter(ct_calls *calls, uint32_t function, uint64_t entry_step, const ct
     ct_buffer *out = &calls->entries.buffer;
     if (calls->depth == calls->capacity) {
         size_t capacity = calls->capacity ? calls->capacity * 2 : 256;
-        uint64_t *open = realloc(calls->open, capacity * sizeof *open);
+        uint64_t *open = ct_resize(calls->entries.buffer.allocator, calls->open, capacity * sizeof *open);
         if (!open)
             return ct_fail(calls->error, CT_E_NOMEM, "no memory", 0, 0);
         calls->open = open;
@@ -292,7 +293,8 @@ write_group(pass *p, uint64_t first, uint64_t behind, const ct_calls_sink *sink)
 ct_code
 ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink)
 {
-    pass p = { 0 };
+    const ct_allocator *allocator = calls->entries.buffer.allocator;
+    pass p = { .head.allocator = allocator, .children.allocator = allocator, .group.allocator = allocator };
     ct_code code = make_readable(calls, &calls->entries, &p.entries);
     if (code == CT_OK)
         code = make_readable(calls, &calls->returns, &p.returns);

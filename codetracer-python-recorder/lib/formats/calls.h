@@ -20,7 +20,7 @@ typedef struct ct_calls {
     ct_error *error;
 } ct_calls;
 
-ct_code ct_calls_start(ct_calls *calls, const char *path, ct_error *error);
+ct_code ct_calls_start(ct_calls *calls, const char *path, const ct_allocator *allocator, ct_error *error);
 void ct_calls_free(ct_calls *calls);
 
 /* arguments: as they stand in the record, from their count on. */

@@ -133,7 +133,7 @@ take_encoder(void *context, ct_linear *linear)
 static void
 meta_text(ct_buffer *out, ct_text text)
 {
-    ct_buffer cleaned = { 0 };
+    ct_buffer cleaned = { .allocator = out->allocator };
     ct_text_clean(&cleaned, (const uint8_t *)text.bytes, text.size, false);
     ct_buffer_add_varint(out, cleaned.size);
     ct_buffer_add(out, cleaned.bytes, cleaned.size);
@@ -147,7 +147,7 @@ write_meta(ct_file *f, ct_ctfs_file *file, unsigned flags)
 {
     char id[CT_TRACE_ID_SIZE + 1];
     ct_journal_counts counts;
-    ct_buffer out = { 0 };
+    ct_buffer out = { .allocator = f->ctfs.allocator };
     uint64_t arguments = 0;
     ct_journal_count(f->journal, &counts);
     ct_trace_id_text(ct_journal_id(f->journal), id);
@@ -237,10 +237,11 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
         .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step, .call = on_call,
         .leave = on_leave, .output = on_output, .thread = on_thread,
     };
-    f->zstd = ct_chunk_compressor();
+    f->log.ctfs = f->multi.ctfs = &f->ctfs;
+    f->zstd = ct_chunk_compressor(f->ctfs.allocator);
     if (!f->zstd)
         return CT_E_NOMEM;
-    f->log.ctfs = f->multi.ctfs = &f->ctfs;
+    f->compressed.allocator = f->path_list.allocator = f->ctfs.allocator;
     f->log.zstd = f->multi.zstd = f->zstd;
     f->log.compressed = f->multi.compressed = &f->compressed;
     f->log.error = f->multi.error = f->error;

@@ -162,7 +162,7 @@ room_for_calls(ct_log *log, size_t function)
     size_t wanted = log->call_count ? log->call_count : 256;
     while (wanted <= 2 * function + 1)
         wanted *= 2;
-    ct_standing *bigger = realloc(log->calls, wanted * sizeof *bigger);
+    ct_standing *bigger = ct_resize(log->ctfs->allocator, log->calls, wanted * sizeof *bigger);
     if (!bigger)
         return CT_E_NOMEM;
     memset(bigger + log->call_count, 0, (wanted - log->call_count) * sizeof *bigger);
@@ -258,7 +258,9 @@ ct_code
 ct_log_start(ct_log *log, unsigned slot)
 {
     ct_ctfs_file *format;
-    log->snapshots = (ct_snapshots){ .form = log->form, .front = log_front, .head = log_head, .head_size = log_head_size, .context = log };
+    log->snapshots = (ct_snapshots){ .form = log->form, .front = log_front, .head = log_head, .head_size = log_head_size, .context = log,
+                                       .allocator = log->ctfs->allocator };
+    log->chunk.raw.allocator = log->ctfs->allocator;
     CT_TRY(ct_ctfs_add(log->ctfs, slot, "events.log", &log->file));
     CT_TRY(ct_ctfs_add(log->ctfs, slot + 1, "events.fmt", &format));
     CT_TRY(ct_ctfs_append(log->ctfs, format, "split-binary", 12));
@@ -272,5 +274,5 @@ ct_log_free(ct_log *log)
 {
     ct_chunk_free(&log->chunk);
     ct_snapshots_free(&log->snapshots);
-    free(log->calls);
+    ct_free(log->ctfs->allocator, log->calls);
 }

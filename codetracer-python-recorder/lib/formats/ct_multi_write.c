@@ -226,13 +226,13 @@ choose_positions(ct_multi *multi)
 static ct_code
 add_column_path(ct_multi *multi, ct_text path)
 {
-    ct_buffer record = { 0 };
+    ct_buffer record = { .allocator = multi->ctfs->allocator };
     size_t id = (size_t)multi->path_count;
     if (id == multi->base_capacity) {
         size_t capacity = id ? id * 2 : 16;
-        uint64_t *bases = realloc(multi->bases, capacity * sizeof *bases);
+        uint64_t *bases = ct_resize(multi->ctfs->allocator, multi->bases, capacity * sizeof *bases);
         multi->bases = bases ? bases : multi->bases;
-        uint64_t *counts = realloc(multi->line_counts, capacity * sizeof *counts);
+        uint64_t *counts = ct_resize(multi->ctfs->allocator, multi->line_counts, capacity * sizeof *counts);
         multi->line_counts = counts ? counts : multi->line_counts;
         if (!bases || !counts)
             return CT_E_NOMEM;
@@ -333,8 +333,12 @@ ct_multi_start(ct_multi *multi, const char *path)
         { "calls.idx", &multi->calls_index },
     };
     _Static_assert(sizeof files / sizeof *files == CT_MULTI_SLOTS, "the owner puts what follows behind them");
-    multi->snapshots = (ct_snapshots){ .form = multi->form, .front = stream_front, .head = stream_head, .head_size = stream_head_size };
-    CT_TRY(ct_calls_start(&multi->calls, path, multi->error));
+    const ct_allocator *allocator = multi->ctfs->allocator;
+    multi->steps.chunk.raw.allocator = multi->values.chunk.raw.allocator = multi->events.chunk.raw.allocator = allocator;
+    multi->arguments.allocator = allocator;
+    multi->snapshots = (ct_snapshots){ .form = multi->form, .front = stream_front, .head = stream_head, .head_size = stream_head_size,
+                                       .allocator = allocator };
+    CT_TRY(ct_calls_start(&multi->calls, path, allocator, multi->error));
     for (unsigned i = 0; i < sizeof files / sizeof *files; i++)
         CT_TRY(ct_ctfs_add(multi->ctfs, i, files[i].name, files[i].file));
     CT_TRY(append_u64(multi, multi->paths.offsets, 0));
@@ -366,6 +370,6 @@ ct_multi_free(ct_multi *multi)
     ct_snapshots_free(&multi->snapshots);
     ct_buffer_free(&multi->arguments);
     ct_calls_free(&multi->calls);
-    free(multi->bases);
-    free(multi->line_counts);
+    ct_free(multi->ctfs->allocator, multi->bases);
+    ct_free(multi->ctfs->allocator, multi->line_counts);
 }

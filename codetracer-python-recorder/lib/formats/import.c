@@ -211,6 +211,8 @@ code_of(import *im, uint32_t function)
     if (!f->code) {
         ct_code_slot *slots = ct_allocate(im->allocator, (f->variable_count + 1) * sizeof *slots);
         bool names = f->is_module || f->is_toplevel;
+        if (!slots)
+            im->values.record.failed = true; /* what follows is not whole */
         for (size_t i = 0; slots && i < f->variable_count; i++) {
             uint64_t variable = f->variables[i];
             slots[i] = (ct_code_slot){name_of(im, variable), i < f->arguments ? CT_SLOT_PARAMETER : 0};
@@ -449,11 +451,13 @@ on_return(void *context, const ct_stream_tree *tree, size_t node)
         return CT_OK;
     }
     thread_in *thread = &im->threads[im->current];
-    thread->depth--;
-    if (!im->writing)
+    if (!im->writing) {
+        thread->depth--;
         return CT_OK;
+    }
     ct_kept_clear(&im->result);
     CT_TRY(keep(im, &im->result, 0, tree, node));
+    thread->depth--; /* its slots are this function's now */
     /* The head record holds the value, and what is inside it follows: so its record is put together first. */
     uint8_t encoded[CT_VALUE_MAX];
     uint64_t first = im->values.next_object;

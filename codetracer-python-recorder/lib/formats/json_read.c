@@ -421,6 +421,8 @@ on_event(json_in *in, yyjson_val *event, uint64_t *paths)
             return fail(in, "an event of a kind that does not exist");
         code = in->sink->other ? in->sink->other(in->sink->context, name) : CT_OK;
     }
+    if (in->tree.failed)
+        return CT_E_NOMEM;
     if (!good)
         return fail(in, "an event's members are not those of its kind");
     if (code == CT_E_CORRUPT)

@@ -144,7 +144,7 @@ ids_of(linear *l, uint32_t code, const ct_code_info **info, uint32_t *function, 
     code_ids *ids = &l->codes[code];
     if (!ids->function) {
         ct_text name = (*info)->qualified_name;
-        ct_buffer angled = { 0 };
+        ct_buffer angled = { .allocator = ct_journal_allocator(l->journal) };
         CT_TRY(path_of(l, (*info)->path, path));
         if ((*info)->flags & CT_CODE_MODULE) {
             ct_buffer_add_byte(&angled, '<');
@@ -194,11 +194,11 @@ static inline ct_code settle(linear *l) { return l->pending.size ? flush_output(
 /* ---- calls and threads ---- */
 
 static ct_code
-push(call_stack *stack, uint32_t code)
+push(const linear *l, call_stack *stack, uint32_t code)
 {
     if (stack->depth == stack->capacity) {
         size_t capacity = stack->capacity ? stack->capacity * 2 : 64;
-        uint32_t *codes = realloc(stack->codes, capacity * sizeof *codes);
+        uint32_t *codes = ct_resize(ct_journal_allocator(l->journal), stack->codes, capacity * sizeof *codes);
         if (!codes)
             return CT_E_NOMEM;
         stack->codes = codes;
@@ -245,7 +245,7 @@ thread_index(linear *l, uint64_t thread, size_t *index)
         }
     if (l->thread_count == l->thread_capacity) {
         size_t capacity = l->thread_capacity ? l->thread_capacity * 2 : 8;
-        call_stack *threads = realloc(l->threads, capacity * sizeof *threads);
+        call_stack *threads = ct_resize(ct_journal_allocator(l->journal), l->threads, capacity * sizeof *threads);
         if (!threads)
             return CT_E_NOMEM;
         l->threads = threads;
@@ -311,7 +311,7 @@ exit_thread(linear *l, uint64_t thread)
         CT_TRY(close_calls(l));
         l->current = SIZE_MAX;
     }
-    free(l->threads[index].codes);
+    ct_free(ct_journal_allocator(l->journal), l->threads[index].codes);
     l->threads[index] = l->threads[--l->thread_count];
     if (l->current == l->thread_count)
         l->current = index;
@@ -328,7 +328,7 @@ room_for_snapshot(linear *l, size_t count)
     size_t capacity = l->snapshot_capacity ? l->snapshot_capacity : 64;
     while (capacity < count)
         capacity *= 2;
-    ct_named_value *snapshot = realloc(l->snapshot, capacity * sizeof *snapshot);
+    ct_named_value *snapshot = ct_resize(ct_journal_allocator(l->journal), l->snapshot, capacity * sizeof *snapshot);
     if (!snapshot)
         return CT_E_NOMEM;
     l->snapshot = snapshot;
@@ -469,7 +469,7 @@ on_call(linear *l, const ct_event *event)
         count = 1;
     }
     CT_TRY(enter(l, event->activation->code, l->snapshot, count));
-    return push(&l->threads[l->current], event->activation->code);
+    return push(l, &l->threads[l->current], event->activation->code);
 }
 
 static ct_code
@@ -557,7 +557,7 @@ number_places(linear *l)
         l->codes[i].first_place = info && !(info->flags & CT_CODE_NAMESPACE) ? count : 0;
         count += l->codes[i].first_place ? info->slot_count : 0;
     }
-    l->places = calloc(count, sizeof *l->places);
+    l->places = ct_allocate_zero(ct_journal_allocator(l->journal), count, sizeof *l->places);
     return l->places ? CT_OK : CT_E_NOMEM;
 }
 
@@ -647,14 +647,14 @@ release(linear *l)
     ct_intern_free(&l->functions);
     ct_intern_free(&l->variables);
     ct_intern_free(&l->cut_slots);
-    free(l->path_ids);
-    free(l->variable_ids);
-    free(l->codes);
-    free(l->snapshot);
-    free(l->places);
+    ct_free(ct_journal_allocator(l->journal), l->path_ids);
+    ct_free(ct_journal_allocator(l->journal), l->variable_ids);
+    ct_free(ct_journal_allocator(l->journal), l->codes);
+    ct_free(ct_journal_allocator(l->journal), l->snapshot);
+    ct_free(ct_journal_allocator(l->journal), l->places);
     for (size_t i = 0; i < l->thread_count; i++)
-        free(l->threads[i].codes);
-    free(l->threads);
+        ct_free(ct_journal_allocator(l->journal), l->threads[i].codes);
+    ct_free(ct_journal_allocator(l->journal), l->threads);
     ct_buffer_free(&l->pending);
     ct_buffer_free(&l->scratch);
     ct_replay_free(l->replay);
@@ -668,6 +668,7 @@ ct_linear_run(ct_journal *journal, const ct_export_options *options, const ct_li
     ct_error own = { 0 };
     ct_journal_counts counts;
     ct_linear_limits limits;
+    const ct_allocator *allocator = ct_journal_allocator(journal);
     if (!options)
         options = &DEFAULTS;
     if (!error)
@@ -678,10 +679,12 @@ ct_linear_run(ct_journal *journal, const ct_export_options *options, const ct_li
     linear l = {
         .journal = journal, .sink = sink, .result = result, .error = error, .current = SIZE_MAX,
         .path_count = counts.paths, .name_count = counts.names, .code_count = counts.codes,
+        .paths.keys.allocator = allocator, .functions.keys.allocator = allocator, .variables.keys.allocator = allocator,
+        .cut_slots.keys.allocator = allocator, .pending.allocator = allocator, .scratch.allocator = allocator,
     };
-    l.path_ids = calloc(l.path_count + 1, sizeof *l.path_ids);
-    l.variable_ids = calloc(l.name_count + 1, sizeof *l.variable_ids);
-    l.codes = calloc(l.code_count + 1, sizeof *l.codes);
+    l.path_ids = ct_allocate_zero(allocator, l.path_count + 1, sizeof *l.path_ids);
+    l.variable_ids = ct_allocate_zero(allocator, l.name_count + 1, sizeof *l.variable_ids);
+    l.codes = ct_allocate_zero(allocator, l.code_count + 1, sizeof *l.codes);
     ct_code code = l.path_ids && l.variable_ids && l.codes ? ct_replay_new(journal, &l.replay, error) : CT_E_NOMEM;
     if (code == CT_OK) {
         ct_types_start(&l.types, journal, sink->type, sink->context);

@@ -1,5 +1,6 @@
 /* See matches.h. */
 #include "formats/matches.h"
+#include "util/zstd_memory.h"
 
 #define ZSTD_STATIC_LINKING_ONLY /* ZSTD_compressSequences */
 #include <zstd.h>
@@ -49,7 +50,7 @@ ct_chunk_add_match_slow(ct_chunk *chunk, size_t at, size_t size, size_t distance
 {
     if (chunk->match_count == chunk->match_capacity) {
         size_t capacity = chunk->match_capacity ? chunk->match_capacity * 2 : 1024;
-        ct_match *matches = realloc(chunk->matches, capacity * sizeof *matches);
+        ct_match *matches = ct_resize(chunk->raw.allocator, chunk->matches, capacity * sizeof *matches);
         if (!matches)
             return false;
         chunk->matches = matches;
@@ -67,7 +68,7 @@ static bool
 find_matches(ct_chunk *chunk, size_t at, size_t end)
 {
     const uint8_t *bytes = chunk->raw.bytes;
-    if (!chunk->heads && !(chunk->heads = calloc(HEADS, sizeof *chunk->heads)))
+    if (!chunk->heads && !(chunk->heads = ct_allocate_zero(chunk->raw.allocator, HEADS, sizeof *chunk->heads)))
         return false;
     while (at + LEAST_MATCH <= end) {
         uint64_t word = load(bytes + at);
@@ -125,9 +126,9 @@ ct_chunk_match(ct_chunk *chunk, size_t at, size_t size, ct_standing old)
 }
 
 void *
-ct_chunk_compressor(void)
+ct_chunk_compressor(const ct_allocator *allocator)
 {
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    ZSTD_CCtx *zstd = ct_zstd_compressor(allocator);
     if (zstd) {
         ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, LEVEL);
         ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
@@ -176,7 +177,7 @@ void
 ct_chunk_free(ct_chunk *chunk)
 {
     ct_buffer_free(&chunk->raw);
-    free(chunk->matches);
-    free(chunk->heads);
-    *chunk = (ct_chunk){ 0 };
+    ct_free(chunk->raw.allocator, chunk->matches);
+    ct_free(chunk->raw.allocator, chunk->heads);
+    *chunk = (ct_chunk){ .raw.allocator = chunk->raw.allocator };
 }

@@ -15,7 +15,7 @@ enum { CT_MATCH_WINDOW_LOG = 19 };     /* no match reaches back further: readers
 typedef struct ct_match { uint32_t offset, literals, size, repeated; } ct_match; /* laid out as ZSTD_Sequence: matches.c checks it */
 
 typedef struct ct_chunk {
-    ct_buffer raw;                 /* what is in it so far */
+    ct_buffer raw;                 /* what is in it so far; its allocator is the chunk's */
     uint64_t base;                 /* bytes of the stream in earlier chunks */
     ct_match *matches;
     size_t match_count, match_capacity;
@@ -63,7 +63,7 @@ ct_chunk_match_again(ct_chunk *chunk, size_t at, size_t size, ct_standing *last)
 }
 
 /* The chunk as one zstd frame with content size and checksum, appended to out. `zstd`: a ZSTD_CCtx made by ct_chunk_compressor(). */
-void *ct_chunk_compressor(void);       /* NULL: no memory; freed by ZSTD_freeCCtx */
+void *ct_chunk_compressor(const ct_allocator *allocator); /* NULL: no memory; freed by ZSTD_freeCCtx */
 ct_code ct_chunk_compress(ct_chunk *chunk, void *zstd, ct_buffer *out, ct_error *error);
 /* What a compression function of zstd returned as an error of ours. */
 ct_code ct_chunk_failed(size_t result, ct_error *error);

@@ -8,7 +8,7 @@ last_of(ct_snapshots *s, size_t place, size_t count, ct_snapshot **last)
         size_t wanted = s->last_count ? s->last_count : 256;
         while (wanted <= place)
             wanted *= 2;
-        ct_snapshot *bigger = realloc(s->last, wanted * sizeof *bigger);
+        ct_snapshot *bigger = ct_resize(s->allocator, s->last, wanted * sizeof *bigger);
         if (!bigger)
             return CT_E_NOMEM;
         memset(bigger + s->last_count, 0, (wanted - s->last_count) * sizeof *bigger);
@@ -17,7 +17,7 @@ last_of(ct_snapshots *s, size_t place, size_t count, ct_snapshot **last)
     }
     *last = &s->last[place];
     if (__builtin_expect(count > s->plan_capacity, 0)) {
-        uint32_t *plan = realloc(s->plan, 2 * count * sizeof *plan);
+        uint32_t *plan = ct_resize(s->allocator, s->plan, 2 * count * sizeof *plan);
         if (!plan)
             return CT_E_NOMEM;
         s->plan = plan;
@@ -79,7 +79,7 @@ ct_snapshots_put(ct_snapshots *s, ct_linear *linear, ct_chunk *chunk, ct_named_v
     bool usable = last->size && ct_chunk_reaches(chunk, start, last->at);
     CT_TRY(plan(s, linear, last, usable, values, count, &size, &aligned));
     if (!aligned && s->spare_capacity < count) {
-        ct_snapshot_piece *spare = realloc(s->spare, (count + 4) * sizeof *spare);
+        ct_snapshot_piece *spare = ct_resize(s->allocator, s->spare, (count + 4) * sizeof *spare);
         if (!spare)
             return CT_E_NOMEM;
         s->spare = spare;
@@ -142,9 +142,9 @@ void
 ct_snapshots_free(ct_snapshots *s)
 {
     for (size_t i = 0; i < s->last_count; i++)
-        free(s->last[i].pieces);
-    free(s->last);
-    free(s->plan);
-    free(s->spare);
-    *s = (ct_snapshots){ 0 };
+        ct_free(s->allocator, s->last[i].pieces);
+    ct_free(s->allocator, s->last);
+    ct_free(s->allocator, s->plan);
+    ct_free(s->allocator, s->spare);
+    *s = (ct_snapshots){ .allocator = s->allocator };
 }

@@ -32,6 +32,7 @@ typedef struct ct_snapshots {
     uint8_t *(*head)(uint8_t *at, uint32_t variable, size_t size);
     size_t (*head_size)(uint32_t variable, size_t size);
     void *context;                 /* of front */
+    const ct_allocator *allocator;
     ct_snapshot *last;             /* by the first value's place */
     size_t last_count;
     uint32_t *plan;                /* of the record at hand: index of the piece that stays + 1; 0: new bytes */

@@ -10,6 +10,7 @@ ct_stream_add(ct_stream_tree *tree, size_t parent, size_t *last_sibling)
     if (tree->count == tree->capacity) {
         size_t capacity = tree->capacity ? tree->capacity * 2 : 16;
         ct_stream_node *nodes = ct_resize(tree->allocator, tree->nodes, capacity * sizeof *nodes);
+        tree->failed = !nodes;
         if (!nodes)
             return 0;
         tree->nodes = nodes;

@@ -32,14 +32,26 @@ typedef struct ct_stream_node {
 } ct_stream_node;
 
 /* The reader's; all trees of one event. */
-typedef struct ct_stream_tree { ct_stream_node *nodes; size_t count, capacity; const ct_allocator *allocator; } ct_stream_tree;
+typedef struct ct_stream_tree {
+    ct_stream_node *nodes;
+    size_t count, capacity;
+    bool failed;                           /* there was no memory for a node */
+    const ct_allocator *allocator;
+} ct_stream_tree;
 
 enum { CT_STREAM_NESTING = 200 };          /* values deeper than this are damage */
 
 /* A child is linked behind its parent's last one. Index + 1; 0: no memory. */
 size_t ct_stream_add(ct_stream_tree *tree, size_t parent, size_t *last_sibling);
 static inline ct_stream_node *ct_stream_at(const ct_stream_tree *tree, size_t node) { return &tree->nodes[node - 1]; }
-static inline void ct_stream_forget(ct_stream_tree *tree) { tree->count = 0; }
+
+static inline void
+ct_stream_forget(ct_stream_tree *tree)
+{
+    tree->count = 0;
+    tree->failed = false;
+}
+
 void ct_stream_tree_free(ct_stream_tree *tree);
 
 /* ---- events ---- */

@@ -25,13 +25,16 @@ ct_value_cache_start(ct_value_cache *cache, ct_replay *replay, ct_types *types, 
     for (unsigned f = 0; f < form_count; f++)
         cache->forms[f] = forms[f];
     ct_view_start(&cache->view, replay, types, limits);
+    cache->scalars.allocator = cache->view.texts.allocator;
+    for (unsigned f = 0; f < CT_FORMS_MAX; f++)
+        cache->scratch[f].allocator = cache->view.texts.allocator;
 }
 
 static void
-free_entry(ct_cached_value *entry)
+free_entry(const ct_value_cache *cache, ct_cached_value *entry)
 {
-    free(entry->objects);
-    free(entry);
+    ct_free(cache->view.texts.allocator, entry->objects);
+    ct_free(cache->view.texts.allocator, entry);
 }
 
 void
@@ -39,10 +42,10 @@ ct_value_cache_free(ct_value_cache *cache)
 {
     while (cache->newest) {
         ct_cached_value *older = cache->newest->older;
-        free_entry(cache->newest);
+        free_entry(cache, cache->newest);
         cache->newest = older;
     }
-    free(cache->table);
+    ct_free(cache->view.texts.allocator, cache->table);
     ct_view_free(&cache->view);
     ct_arena_free(&cache->scalars);
     for (unsigned f = 0; f < CT_FORMS_MAX; f++)
@@ -83,7 +86,7 @@ forget_oldest(ct_value_cache *cache)
     unlink_age(cache, entry);
     cache->remembered -= footprint(entry);
     cache->entry_count--;
-    free_entry(entry);
+    free_entry(cache, entry);
 }
 
 void
@@ -207,10 +210,10 @@ static ct_code
 grow_table(ct_value_cache *cache)
 {
     size_t size = cache->table_size ? cache->table_size * 2 : INITIAL_TABLE;
-    ct_cached_value **table = calloc(size, sizeof *table);
+    ct_cached_value **table = ct_allocate_zero(cache->view.texts.allocator, size, sizeof *table);
     if (!table)
         return CT_E_NOMEM;
-    free(cache->table);
+    ct_free(cache->view.texts.allocator, cache->table);
     cache->table = table;
     cache->table_size = size;
     for (ct_cached_value *entry = cache->newest; entry; entry = entry->older) {
@@ -248,10 +251,10 @@ renew(ct_value_cache *cache, ct_cached_value *entry, const ct_value *value, ct_e
         needed += cache->scratch[f].size;
     if (needed > entry->capacity || needed < entry->capacity / 4) {
         size_t capacity = entry->capacity ? needed + needed / 4 : needed; /* one that changed once changes again */
-        uint64_t *memory = malloc(capacity ? capacity : 1);
+        uint64_t *memory = ct_allocate(cache->view.texts.allocator, capacity ? capacity : 1);
         if (!memory)
             return CT_E_NOMEM;
-        free(entry->objects);
+        ct_free(cache->view.texts.allocator, entry->objects);
         cache->remembered += capacity - entry->capacity;
         entry->objects = memory;
         entry->capacity = capacity;
@@ -297,14 +300,14 @@ find(ct_value_cache *cache, uint64_t key, const ct_value *value, ct_cached_value
     }
     if (cache->entry_count >= cache->table_size)
         CT_TRY(grow_table(cache));
-    entry = calloc(1, sizeof *entry);
+    entry = ct_allocate_zero(cache->view.texts.allocator, 1, sizeof *entry);
     if (!entry)
         return CT_E_NOMEM;
     entry->key = key;
     ct_code code = renew(cache, entry, value, error);
     if (code != CT_OK) {
         cache->remembered -= entry->capacity;
-        free_entry(entry);
+        free_entry(cache, entry);
         return code;
     }
     ct_cached_value **link = &cache->table[bucket_of(cache, key)];

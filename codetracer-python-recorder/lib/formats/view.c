@@ -18,23 +18,25 @@ struct ct_view_pending {
 void
 ct_view_start(ct_view *view, ct_replay *replay, ct_types *types, const ct_view_limits *limits)
 {
-    *view = (ct_view){ .replay = replay, .resolver = replay, .types = types, .limits = *limits };
+    const ct_allocator *allocator = types->scratch.allocator;
+    *view = (ct_view){ .replay = replay, .resolver = replay, .types = types, .limits = *limits, .texts.allocator = allocator,
+                       .scratch.allocator = allocator };
 }
 
 void
 ct_view_free(ct_view *view)
 {
-    free(view->nodes);
-    free(view->objects);
-    free(view->queue);
-    free(view->names);
+    ct_free(view->texts.allocator, view->nodes);
+    ct_free(view->texts.allocator, view->objects);
+    ct_free(view->texts.allocator, view->queue);
+    ct_free(view->texts.allocator, view->names);
     ct_arena_free(&view->texts);
     ct_buffer_free(&view->scratch);
 }
 
 /* Room for `count` more elements of `size` bytes. */
 static bool
-reserve(void **array, size_t *capacity, size_t used, size_t count, size_t size)
+reserve(const ct_allocator *allocator, void **array, size_t *capacity, size_t used, size_t count, size_t size)
 {
     if (*capacity - used >= count)
         return true;
@@ -44,7 +46,7 @@ reserve(void **array, size_t *capacity, size_t used, size_t count, size_t size)
             return false;
         wanted *= 2;
     }
-    void *bigger = realloc(*array, wanted * size);
+    void *bigger = ct_resize(allocator, *array, wanted * size);
     if (!bigger)
         return false;
     *array = bigger;
@@ -55,7 +57,7 @@ reserve(void **array, size_t *capacity, size_t used, size_t count, size_t size)
 static ct_code
 add_nodes(ct_view *view, size_t count, size_t *first)
 {
-    if (!reserve((void **)&view->nodes, &view->node_capacity, view->node_count, count, sizeof *view->nodes))
+    if (!reserve(view->texts.allocator, (void **)&view->nodes, &view->node_capacity, view->node_count, count, sizeof *view->nodes))
         return CT_E_NOMEM;
     *first = view->node_count;
     view->node_count += count;
@@ -341,7 +343,7 @@ fill(ct_view *view, size_t index, const ct_value *value, size_t parent, uint32_t
     const ct_type_info *info = object ? ct_journal_type(view->types->journal, object->type) : NULL;
     if (!info)
         return ct_fail(error, CT_E_CORRUPT, "a value refers to an object that is not there", 0, 0);
-    if (!reserve((void **)&view->objects, &view->object_capacity, view->object_count, 1, sizeof *view->objects))
+    if (!reserve(view->texts.allocator, (void **)&view->objects, &view->object_capacity, view->object_count, 1, sizeof *view->objects))
         return CT_E_NOMEM;
     view->objects[view->object_count++] = object->id;
 
@@ -375,7 +377,7 @@ fill(ct_view *view, size_t index, const ct_value *value, size_t parent, uint32_t
         || nesting + records >= view->limits.nesting
         || (container ? !(object->flags & CT_O_ITEMS) || object->items_unknown : !(object->flags & CT_O_FIELDS)))
         return cut_whole(view, node, object, info->look);
-    if (!reserve((void **)&view->queue, &view->queue_capacity, view->queue_count, 1, sizeof *view->queue))
+    if (!reserve(view->texts.allocator, (void **)&view->queue, &view->queue_capacity, view->queue_count, 1, sizeof *view->queue))
         return CT_E_NOMEM;
     view->queue[view->queue_count++] = (struct ct_view_pending){
         .node = index, .object = object, .parent = parent,
@@ -439,7 +441,7 @@ expand_struct(ct_view *view, size_t at, uint64_t *counted, ct_error *error)
     size_t count = 0, first;
     if (!shape || shape->count != object->field_count)
         return ct_fail(error, CT_E_CORRUPT, "an object has other fields than its shape", 0, 0);
-    if (!reserve((void **)&view->names, &view->name_capacity, 0, object->field_count + 1, sizeof *view->names))
+    if (!reserve(view->texts.allocator, (void **)&view->names, &view->name_capacity, 0, object->field_count + 1, sizeof *view->names))
         return CT_E_NOMEM;
     for (size_t i = 0; i < object->field_count; i++)
         if (object->fields[i].kind != CT_UNBOUND)

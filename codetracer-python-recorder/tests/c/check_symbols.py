@@ -52,7 +52,7 @@ def main():
         objects.add(object_name)
         if kind != "U" and name not in NEVER_WRITTEN and re.match(r"\.(data|bss|tdata|tbss)(?!\.rel\.ro)|\*COM\*", section):
             problems.append(f"{name} in {object_name} ({section}) can be written: the library keeps no global state")
-        vendored = object_name.startswith(("zstd_zstd", "yyjson_", "xxhash_", "formats_"))
+        vendored = object_name.startswith(("zstd_zstd", "yyjson_", "xxhash_"))
         if kind == "U" and name in ALLOCATING and not vendored and object_name != allocates:
             problems.append(f"{object_name} calls {name}(): memory comes from util/memory.h")
     if allocates not in objects or len(objects) < 30:

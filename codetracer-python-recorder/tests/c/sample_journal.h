@@ -22,14 +22,17 @@ typedef struct sample {
 
 #define SAMPLE_UNUSED __attribute__((unused))
 
+SAMPLE_UNUSED static const ct_allocator *sample_allocator;
+SAMPLE_UNUSED static ct_error sample_error; /* why a sample could not be written */
+
 SAMPLE_UNUSED static bool
 sample_open(sample *s, const char *path)
 {
     char live[4096];
     snprintf(live, sizeof live, "%s.live", path);
-    ct_recording_options options = { .journal_path = path, .live_path = live };
+    ct_recording_options options = { .journal_path = path, .live_path = live, .allocator = sample_allocator };
     *s = (sample){ 0 };
-    return ct_recording_open(&options, &s->r, NULL) == CT_OK;
+    return ct_recording_open(&options, &s->r, &sample_error) == CT_OK;
 }
 
 SAMPLE_UNUSED static void
@@ -302,7 +305,7 @@ sample_loop(const char *path, uint64_t steps)
     sample_leave(&s, CT_R_RETURN, sv_int(total), 6);
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
     sample_meta(&s, "exit.status", "0");
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 /* Many calls of a small function, for the calls stream. */
@@ -331,7 +334,7 @@ sample_calls(const char *path, uint64_t calls)
     }
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
     sample_meta(&s, "exit.status", "0");
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 /* Two lists of a thousand ints: one element of the first changes at each step, nothing of the second ever does. */
@@ -364,7 +367,7 @@ sample_lists(const char *path, uint64_t steps)
         end(&s);
     }
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 /* Lists in each other, as many as depth says. */
@@ -387,7 +390,7 @@ sample_deep(const char *path, uint64_t depth)
     sample_step(&s, 2);
     end(&s);
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 /* Two files, one with more lines than a line-only position has room for (ctfs.md section 3). */
@@ -418,7 +421,7 @@ sample_long_file(const char *path)
     }
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
     sample_meta(&s, "exit.status", "0");
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 /* One of everything that the formats show; tests/python/test_formats.py knows this program by heart:
@@ -639,7 +642,7 @@ sample_everything(const char *path)
     end(&s);
     sample_leave(&s, CT_R_RETURN, sv_tag(CT_V_NONE), 0);
     sample_meta(&s, "exit.status", "3");
-    return ct_recording_finish(s.r, NULL) == CT_OK;
+    return ct_recording_finish(s.r, &sample_error) == CT_OK;
 }
 
 #endif

@@ -60,26 +60,6 @@ read_file(const char *path, size_t *size)
     return bytes;
 }
 
-/* ---- memory that ends: linked with --wrap=malloc and so on (tests/c/meson.build) ---- */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-static long allocations_left = -1; /* before one fails, once; negative: none fails */
-
-static bool
-fails(void)
-{
-    return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
-void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
-void *__wrap_realloc(void *block, size_t size) { return fails() ? NULL : __real_realloc(block, size); }
-
 /* ---- texts ---- */
 static void
 floats_as_rust_writes_them(void)
@@ -329,7 +309,7 @@ calls_come_in_order_with_their_children(void)
     uint64_t random = 12345;
     ct_buffer arguments = { 0 };
     ct_buffer_add_byte(&arguments, 0);
-    CHECK_EQ_INT(ct_calls_start(&calls, in_folder("calls.ct"), &error), CT_OK);
+    CHECK_EQ_INT(ct_calls_start(&calls, in_folder("calls.ct"), NULL, &error), CT_OK);
     while (made < CALLS || depth) {
         random = random * 6364136223846793005u + 1442695040888963407u;
         if (made < CALLS && (depth < 1 || (random >> 60) < 9)) {
@@ -715,38 +695,6 @@ is_empty(const char *path)
 }
 
 static void
-memory_ends(void)
-{
-    ct_error error;
-    ct_journal *journal;
-    CHECK(sample_everything(in_folder("memory.ctj")));
-    mkdir(in_folder("target"), 0700);
-    CHECK_EQ_INT(ct_journal_open(in_folder("memory.ctj"), NULL, &journal, &error), CT_OK);
-    for (size_t format = 0; format < FORMAT_COUNT; format++) {
-        long n = 0;
-        for (;; n++) {
-            allocations_left = n;
-            ct_code code = export_to_target(format, journal, &error);
-            bool failed = allocations_left < 0;
-            allocations_left = -1;
-            if (code == CT_OK && !failed)
-                break;
-            if (code == CT_OK)
-                CHECK_FAIL("%s: allocation %ld failed and nobody minded", FORMATS[format].name, n);
-            if (code != CT_E_NOMEM || error.code != CT_E_NOMEM)
-                CHECK_FAIL("%s: allocation %ld: code %d (%s)", FORMATS[format].name, n, (int)code, error.message);
-            if (!is_empty(in_folder("target")))
-                CHECK_FAIL("%s: allocation %ld: something is left", FORMATS[format].name, n);
-        }
-        CHECK(n > 50);
-        remove_tree(in_folder("target"));
-        mkdir(in_folder("target"), 0700);
-    }
-    ct_journal_close(journal);
-    remove_tree(in_folder("target"));
-}
-
-static void
 disk_ends(void)
 {
     ct_error error;
@@ -800,7 +748,6 @@ main(int argc, char **argv)
     RUN(files_lie_inside_the_folder);
     RUN(progress_can_stop);
     RUN(remembered_values_are_never_old);
-    RUN(memory_ends);
     RUN(disk_ends);
     RUN(wrong_arguments);
     remove_tree(folder);
