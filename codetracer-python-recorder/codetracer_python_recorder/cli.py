@@ -36,7 +36,8 @@ Where the trace goes:
   -o, --out-dir DIR         folder of the trace; an earlier trace in it is replaced, nothing else in it is touched
                             (default: $CODETRACER_PYTHON_RECORDER_OUT_DIR, else ./trace-out)
   --format FORMAT           ct: one file, for CodeTracer (default)
-  --codetracer-format ...   json: trace.json with its companions
+  --codetracer-format ...   ct-single, ct-multi: plain containers, for other readers
+                            json: trace.json with its companions
                             binary: trace.bin, the same in less space
                             binary-v0: trace.bin as release 0.3.0 wrote it; short traces only
                             journal: the recorder's own format, the quickest to finish

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 
     from ._native import Exported
 
-FORMATS = ("ct", "json", "binary", "binary-v0", "journal")
+FORMATS = ("ct", "ct-single", "ct-multi", "json", "binary", "binary-v0", "journal")
+CONTAINERS = ("ct", "ct-single", "ct-multi")
 ALIASES = {"ctfs": "ct", "ctj": "journal", "bin": "binary"}
 
 
@@ -24,7 +25,7 @@ def canonical(name: object) -> str:
 
 def file_names(format: str, stem: str) -> tuple[str, ...]:
     """What the finished trace consists of, inside its folder."""
-    if format in ("ct", "journal"):
+    if format in CONTAINERS or format == "journal":
         return (stem + (".ctj" if format == "journal" else ".ct"),)
     from .folder import COMPANIONS
 
@@ -47,7 +48,7 @@ def export(
     if format == "journal":
         os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
         return None
-    target = os.path.join(folder, file_names(format, stem)[0]) if format == "ct" else folder
+    target = os.path.join(folder, file_names(format, stem)[0]) if format in CONTAINERS else folder
     return _native.export(journal, format, target, budget, progress)
 
 

@@ -4,8 +4,7 @@ A recording lives in a private folder `.recording-PID-RANDOM` inside the output 
 into place by renaming. One folder holds one trace: an earlier one of ours is replaced whole, in whatever format it was; what
 is not ours is never touched. The invariant: whatever happens in between, the old trace or the new one is there whole.
 
-"Ours" is what shows it itself: the recorder's name in trace_metadata.json, the journal's magic bytes, a `.ct` in the layout for both
-of CodeTracer's readers. Links are never ours, and are never followed.
+"Ours" is what shows it itself: the recorder's name in trace_metadata.json or in a container's meta.dat, the journal's magic bytes. Links are never ours, and are never followed.
 """
 
 import os
@@ -181,8 +180,8 @@ def _is_file(path: str) -> bool:
 _READ_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-def _read(path: str, size: int) -> bytes:
-    """The first bytes of a regular file; none when it is something else or cannot be read."""
+def _read(path: str, size: int, offset: int = 0) -> bytes:
+    """Bytes of a regular file, from its start; none when it is something else or cannot be read."""
     try:
         descriptor = os.open(path, _READ_FLAGS)
     except OSError:
@@ -190,8 +189,10 @@ def _read(path: str, size: int) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             return b""
+        if offset:
+            os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, size)
-    except OSError:
+    except (OSError, OverflowError):
         return b""
     finally:
         os.close(descriptor)
@@ -207,19 +208,57 @@ def _is_metadata(path: str) -> bool:
     return any(f'"recorder":{{"name":"{name}"'.encode() in text for name in RECORDER_NAMES)
 
 
-# The head of a .ct file (CTFS): 12 bytes, u32 number of entries, entries of three u64 (size, block, name). The recorder's name has
-# a field in meta.dat, but writers leave it empty. What tells ours from all others is that meta.dat is there twice: once among the
-# first 31 entries and once behind them, where only one of CodeTracer's two readers looks.
-_ENTRIES_OF_BOTH = 31
+# The head of a .ct file (CTFS): 12 bytes, u32 number of entries, entries of three u64 (size, block, name). The block of an entry holds the
+# numbers of the file's blocks. meta.dat names the recorder behind the format, the trace's id, the program, its arguments and its folder.
+_CT_BLOCK = 4096
 _META_NAME = bytes.fromhex("efcb6f4183040000")
 
 
 def _is_ct(path: str) -> bool:
-    head = _read(path, 4096)
+    head = _read(path, _CT_BLOCK)
     if head[:5] != CT_MAGIC:
         return False
-    names = [head[at + 16 : at + 24] for at in range(16, min(len(head) - 23, 16 + 24 * int.from_bytes(head[12:16], "little")), 24)]
-    return _META_NAME in names[:_ENTRIES_OF_BOTH] and _META_NAME in names[_ENTRIES_OF_BOTH:]
+    for at in range(16, min(len(head) - 23, 16 + 24 * int.from_bytes(head[12:16], "little")), 24):
+        if head[at + 16 : at + 24] == _META_NAME:
+            mapping = int.from_bytes(head[at + 8 : at + 16], "little")
+            block = int.from_bytes(_read(path, 8, mapping * _CT_BLOCK), "little")
+            return _recorder_of(_read(path, _CT_BLOCK, block * _CT_BLOCK)) in _RECORDER_IDS
+    return False
+
+
+_RECORDER_IDS = tuple(name.encode() for name in RECORDER_NAMES)
+
+
+def _recorder_of(meta: bytes) -> bytes:
+    """The recorder's name in (the first block of) a meta.dat; empty when it cannot be told."""
+    at = 8
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = meta[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    def text() -> bytes:
+        nonlocal at
+        size = number()
+        at += size
+        return meta[at - size : at]
+
+    try:
+        text()  # the trace's id
+        text()  # the program
+        for _ in range(number()):
+            text()  # an argument
+        text()  # the working folder
+        return text()
+    except IndexError:
+        return b""
 
 
 def _are_sources(path: str) -> bool:

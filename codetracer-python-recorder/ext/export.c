@@ -40,8 +40,9 @@ read_number(PyObject *options, const char *name, uint64_t most, uint64_t *number
 }
 
 typedef ct_code (*exporter)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *);
-static const struct { const char *name; exporter export; } EXPORTERS[] = {
-    {"ct", ct_export_ct}, {"json", ct_export_json}, {"binary", ct_export_binary}, {"binary-v0", ct_export_binary_v0}};
+static const struct { const char *name; exporter export; enum ct_layout layout; } EXPORTERS[] = {
+    {"ct", ct_export_ct, CT_LAYOUT_BOTH}, {"ct-single", ct_export_ct, CT_LAYOUT_SINGLE}, {"ct-multi", ct_export_ct, CT_LAYOUT_MULTI},
+    {"json", ct_export_json, 0}, {"binary", ct_export_binary, 0}, {"binary-v0", ct_export_binary_v0, 0}};
 
 PyObject *
 export_journal(PyObject *module, PyObject *args)
@@ -52,13 +53,16 @@ export_journal(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "UsUO!O", &journal_path, &format, &target, &PyDict_Type, &options, &function))
         return NULL;
     exporter write = NULL;
+    enum ct_layout layout = CT_LAYOUT_BOTH;
     for (size_t i = 0; i < sizeof EXPORTERS / sizeof *EXPORTERS; i++)
-        if (strcmp(format, EXPORTERS[i].name) == 0)
+        if (strcmp(format, EXPORTERS[i].name) == 0) {
             write = EXPORTERS[i].export;
+            layout = EXPORTERS[i].layout;
+        }
     if (!write)
-        return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are ct, json, binary and binary-v0)", format);
+        return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are ct, ct-single, ct-multi, json, binary and binary-v0)", format);
     progress_state state = {function};
-    ct_export_options export = {.progress = report_progress, .progress_context = &state};
+    ct_export_options export = {.layout = layout, .progress = report_progress, .progress_context = &state};
     uint64_t containers = 0, attributes = 0;
     if (read_number(options, "export_nodes", UINT64_MAX, &export.nodes) < 0 || read_number(options, "export_depth", 100, &containers) < 0 ||
         read_number(options, "export_attr_depth", 100, &attributes) < 0 || read_number(options, "export_string", UINT64_MAX, &export.string_bytes) < 0)

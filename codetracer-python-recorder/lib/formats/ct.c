@@ -17,6 +17,9 @@
 #include "formats/text.h"
 #include "formats/trace_id.h"
 
+/* recorder_id of meta.dat, which upstream's writers leave empty: by it a container of ours is known. */
+#define RECORDER "codetracer-python-recorder"
+
 enum {
     NIM_NESTING = 32,              /* ctfs.md section 4.1 */
     LOG_SLOT = 31,                 /* in the layout with both: behind all that ct-print looks at */
@@ -171,7 +174,8 @@ write_meta(ct_file *f, ct_ctfs_file *file, unsigned flags)
             ct_buffer_add_varint(&out, arguments);
     }
     meta_text(&out, ct_journal_meta_value(f->journal, "workdir"));
-    ct_buffer_add_byte(&out, 0); /* recorder_id: always empty */
+    ct_buffer_add_byte(&out, sizeof RECORDER - 1);
+    ct_buffer_add(&out, RECORDER, sizeof RECORDER - 1);
     ct_buffer_add_varint(&out, f->path_count);
     ct_buffer_add(&out, f->path_list.bytes, f->path_list.size);
     ct_code code = out.failed ? CT_E_NOMEM : ct_ctfs_append(&f->ctfs, file, out.bytes, out.size);

@@ -39,7 +39,7 @@ CASES = {
     "twice": ("start('t')\ntry: start('u')\nexcept RuntimeError as e: print(e, os.path.exists('u'))", "tracing already active False\n"),
     "twice_different_file": ("open('f', 'w')\nstart('t')\ntry: start('f')\nexcept RuntimeError as e: print(e)", "tracing already active\n"),
     "path_is_a_file": ("open('f', 'w').close()\ntry: start('f')\nexcept ValueError as e: print(e)\nprint(is_tracing())", "the output folder 'f' is a file; choose a folder\nFalse\n"),
-    "unknown_format": ("try: start('t', format='x')\nexcept ValueError as e: print(e, os.path.exists('t'))", "there is no format 'x'; choose one of ct, json, binary, binary-v0, journal False\n"),
+    "unknown_format": ("try: start('t', format='x')\nexcept ValueError as e: print(e, os.path.exists('t'))", "there is no format 'x'; choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal False\n"),
     "binary": ("with trace('t', format=TRACE_BINARY): pass\nprint(sorted(n for n in os.listdir('t') if n != 'files'), open('t/trace.bin', 'rb').read(8).hex())", "['trace.bin', 'trace_metadata.json', 'trace_paths.json'] c0de72ace2010000\n"),
     "binary_v0": ("with trace('t', format='Binary-V0'): pass\nprint(sorted(n for n in os.listdir('t') if n != 'files'), open('t/trace.bin', 'rb').read(8).hex())", "['trace.bin', 'trace_metadata.json', 'trace_paths.json'] c0de72ace2000000\n"),
     "unknown_option": ("try: start('t', max_dept=1)\nexcept TypeError as e: print(e)", "there is no option 'max_dept'\n"),

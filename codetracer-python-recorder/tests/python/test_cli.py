@@ -73,7 +73,7 @@ def test_limits():
         ([], "name the program"), (["--"], "name the program"), (["--quiet"], "name the program"), (["-m"], "-m needs"), (["-c"], "-c needs"),
         (["-o"], "-o needs"), (["-o", ""], "-o needs"), (["--out-dir="], "--out-dir needs"), (["--unknown", "a.py"], "'--unknown'"), (["-x", "a.py"], "'-x'"),
         (["--out", "d", "a.py"], "'--out'"), (["--quiet=1", "a.py"], "takes no value"), (["--format=xml", "a.py"], "no format 'xml'"),
-        (["--format", "bina", "a.py"], "choose one of ct, json, binary, binary-v0, journal"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
+        (["--format", "bina", "a.py"], "choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
         (["--max-items=-1", "a.py"], "--max-items must be"), (["--export-depth=1,2,3", "a.py"], "whole number"), (["--globals=all", "a.py"], "none, referenced"),
     ],
 )  # fmt: skip
@@ -339,9 +339,16 @@ def test_prefixes_are_those_of_sysconfig():
     assert str(Path(cli.__file__).parent) in prefixes.own()
 
 
-def test_which_ct_files_are_ours(tmp_path, record):
-    ours = (record(code="").trace / "prog.ct").read_bytes()
-    single = ours[:12] + (31).to_bytes(4, "little") + ours[16:]
-    for content, answer in ((b"", False), (folder.CT_MAGIC, False), (folder.CT_MAGIC + os.urandom(20_000), False), (single, False), (ours, True)):
+@pytest.mark.parametrize("format", ["ct", "ct-single", "ct-multi"])
+def test_which_ct_files_are_ours(tmp_path, record, format):
+    ours = (record(code="", options=["--format", format]).trace / "prog.ct").read_bytes()
+    foreign = ours.replace(b"\x1acodetracer-python-recorder", b"\x1acodetracer-ruby-recorder..")
+    nobody = Path(__file__).parents[1] / "golden"
+    upstream = [path.read_bytes() for path in nobody.rglob("*.ct") if b"python-recorder" not in path.read_bytes()]
+    assert upstream
+    for content, answer in (
+        *((content, False) for content in (b"", folder.CT_MAGIC, folder.CT_MAGIC + os.urandom(20_000), ours[:5000], foreign, *upstream)),
+        (ours, True),
+    ):
         (tmp_path / "a.ct").write_bytes(content)
         assert folder._is_ct(str(tmp_path / "a.ct")) is answer
