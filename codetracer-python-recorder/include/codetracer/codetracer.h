@@ -18,6 +18,7 @@
 #include "codetracer/record.h"
 #include "codetracer/replay.h"
 #include "codetracer/trace.h"
+#include "codetracer/verify.h"
 #include "codetracer/version.h"
 
 #endif

@@ -14,6 +14,7 @@
 #include "codetracer/import.h"
 #include "codetracer/trace.h"
 #include "formats/ctfs_read.h"
+#include "formats/open.h"
 #include "util/io.h"
 #include "util/os.h"
 
@@ -172,26 +173,31 @@ open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal *
 }
 
 static ct_code
-open_file(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+recognise(const ct_source *source, enum ct_trace_format *found, ct_error *error)
 {
     uint8_t start[START];
+    size_t size = source->size < sizeof start ? (size_t)source->size : sizeof start;
+    CT_TRY(ct_source_read(source, 0, start, size, error));
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (READERS[i].begins(start, size)) {
+            *found = (enum ct_trace_format)i;
+            return CT_OK;
+        }
+    return ct_fail(error, CT_E_CORRUPT, "this is no trace: it begins like neither a journal (.ctj), a CTFS container (.ct), trace.bin nor trace.json", 0, 0);
+}
+
+static ct_code
+open_file(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+{
     ct_source source;
     CT_TRY(ct_source_open_file(path, &source, error));
-    size_t size = source.size < sizeof start ? (size_t)source.size : sizeof start;
-    ct_code code = ct_source_read(&source, 0, start, size, error);
-    for (int i = 0; i < FORMAT_COUNT && code == CT_OK; i++) {
-        if (!READERS[i].begins(start, size))
-            continue;
-        *found = (enum ct_trace_format)i;
-        if (!READERS[i].import)
-            return ct_journal_open_source(&source, options->allocator, journal, error);
-        ct_source_close(&source);
-        code = i == CT_TRACE_CT ? open_inner_journal(path, options->allocator, journal, error) : CT_END;
-        return code == CT_END ? import_trace(path, &READERS[i], options, journal, error) : code;
-    }
+    ct_code code = recognise(&source, found, error);
+    if (code == CT_OK && !READERS[*found].import)
+        return ct_journal_open_source(&source, options->allocator, journal, error);
     ct_source_close(&source);
-    return code != CT_OK ? code
-                         : ct_fail(error, CT_E_CORRUPT, "this is no trace: it begins like neither a journal (.ctj), a CTFS container (.ct), trace.bin nor trace.json", 0, 0);
+    CT_TRY(code);
+    code = *found == CT_TRACE_CT ? open_inner_journal(path, options->allocator, journal, error) : CT_END;
+    return code == CT_END ? import_trace(path, &READERS[*found], options, journal, error) : code;
 }
 
 /* ---- a folder ---- */
@@ -243,13 +249,15 @@ is_file_in(const char *folder, const char *name)
     return snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* The one trace in it; else the one recording that was cut. */
+/* The one trace in it; else the one recording that was cut. *name: where it begins in `path`, that of a recording's own folder is empty. */
 static ct_code
-open_folder(const char *folder, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+find_in_folder(const char *folder, char path[PATH_MAX], const char **name, bool *recording, ct_error *error)
 {
-    *found = CT_TRACE_JOURNAL;
-    if (is_file_in(folder, "journal.ctj") && is_file_in(folder, "journal.live"))
-        return ct_journal_open(folder, options->allocator, journal, error);
+    *recording = is_file_in(folder, "journal.ctj") && is_file_in(folder, "journal.live");
+    if (*recording) {
+        *name = "";
+        return snprintf(path, PATH_MAX, "%s", folder) < PATH_MAX ? CT_OK : ct_fail(error, CT_E_IO, "the path is too long", 0, ENAMETOOLONG);
+    }
     names traces = {.count = 0}, cut = {.count = 0};
     DIR *entries = opendir(folder);
     if (!entries)
@@ -267,31 +275,72 @@ open_folder(const char *folder, const ct_trace_options *options, ct_journal **jo
     if (!traces.count && !cut.count)
         return ct_fail(error, CT_E_IO, "the folder holds no trace: no .ctj, no .ct, no trace.json, no trace.bin", 0, 0);
 
-    char path[PATH_MAX];
-    const char *name = traces.count ? traces.items[0] : cut.items[0];
-    if (snprintf(path, sizeof path, "%s%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/", name) >= (int)sizeof path)
+    int size = snprintf(path, PATH_MAX, "%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/");
+    *recording = !traces.count;
+    *name = path + size;
+    if (size >= PATH_MAX || snprintf(path + size, PATH_MAX - (size_t)size, "%s", traces.count ? traces.items[0] : cut.items[0]) >= PATH_MAX - size)
         return ct_fail(error, CT_E_IO, "the path is too long", 0, ENAMETOOLONG);
-    ct_code code = traces.count ? open_file(path, options, journal, found, error) : ct_journal_open(path, options->allocator, journal, error);
-    return code != CT_OK && error && !error->subject[0] ? about(name, error, code) : code;
+    return CT_OK;
+}
+
+static ct_code
+open_folder(const char *folder, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
+{
+    char path[PATH_MAX];
+    const char *name;
+    bool recording;
+    *found = CT_TRACE_JOURNAL;
+    CT_TRY(find_in_folder(folder, path, &name, &recording, error));
+    ct_code code = recording ? ct_journal_open(path, options->allocator, journal, error) : open_file(path, options, journal, found, error);
+    return code != CT_OK && *name && error && !error->subject[0] ? about(name, error, code) : code;
+}
+
+static ct_code
+look_at(const char *path, bool *is_folder, ct_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT ? ct_fail(error, CT_E_IO, "there is no such file or folder", 0, 0)
+                               : ct_fail(error, CT_E_IO, "it cannot be opened", 0, errno);
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+        return ct_fail(error, CT_E_IO, "this is neither a file nor a folder", 0, 0);
+    *is_folder = S_ISDIR(status.st_mode);
+    return CT_OK;
+}
+
+ct_code
+ct_trace_find(const char *path, char file[PATH_MAX], enum ct_trace_format *format, ct_error *error)
+{
+    const char *name;
+    bool is_folder, recording = false;
+    ct_source source;
+    CT_TRY(look_at(path, &is_folder, error));
+    if (is_folder)
+        CT_TRY(find_in_folder(path, file, &name, &recording, error));
+    else if (snprintf(file, PATH_MAX, "%s", path) >= PATH_MAX)
+        return ct_fail(error, CT_E_IO, "the path is too long", 0, ENAMETOOLONG);
+    *format = CT_TRACE_JOURNAL;
+    if (recording)
+        return CT_OK;
+    CT_TRY(ct_source_open_file(file, &source, error));
+    ct_code code = recognise(&source, format, error);
+    ct_source_close(&source);
+    return code;
 }
 
 ct_code
 ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error)
 {
     static const ct_trace_options none = {0};
-    struct stat status;
+    bool is_folder;
     enum ct_trace_format found;
     if (!path || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (!options)
         options = &none;
     *journal = NULL;
-    if (stat(path, &status) != 0)
-        return errno == ENOENT ? ct_fail(error, CT_E_IO, "there is no such file or folder", 0, 0)
-                               : ct_fail(error, CT_E_IO, "it cannot be opened", 0, errno);
-    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
-        return ct_fail(error, CT_E_IO, "this is neither a file nor a folder", 0, 0);
-    ct_code code = S_ISDIR(status.st_mode) ? open_folder(path, options, journal, &found, error) : open_file(path, options, journal, &found, error);
+    CT_TRY(look_at(path, &is_folder, error));
+    ct_code code = is_folder ? open_folder(path, options, journal, &found, error) : open_file(path, options, journal, &found, error);
     if (*journal && format)
         *format = found;
     return code;

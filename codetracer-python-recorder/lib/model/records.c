@@ -2,17 +2,21 @@
 #include "model/records.h"
 
 static void
-skip_value(ct_input *in)
+scan_value(ct_input *in, ct_references *references)
 {
     ct_value value;
     ct_take_value(in, &value);
+    if (value.kind == CT_OBJECT && value.object >= references->objects)
+        references->objects = value.object + 1;
+    if (value.content > references->contents)
+        references->contents = value.content;
 }
 
 static void
-skip_values(ct_input *in, uint64_t count)
+scan_values(ct_input *in, uint64_t count, ct_references *references)
 {
     for (uint64_t i = 0; i < count && !in->bad; i++)
-        skip_value(in);
+        scan_value(in, references);
 }
 
 static void
@@ -23,10 +27,10 @@ skip_varints(ct_input *in, uint64_t count)
 }
 
 void
-ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address)
+ct_scan_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address, ct_references *references)
 {
     if (tag >= CT_R_SLOT_SHORT) {
-        skip_value(in);
+        scan_value(in, references);
         return;
     }
     if (tag >= CT_R_STEP_SHORT)
@@ -54,16 +58,16 @@ ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
     case CT_R_SLOT:
     case CT_R_GLOBAL:
         ct_take_varint(in);
-        skip_value(in);
+        scan_value(in, references);
         break;
     case CT_R_RETURN:
     case CT_R_YIELD:
     case CT_R_UNWIND:
-        skip_value(in);
+        scan_value(in, references);
         break;
     case CT_R_RAISE:
     case CT_R_HANDLED:
-        skip_value(in);
+        scan_value(in, references);
         ct_take_varint(in);
         break;
     case CT_R_OUTPUT:
@@ -77,22 +81,25 @@ ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
         ct_take_byte(in);
         break;
     case CT_R_OBJECT: {
-        skip_varints(in, 2);
+        uint64_t id = ct_take_varint(in);
+        if (id >= references->defined && id != UINT64_MAX)
+            references->defined = id + 1;
+        ct_take_varint(in);
         uint8_t flags = ct_take_byte(in);
         if (flags & CT_O_ADDRESS)
             *address += (uint64_t)ct_take_svarint(in);
         if (flags & CT_O_PAYLOAD)
-            skip_value(in);
+            scan_value(in, references);
         if (flags & CT_O_ITEMS) {
             ct_take_varint(in);
-            skip_values(in, ct_take_varint(in));
+            scan_values(in, ct_take_varint(in), references);
         }
         if (flags & CT_O_LENGTH)
             ct_take_varint(in);
         if (flags & CT_O_FIELDS) {
             const ct_shape_info *shape = ct_journal_shape(journal, ct_take_varint32(in));
             if (shape)
-                skip_values(in, shape->count);
+                scan_values(in, shape->count, references);
             else
                 in->bad = true;
         }
@@ -100,20 +107,25 @@ ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
     }
     case CT_R_SPLICE:
         skip_varints(in, 3);
-        skip_values(in, ct_take_varint(in));
+        scan_values(in, ct_take_varint(in), references);
         ct_take_varint(in);
         break;
     case CT_R_ITEM:
     case CT_R_FIELD:
         skip_varints(in, 2);
-        skip_value(in);
+        scan_value(in, references);
         break;
     case CT_R_LENGTH:
         skip_varints(in, 2);
         break;
-    case CT_R_KEY_BEGIN:
-        skip_varints(in, 4);
+    case CT_R_KEY_BEGIN: {
+        ct_take_varint(in);
+        uint64_t objects = ct_take_varint(in);
+        if (objects > references->defined)
+            references->defined = objects;
+        skip_varints(in, 2);
         break;
+    }
     case CT_R_KEY_ACTIVATION:
         skip_varints(in, 2);
         ct_take_byte(in);
@@ -127,6 +139,13 @@ ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
     default:
         in->bad = true;
     }
+}
+
+void
+ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address)
+{
+    ct_references unused = {0};
+    ct_scan_record(in, tag, journal, address, &unused);
 }
 
 void

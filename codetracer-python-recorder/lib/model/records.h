@@ -1,4 +1,4 @@
-/* The records of the event stream, without their meaning: skipping and counting. */
+/* The records of the event stream, without their meaning: skipping, scanning and counting. */
 #ifndef CT_MODEL_RECORDS_H
 #define CT_MODEL_RECORDS_H
 
@@ -7,6 +7,13 @@
 /* Skips a record whose tag was taken. An OBJECT's address difference is added to *address. in->bad when there is no such record.
  * The journal tells how many fields a shape has. */
 void ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address);
+
+/* The same, and notes what the record refers to. */
+typedef struct ct_references {
+    uint64_t objects, contents; /* the highest id of an object, a content that a value named, + 1 */
+    uint64_t defined;           /* the highest id that an OBJECT record or a key state gave, + 1 */
+} ct_references;
+void ct_scan_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address, ct_references *references);
 
 /* Counts events and steps up to the end, or to the first record that breaks the format. */
 void ct_count_events(ct_input in, const ct_journal *journal, uint64_t *events, uint64_t *steps);

@@ -26,7 +26,7 @@ struct ct_replay {
     char *carried;                /* text of an event that goes on in the next block */
     ct_error stopped;             /* code CT_OK: it goes on */
     ct_contents contents;
-    bool verify;
+    bool verify, key_differed;
     ct_state *shadow;             /* for verify */
 };
 
@@ -142,7 +142,8 @@ verify_key(ct_replay *replay)
     const ct_block_entry *block = replay->block;
     CT_TRY(load_key(replay, replay->shadow));
     const char *difference;
-    if (!ct_state_same(state, replay->shadow, &difference))
+    replay->key_differed = !ct_state_same(state, replay->shadow, &difference);
+    if (replay->key_differed)
         return stop(replay, CT_E_CORRUPT, difference, ct_block_position(block, block == replay->block ? (uint64_t)(at - replay->raw) : 0));
     take_key_numbers(state, replay->shadow->object_count, replay->shadow->current_number, replay->shadow->address);
     return CT_OK;
@@ -535,6 +536,12 @@ void
 ct_replay_verify_keys(ct_replay *replay, bool verify)
 {
     replay->verify = verify;
+}
+
+bool
+ct_replay_key_differed(const ct_replay *replay)
+{
+    return replay->key_differed;
 }
 
 bool

@@ -14,6 +14,7 @@ static const char HELP[] =
     "  print TRACE                     what the program did, line by line, with the locals that changed\n"
     "  info TRACE                      what was recorded, how much of it, and whether anything was cut\n"
     "  convert IN OUT --to FORMAT      the same trace in another format: ct, json, binary, binary-v0, journal\n"
+    "  verify TRACE...                 whether traces are whole and keep every rule of their format\n"
     "  recover FOLDER                  finishes a recording whose program was killed\n"
     "\n"
     "TRACE is the folder that was recorded into, or the trace's file.\n"
@@ -21,7 +22,7 @@ static const char HELP[] =
     "Exit status: 0; 1 the trace is damaged or cannot be read or written; 2 wrong arguments.\n";
 
 static const struct { const char *name; int (*run)(int argc, char **argv); } COMMANDS[] = {
-    {"print", command_print}, {"info", command_info}, {"convert", command_convert}, {"recover", command_recover}};
+    {"print", command_print}, {"info", command_info}, {"convert", command_convert}, {"verify", command_verify}, {"recover", command_recover}};
 
 int main(int argc, char **argv)
 {

@@ -22,6 +22,7 @@ int command_print(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_recover(int argc, char **argv);
 int command_convert(int argc, char **argv);
+int command_verify(int argc, char **argv);
 
 /* ---- options.c ---- */
 typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_CHOICE } option_kind;

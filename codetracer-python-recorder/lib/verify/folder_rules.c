@@ -1,0 +1,176 @@
+/* See folder_rules.h. Fails only for want of memory: a file that cannot be read is a finding. */
+#include "verify/folder_rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <yyjson.h>
+
+#include "util/memory.h"
+
+enum { MOST_SIDECAR = 64 << 20 };
+
+/* What the rules know. */
+typedef struct folder {
+    const ct_report *report;
+    char *path;
+    bool bare;          /* neither sidecar is there */
+} folder;
+
+static char *
+join(const char *path, const char *name, const char *more)
+{
+    size_t size = strlen(path) + strlen(name) + strlen(more) + 2;
+    char *joined = ct_allocate(NULL, size);
+    if (joined)
+        snprintf(joined, size, "%s/%s%s", path, name, more);
+    return joined;
+}
+
+/* The file as JSON. *doc NULL: it is not there, or a finding said why it cannot be used. The loader needs neither sidecar, so that one may lack both. */
+static ct_code
+read_sidecar(const folder *f, const char *name, const char *rule, bool may_lack, yyjson_doc **doc)
+{
+    *doc = NULL;
+    char *path = join(f->path, name, "");
+    if (!path)
+        return CT_E_NOMEM;
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int reason = errno;
+    ct_free(NULL, path);
+    if (fd < 0) {
+        if (reason == ENOENT && may_lack)
+            return CT_OK;
+        ct_report_add(f->report, rule, name, 0, UINT64_MAX, reason == ENOENT ? "the file is missing" : "the file cannot be opened");
+        return CT_OK;
+    }
+    bool usable = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_SIDECAR;
+    char *text = usable ? ct_allocate(NULL, (size_t)status.st_size + 1) : NULL;
+    ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
+    close(fd);
+    if (usable && !text)
+        return CT_E_NOMEM;
+    if (got < 0)
+        ct_report_add(f->report, rule, name, 0, UINT64_MAX, "this is no file of at most 64 MiB that can be read");
+    else {
+        yyjson_read_err problem = {0};
+        *doc = yyjson_read_opts(text, (size_t)got, 0, NULL, &problem);
+        if (!*doc && problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
+            ct_free(NULL, text);
+            return CT_E_NOMEM;
+        }
+        if (!*doc)
+            ct_report_add(f->report, rule, name, problem.pos, UINT64_MAX, "this is no JSON: %s", problem.msg);
+    }
+    ct_free(NULL, text);
+    return CT_OK;
+}
+
+/* `ct host` asks for workdir, program and args; the crates for texts in all of them. */
+static ct_code
+check_metadata(const folder *f)
+{
+    static const char NAME[] = "trace_metadata.json", RULE[] = "metadata-file";
+    yyjson_doc *doc;
+    CT_TRY(read_sidecar(f, NAME, RULE, f->bare, &doc));
+    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
+    size_t index, most;
+    if (!doc)
+        return CT_OK;
+    if (!yyjson_is_obj(root))
+        ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "this is no object");
+    else {
+        static const char *const texts[] = {"workdir", "program"};
+        for (size_t i = 0; i < 2; i++)
+            if (!yyjson_is_str(yyjson_obj_get(root, texts[i])))
+                ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "there is no text \"%s\"", texts[i]);
+        bool good = yyjson_is_arr(arguments);
+        yyjson_arr_foreach(arguments, index, most, argument)
+            good = good && yyjson_is_str(argument);
+        if (!good)
+            ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "there is no list of texts \"args\"");
+    }
+    yyjson_doc_free(doc);
+    return CT_OK;
+}
+
+static ct_code
+check_paths(const folder *f, const char *paths, uint64_t path_count)
+{
+    static const char NAME[] = "trace_paths.json", RULE[] = "paths-file";
+    yyjson_doc *doc;
+    CT_TRY(read_sidecar(f, NAME, RULE, f->bare, &doc));
+    yyjson_val *root = yyjson_doc_get_root(doc), *path;
+    size_t index, most;
+    if (!doc)
+        return CT_OK;
+    if (!yyjson_is_arr(root))
+        ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "this is no list");
+    else if (yyjson_arr_size(root) != path_count)
+        ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "there are %zu paths here and %" PRIu64 " in the trace", yyjson_arr_size(root), path_count);
+    else {
+        const char *at = paths;
+        yyjson_arr_foreach(root, index, most, path)
+        {
+            if (!yyjson_equals_str(path, at))
+                ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "path %zu is another than in the trace", index);
+            at += strlen(at) + 1;
+        }
+    }
+    yyjson_doc_free(doc);
+    return CT_OK;
+}
+
+/* The copy of /a/b.py is files/a/b.py: it must be inside, wherever `..` and links lead. */
+static ct_code
+check_files(const folder *f, const char *paths, uint64_t path_count)
+{
+    char whole[PATH_MAX], led[PATH_MAX];
+    char *files = join(f->path, "files", "");
+    if (!files)
+        return CT_E_NOMEM;
+    bool there = realpath(files, whole) != NULL;
+    ct_free(NULL, files);
+    for (uint64_t i = 0; there && i < path_count; i++, paths += strlen(paths) + 1) {
+        if (paths[0] != '/')
+            continue;
+        char *copy = join(f->path, "files", paths);
+        if (!copy)
+            return CT_E_NOMEM;
+        bool exists = realpath(copy, led) != NULL;
+        ct_free(NULL, copy);
+        size_t size = strlen(whole);
+        struct stat status;
+        if (exists && (strncmp(led, whole, size) != 0 || led[size] != '/'))
+            ct_report_add(f->report, "files-outside", "files", 0, UINT64_MAX, "the copy of path %" PRIu64 " lies outside of the folder", i);
+        else if (exists && (stat(led, &status) != 0 || !S_ISREG(status.st_mode)))
+            ct_report_add(f->report, "files-outside", "files", 0, UINT64_MAX, "the copy of path %" PRIu64 " is no file", i);
+    }
+    return CT_OK;
+}
+
+ct_code
+ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count)
+{
+    const char *slash = strrchr(trace, '/');
+    folder f = {.report = report, .path = slash ? ct_copy_text(NULL, trace, slash == trace ? 1 : (size_t)(slash - trace)) : ct_copy_text(NULL, ".", 1)};
+    char *metadata = f.path ? join(f.path, "trace_metadata.json", "") : NULL, *list = f.path ? join(f.path, "trace_paths.json", "") : NULL;
+    f.bare = metadata && list && access(metadata, F_OK) != 0 && access(list, F_OK) != 0;
+    ct_code code = metadata && list ? check_metadata(&f) : CT_E_NOMEM;
+    ct_free(NULL, metadata);
+    ct_free(NULL, list);
+    if (code == CT_OK)
+        code = check_paths(&f, paths ? paths : "", path_count);
+    if (code == CT_OK)
+        code = check_files(&f, paths ? paths : "", path_count);
+    ct_free(NULL, f.path);
+    return code;
+}

@@ -1,0 +1,23 @@
+/* Findings on their way to whoever asked for them. Private to lib/verify/. */
+#ifndef CT_VERIFY_REPORT_H
+#define CT_VERIFY_REPORT_H
+
+#include "codetracer/io.h"
+#include "codetracer/verify.h"
+
+typedef struct ct_report {
+    ct_finding_function found;
+    void *context;
+    ct_verified *verified;
+} ct_report;
+
+/* A finding at a byte of `part`; event UINT64_MAX: of no event. */
+void ct_report_add(const ct_report *report, const char *rule, const char *part, uint64_t byte, uint64_t event, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* ---- journal_rules.c: all of docs/journal-format.md ---- */
+ct_code ct_journal_rules(const ct_report *report, const char *path, ct_error *error);
+/* Of a journal that lies in another file, whose name within that is `part`; it closes the source. */
+ct_code ct_journal_rules_inner(const ct_report *report, const ct_source *source, const char *part, ct_error *error);
+
+#endif
