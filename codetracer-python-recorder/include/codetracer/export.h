@@ -1,4 +1,14 @@
-/* Exports: other formats made from a journal, streaming. Format documents: docs/values.md, and the formats' own. */
+/* Exports: other formats made from a journal, streaming, so that memory does not grow with the steps. How values look there: docs/values.md.
+ *
+ *     ct_export_options options = {.string_bytes = 1000};
+ *     ct_export_result result;
+ *     if (ct_export_ct(journal, "trace.ct", &options, &result, &error) == CT_OK) ...
+ *
+ * What all of them have in common: the journal is only read, so others may use it at the same time; options, result and error may be NULL. Nothing that is
+ * there is written over. On failure what was begun is removed, *error says what happened, and the code is CT_E_IO (the target cannot be written),
+ * CT_E_CORRUPT (the journal is damaged; error->position: in the journal), CT_E_LIMIT (the format cannot hold it), CT_E_NOMEM, or what
+ * options->progress returned. Memory comes from the journal's allocator.
+ */
 #ifndef CODETRACER_EXPORT_H
 #define CODETRACER_EXPORT_H
 
@@ -9,13 +19,15 @@
 /* What a .ct holds: the layouts of both of CodeTracer's readers and the journal; or one layout for readers that want it plain. */
 enum ct_layout { CT_LAYOUT_BOTH = 0, CT_LAYOUT_SINGLE = 1, CT_LAYOUT_MULTI = 2 };
 
+/* All zero are the defaults. Depths are never beyond what the recording looked at. */
 typedef struct ct_export_options {
-    uint64_t nodes;                /* per variable, breadth first; 0 = 1000 */
-    uint32_t container_depth;      /* 0 = 6 */
-    uint32_t attribute_depth;      /* 0 = 2 */
-    uint64_t string_bytes;         /* 0 = 16 KiB */
+    uint64_t nodes;                /* scalars, containers and objects shown per variable, breadth first; 0 = 1000 */
+    uint32_t container_depth;      /* containers within each other; 0 = 6 */
+    uint32_t attribute_depth;      /* objects within each other; 0 = 2 */
+    uint64_t string_bytes;         /* of one text; 0 = 16 KiB */
     enum ct_layout layout;         /* ct_export_ct only */
-    /* Called now and then with what is done of the journal's events; not CT_OK stops the export with that code. NULL: none. */
+    /* Called now and then, in the caller's thread, with what is done of the journal's events; not CT_OK stops the export with that code (CT_E_STOPPED is
+     * meant for it). NULL: none. */
     ct_code (*progress)(void *context, uint64_t done, uint64_t total);
     void *progress_context;
 } ct_export_options;
@@ -26,16 +38,18 @@ typedef struct ct_export_result {
     uint64_t cut_variables;                    /* distinct (code, slot) whose value was cut at least once */
 } ct_export_result;
 
-/* Writes trace.json, trace_metadata.json, trace_paths.json (and files/ with the sources, when they are in the journal) into folder, which exists. Files must not exist. */
+/* Writes trace.json, trace_metadata.json, trace_paths.json (and files/ with the sources, when they are in the journal) into a folder, which must be there
+ * already. */
 CT_API ct_code ct_export_json(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 /* The same with trace.bin in place of trace.json: CBOR in seekable zstd, each frame with its checksum. */
 CT_API ct_code ct_export_binary(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
-/* The same with trace.bin in the older layout: one packed Cap'n Proto message. CT_E_LIMIT: it would be larger than its readers open, 64 MiB. */
+/* The same with trace.bin in the older layout: one packed Cap'n Proto message. CT_E_LIMIT: it would be larger than its readers
+ * open, 64 MiB. */
 CT_API ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
-/* Writes one CTFS container (docs/ct-format.md) to path, which must not exist. */
+/* Writes one CTFS container (docs/ct-format.md) to a file, mode 0600. */
 CT_API ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 #endif

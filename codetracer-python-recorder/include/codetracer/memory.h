@@ -11,8 +11,8 @@
 
 typedef struct ct_allocator {
     void *context;
-    /* As realloc(): block NULL allocates, size 0 frees and returns NULL. Aligned for any type. NULL for another size: there is no memory, and block is as it
-     * was; the library then returns CT_E_NOMEM. Any thread that uses the handle may be in it, several at once. */
+    /* As realloc(): block NULL allocates, size 0 frees and returns NULL. Aligned for any type. NULL for another size: there is no memory, and block
+     * is as it was; the library then returns CT_E_NOMEM. Any thread that uses the handle may be in it, several at once. */
     void *(*resize)(void *context, void *block, size_t size);
 } ct_allocator;
 

@@ -11,8 +11,8 @@
  *     ct_put_slot(r, 3, value, n);    changes; before any that may be longer than what is left: ct_room(r, n)
  *     ct_event_end(r);                publishes: from here on the event survives a kill
  *
- * Errors never surface here: after a failure (full disk) everything written is discarded, and ct_recording_failed() tells.
- * Format: docs/journal-format.md.
+ * Errors never surface here: after a failure (full disk, no memory) everything written is discarded, and ct_recording_failed() tells; numbers that
+ * functions return are then still good to be used. Texts are WTF-8, and copied. Format: docs/journal-format.md.
  */
 #ifndef CODETRACER_RECORD_H
 #define CODETRACER_RECORD_H
@@ -32,6 +32,7 @@
  * needs a second check. */
 enum { CT_EVENT_ROOM = 512 };
 
+/* The caller reads steps, events and wants_segment; the rest is for the inline functions below. */
 typedef struct ct_recording {
     uint8_t *cursor;          /* next byte of the events block being filled */
     uint8_t *limit;           /* beyond it, call ct_recording_more(); the writer thread sets it to NULL to ask for a seal (atomic) */
@@ -45,6 +46,7 @@ typedef struct ct_recording {
     struct ct_recording_private *private_;
 } ct_recording;
 
+/* All zero but for the journal are the defaults. The paths are copied and made absolute. */
 typedef struct ct_recording_options {
     const char *journal_path;     /* created; must not exist */
     const ct_sink *journal;       /* instead of journal_path: the journal is appended here. Copied, not closed; called by one thread at a time, mostly the
@@ -62,7 +64,8 @@ typedef struct ct_recording_options {
 } ct_recording_options;
 
 /* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
- * handed to a writer thread that is started at the first full block, or after seal_milliseconds. On failure nothing is left behind. */
+ * handed to a writer thread that is started at the first full block, or after seal_milliseconds. On success *recording is the caller's until
+ * ct_recording_finish(). On failure nothing is left behind: CT_E_PARAM (neither path nor sink, or both; a size that is too large), CT_E_IO, CT_E_NOMEM. */
 CT_API ct_code ct_recording_open(const ct_recording_options *options, ct_recording **recording, ct_error *error);
 
 /* The 16 bytes of the recording's id (UUIDv7). */
@@ -71,7 +74,7 @@ CT_API const uint8_t *ct_recording_id(const ct_recording *recording);
 /* The allocator of its options. */
 CT_API const ct_allocator *ct_recording_allocator(const ct_recording *recording);
 
-/* True once writing has failed; the error is kept. Recording should stop; nothing more is kept. */
+/* True once writing has failed, and why (error may be NULL); the error is kept. Recording should stop; nothing more is kept. */
 CT_API bool ct_recording_failed(const ct_recording *recording, ct_error *error);
 
 /* Before fork(): drains and joins the writer thread, which comes back at the next full block. CPython >= 3.12 counts the system's threads after a
@@ -80,14 +83,14 @@ CT_API void ct_recording_before_fork(ct_recording *recording);
 CT_API void ct_recording_after_fork_in_parent(ct_recording *recording);
 CT_API void ct_recording_abandon_in_child(ct_recording *recording);
 
-/* Seals what is there and waits until it is written. */
+/* Seals what is there and waits until it is written: what a reader of the file then sees. Between two events only. */
 CT_API ct_code ct_recording_flush(ct_recording *recording, ct_error *error);
 
 /* Flushes, writes the end block, joins the writer, removes the live file, frees. Also after a failure, whose error it returns (then the files
- * stay as they are, for recovery). The recording is gone in any case. */
+ * stay as they are, for recovery). The recording is gone in any case. Between two events only. */
 CT_API ct_code ct_recording_finish(ct_recording *recording, ct_error *error);
 
-/* Bytes written to the journal so far, and bytes of blocks before compression. */
+/* Bytes written to the journal so far, bytes of blocks before compression, and how often the caller had to wait for the disk (stalls). */
 typedef struct ct_recording_counts { uint64_t file_bytes, raw_bytes, steps, events, contents, stalls; } ct_recording_counts;
 CT_API void ct_recording_count(const ct_recording *recording, ct_recording_counts *counts);
 
@@ -96,7 +99,8 @@ CT_API void ct_recording_count(const ct_recording *recording, ct_recording_count
 CT_API void ct_segment_begin(ct_recording *recording);
 CT_API void ct_segment_ready(ct_recording *recording);
 
-/* Definitions. Each returns the new id (ids count from 0 per kind); the interning ones return the old id for the same text. */
+/* Definitions, at any time, also within an event, but before the record that refers to them. Each returns the new id (ids count from 0 per kind); the
+ * interning ones return the old id for the same content. A definition that is longer than options.largest_record fails the recording, CT_E_LIMIT. */
 CT_API uint32_t ct_define_path(ct_recording *recording, const char *bytes, size_t count);  /* interns */
 CT_API uint32_t ct_define_name(ct_recording *recording, const char *bytes, size_t count);  /* interns */
 CT_API uint32_t ct_define_shape(ct_recording *recording, const uint32_t *names, size_t count); /* interns */
@@ -120,7 +124,9 @@ CT_API uint64_t ct_content(ct_recording *recording, enum ct_content_kind kind, c
 
 /* ---- the event stream, inline ---- */
 
-CT_API void ct_recording_more(ct_recording *recording, size_t count); /* seals, so that count bytes and CT_EVENT_ROOM fit */
+/* What ct_room() calls: seals, so that count bytes and CT_EVENT_ROOM fit. More than options.largest_record is a fault of the caller's, and ends the
+ * process by abort(), since the bytes would go beyond the block. */
+CT_API void ct_recording_more(ct_recording *recording, size_t count);
 
 /* Room for count bytes (at most largest_record) and CT_EVENT_ROOM more. */
 static inline void

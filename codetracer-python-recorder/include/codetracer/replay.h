@@ -10,8 +10,10 @@
  *         if (event->kind == CT_EVENT_STEP) ... event->activation->slots ...
  *
  * Everything pointed to belongs to the journal or the replay: definitions live as long as the journal; events, activations, objects and
- * values only until the next ct_replay_next / ct_replay_seek_step.
- * Format: docs/journal-format.md.
+ * values only until the next ct_replay_next / ct_replay_seek_step. A replay is freed before its journal is closed.
+ *
+ * Errors: CT_E_IO (it cannot be read), CT_E_CORRUPT (the bytes break the format; error->position), CT_E_VERSION (written by a later version),
+ * CT_E_NOMEM, CT_E_PARAM (NULL where nothing may be missing, a step that is not there). Format: docs/journal-format.md.
  */
 #ifndef CODETRACER_REPLAY_H
 #define CODETRACER_REPLAY_H
@@ -54,6 +56,7 @@ CT_API ct_code ct_journal_open(const char *path, const ct_allocator *allocator, 
 /* The same for a .ctj file that lies elsewhere, for example within another file. The source is copied, and closed by ct_journal_close(), or at once when
  * this fails. */
 CT_API ct_code ct_journal_open_source(const ct_source *source, const ct_allocator *allocator, ct_journal **journal, ct_error *error);
+/* NULL is allowed. Its replays are freed already. */
 CT_API void ct_journal_close(ct_journal *journal);
 /* Appends the journal, as far as it could be read, to a sink as one complete .ctj file: whole blocks as they are, what the live file held as further
  * blocks, and an end block. The sink is not closed. After a failure part of it may have been appended. */
@@ -66,6 +69,7 @@ CT_API void ct_journal_count(const ct_journal *journal, ct_journal_counts *count
 CT_API const uint8_t *ct_journal_id(const ct_journal *journal);           /* 16 bytes */
 CT_API uint64_t ct_journal_start_time(const ct_journal *journal);         /* ns since 1970 */
 
+/* By id, from 0 to the count in ct_journal_counts; a number that is none: NULL, or a text with bytes NULL. */
 CT_API ct_text ct_journal_path(const ct_journal *journal, uint32_t path);
 CT_API ct_text ct_journal_name(const ct_journal *journal, uint32_t name);
 CT_API const ct_code_info *ct_journal_code(const ct_journal *journal, uint32_t code);
@@ -156,9 +160,10 @@ typedef struct ct_event {
 } ct_event;
 
 typedef struct ct_replay ct_replay;
-CT_API ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error); /* before the first event */
-CT_API void ct_replay_free(ct_replay *replay);
-/* Goes behind the next event with all its changes. CT_END at the end. */
+/* Stands before the first event. The caller frees it, before the journal is closed. */
+CT_API ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error);
+CT_API void ct_replay_free(ct_replay *replay); /* NULL is allowed */
+/* Goes behind the next event with all its changes; *event is filled only with CT_OK. CT_END at the end. */
 CT_API ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
 /* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. What did not change since the key state has
  * as `changed` the number of the event before it. After any failure a replay can be used again by seeking. */
@@ -168,6 +173,7 @@ CT_API const ct_object *ct_replay_object(const ct_replay *replay, uint64_t id);
 /* Fills value->data from its content when it lies elsewhere (value->content != 0). The bytes live until the next resolve that evicts them: at least
  * the last 64 resolved stay. */
 CT_API ct_code ct_replay_resolve(ct_replay *replay, ct_value *value, ct_error *error);
+/* The threads that are there now, in the order in which they came; an index beyond them: NULL. */
 CT_API size_t ct_replay_thread_count(const ct_replay *replay);
 CT_API const ct_thread *ct_replay_thread(const ct_replay *replay, size_t index);
 /* Grows with every event at which any object changed: two equal numbers, no object changed between. */

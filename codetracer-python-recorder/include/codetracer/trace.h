@@ -3,8 +3,9 @@
  *     ct_journal *journal;
  *     if (ct_trace_open("trace-out", NULL, &journal, NULL, &error) == CT_OK) ...      then as in replay.h
  *
- * The format is recognised by content, not by name. A journal is read where it lies, also one within a container (.ct); a trace in another format is first turned into a temporary
- * journal, a file without a name, so that nothing is left behind whatever ends the process. Its sizes, times and id are then not the trace's.
+ * The format is recognised by content, not by name. A journal is read where it lies, also one within a container (.ct); a trace in another format is
+ * first turned into a temporary journal, a file without a name, so that nothing is left behind whatever ends the process. Its sizes, times and id are
+ * then not the trace's.
  */
 #ifndef CODETRACER_TRACE_H
 #define CODETRACER_TRACE_H
