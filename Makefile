@@ -28,6 +28,7 @@ help:
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
+	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
 	@echo "make wheel                                 build a wheel into dist/"
 	@echo "make install-library PREFIX=DIR            the C library for other programs: shared, static, headers, pkg-config file, example"
@@ -197,6 +198,11 @@ install-library: $(VENV)/.has-tools
 		meson compile -C $(LIBRARY) codetracer:static_library codetracer:shared_library > $(LIBRARY).log 2>&1 || { cat $(LIBRARY).log; exit 1; }; \
 		meson install -C $(LIBRARY) --no-rebuild --quiet --tags devel,library'
 	@echo "Installed. Where pkg-config does not look there by itself: export PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
+
+# What finished traces cost: writing each format, going to a step.
+.PHONY: bench-formats
+bench-formats: $(VENV)/.has-package $(PEER)/.installed
+	@$(VENV)/bin/python bench/formats.py --peer $(PEER)/bin/python $(if $(DOCUMENT),--document)
 
 .PHONY: wheel
 wheel: $(VENV)/.has-package

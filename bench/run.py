@@ -270,8 +270,7 @@ def bar(results):
     return lines
 
 
-def document(text):
-    begin, end = "<!-- measured: make bench DOCUMENT=1 -->\n", "<!-- end of what was measured -->"
+def document_between(begin, end, text):
     whole = DOCUMENT.read_text()
     before, rest = whole.split(begin)
     _, after = rest.split(end)
@@ -310,7 +309,7 @@ def main():
     kept.write_text(json.dumps({"python": version, "repetitions": repetitions, "interrupted": interrupted, "results": results}, indent=1) + "\n")
     print(f"Every single run: {kept.relative_to(HERE.parent)}", file=sys.stderr)
     if options.document and not interrupted:
-        document(text)
+        document_between("<!-- measured: make bench DOCUMENT=1 -->\n", "<!-- end of what was measured -->", text)
         print(f"Written: {DOCUMENT.relative_to(HERE.parent)}", file=sys.stderr)
     return 130 if interrupted else 0
 
