@@ -47,6 +47,7 @@ typedef struct ct_journal_counts {
     uint64_t events, steps, contents, segments, blocks, file_bytes, stored_bytes[3], raw_bytes[3]; /* per block kind */
     uint32_t paths, names, codes, types, shapes, metas;
     bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */
+    bool imported;            /* made from a trace in another format: its id, times and sizes are not that trace's */
 } ct_journal_counts;
 
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded

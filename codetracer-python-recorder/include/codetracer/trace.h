@@ -31,4 +31,11 @@ typedef struct ct_trace_options {
  * CT_E_CORRUPT *journal may be there, and then holds what stands before the damaged place; else it is NULL when something failed. */
 CT_API ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
 
+/* A part of a trace as it is stored: a stream of a container, or a file of a folder's. name: terminated, only for the time of the call. */
+typedef struct ct_trace_part { const char *name; uint64_t bytes; } ct_trace_part;
+
+/* Hands over the parts of the trace at path, found as ct_trace_open() finds it, in the order in which they are stored; reads directories only. A journal has
+ * no parts (ct_journal_counts tells its sizes). What `part` returns, if not CT_OK, ends it. *bytes: of all of it, also of what is in no part. */
+CT_API ct_code ct_trace_parts(const char *path, ct_code (*part)(void *context, const ct_trace_part *part), void *context, uint64_t *bytes, ct_error *error);
+
 #endif

@@ -213,6 +213,24 @@ ct_container_find(ct_container *c, const char *name, ct_which which, ct_code *co
     return *code == CT_OK ? file : NULL;
 }
 
+bool
+ct_container_next(const ct_container *c, uint32_t *entry, char name[13], uint64_t *size)
+{
+    static const char ALPHABET[] = "0123456789abcdefghijklmnopqrstuvwxyz./-";
+    while (*entry < c->entry_count) {
+        const uint8_t *at = c->entries + (size_t)(*entry)++ * ENTRY_SIZE;
+        uint64_t number = load(at + 16, 8);
+        size_t length = 0;
+        for (; number && length < 12; number /= 40)
+            name[length++] = number % 40 ? ALPHABET[number % 40 - 1] : ' ';
+        name[length] = 0;
+        *size = load(at, 8);
+        if (length)
+            return true;
+    }
+    return false;
+}
+
 const ct_allocator *ct_inner_allocator(const ct_inner *file) { return file->container->allocator; }
 uint64_t ct_inner_size(const ct_inner *file) { return file->size; }
 bool ct_inner_is_open(const ct_inner *file) { return file->is_open; }

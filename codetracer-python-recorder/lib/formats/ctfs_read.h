@@ -27,6 +27,9 @@ void ct_container_close(ct_container *container); /* NULL is allowed */
 /* The inner file, or NULL: none of that name, or (with *code != CT_OK) the container cannot be read. name: at most 12 of 0-9 a-z . / - */
 ct_inner *ct_container_find(ct_container *container, const char *name, ct_which which, ct_code *code, ct_error *error);
 
+/* The name and size of the next file in the directory from entry *entry on, which is moved behind it. False: there is none. */
+bool ct_container_next(const ct_container *container, uint32_t *entry, char name[13], uint64_t *size);
+
 /* Where it takes memory from: the container's. */
 const ct_allocator *ct_inner_allocator(const ct_inner *file);
 /* Its bytes. Of a file whose writer was killed before it noted the size: those of the blocks that are there, zeros behind the last written one. */

@@ -15,6 +15,7 @@
 #include "codetracer/trace.h"
 #include "formats/ctfs_read.h"
 #include "formats/open.h"
+#include "journal/reader.h"
 #include "util/io.h"
 #include "util/os.h"
 
@@ -115,6 +116,7 @@ open_intact_part(int file, const ct_allocator *allocator, ct_journal **journal)
     if (ct_source_of_descriptor(file, &source, NULL) != CT_OK || ct_journal_open_source(&source, allocator, journal, NULL) != CT_OK)
         return;
     ct_journal_count(*journal, &counts);
+    (*journal)->counts.imported = true;
     if (counts.events)
         return;
     ct_journal_close(*journal);
@@ -142,7 +144,9 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
         return code;
     }
     CT_TRY(ct_source_of_descriptor(file, &source, error));
-    return ct_journal_open_source(&source, options->allocator, journal, error);
+    CT_TRY(ct_journal_open_source(&source, options->allocator, journal, error));
+    (*journal)->counts.imported = true;
+    return CT_OK;
 }
 
 /* The journal that a container of this project holds as a whole, read where it lies. CT_END: there is none, or not all of it. */

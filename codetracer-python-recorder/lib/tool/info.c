@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "codetracer/trace.h"
 #include "tool/tool.h"
 
 static const char HELP[] =
@@ -149,6 +150,37 @@ static void amounts(text *out, const ct_journal_counts *c, bool sizes)
     }
 }
 
+typedef struct parts { text *out; uint64_t bytes; } parts;
+
+static ct_code add_part(void *context, const ct_trace_part *part)
+{
+    parts *p = context;
+    text_puts(p->out, "  ");
+    text_safe(p->out, part->name, strlen(part->name));
+    for (size_t i = strlen(part->name); i < 21; i++)
+        text_char(p->out, ' ');
+    number(p->out, part->bytes);
+    text_puts(p->out, " bytes\n");
+    return CT_OK;
+}
+
+/* What a trace that is no journal consists of. */
+static void add_parts(text *out, const char *place, uint64_t steps)
+{
+    text list = {0};
+    parts p = {&list, 0};
+    if (ct_trace_parts(place, add_part, &p, &p.bytes, NULL) == CT_OK && list.size) {
+        label(out, "size");
+        number(out, p.bytes);
+        text_puts(out, " bytes");
+        if (steps)
+            text_format(out, ", %.1f a step", (double)p.bytes / (double)steps);
+        text_char(out, '\n');
+        text_add(out, list.bytes, list.size);
+    }
+    text_free(&list);
+}
+
 int command_info(int argc, char **argv)
 {
     static const char *const limits[][2] = {{"limit.container-depth", "containers"}, {"limit.attribute-depth", "attributes"},
@@ -173,16 +205,18 @@ int command_info(int argc, char **argv)
     line(&out, "folder", ct_journal_meta_value(journal, "workdir"));
     line(&out, "python", ct_journal_meta_value(journal, "python"));
     line(&out, "recorder", ct_journal_meta_value(journal, "recorder"));
-    bool own = strcmp(trace_format(), "journal") == 0;
+    bool own = !counts.imported, bare = strcmp(trace_format(), "journal") == 0;
     line(&out, "format", (ct_text){trace_format(), strlen(trace_format())});
     if (own)
-        start(&out, journal); /* of another format's journal these would be the importer's, as its sizes are */
+        start(&out, journal);
     pairs(&out, "ended with", journal, ends);
     if (own)
         label(&out, "complete");
     if (own)
         text_puts(&out, counts.complete ? "yes\n" : "no: its program is still running or was killed\n");
-    amounts(&out, &counts, own);
+    amounts(&out, &counts, bare);
+    if (!bare)
+        add_parts(&out, place, counts.steps);
     pairs(&out, "limits", journal, limits);
     pairs(&out, "cut", journal, cuts);
     others(&out, journal, counts.metas);

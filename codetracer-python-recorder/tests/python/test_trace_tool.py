@@ -234,6 +234,30 @@ def test_info(everything):
         assert expected in out
 
 
+def test_info_tells_what_a_container_and_a_folder_consist_of(tmp_path, everything):
+    """The directory of a container is decoded here a second time, by ctfs.md section 1."""
+    run("convert", everything, tmp_path / "a.ct", "--to", "ct")
+    run("convert", everything, tmp_path / "json", "--to", "json")
+    data = (tmp_path / "a.ct").read_bytes()
+    expected = []
+    for at in range(16, 16 + 24 * int.from_bytes(data[12:16], "little"), 24):
+        size, _, number = (int.from_bytes(data[at + k : at + k + 8], "little") for k in (0, 8, 16))
+        name = ""
+        while number:
+            name += " 0123456789abcdefghijklmnopqrstuvwxyz./-"[number % 40]
+            number //= 40
+        if name:
+            expected.append((name, size))
+    told = [line.split() for line in run("info", tmp_path / "a.ct").out.splitlines() if line.startswith("  ")]
+    assert [(name, int(size.replace(",", ""))) for name, size, _ in told] == expected
+    told = [line.split() for line in run("info", tmp_path / "json").out.splitlines() if line.startswith("  ")]
+    assert {name: int(size.replace(",", "")) for name, size, _ in told} == {
+        path.name: path.stat().st_size for path in (tmp_path / "json").iterdir() if path.is_file()
+    }
+    lines = run("info", tmp_path / "a.ct").out.splitlines()
+    assert "complete      yes" in lines and any(line.startswith("started") for line in lines), "the journal inside is the recording's own"
+
+
 def test_recover_a_killed_recording(tmp_path):
     steps = int(make("killed", tmp_path, status=-9))
     private = tmp_path / ".recording-test"
