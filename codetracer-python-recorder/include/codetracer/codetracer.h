@@ -4,7 +4,8 @@
  *     replay.h    walk it, with the whole state at each step  journal.h   the numbers of the journal format
  *     export.h    write it in another format                 io.h        the caller's bytes
  *     import.h    another format into a recording            memory.h    the caller's memory
- *     error.h     how failure is told                        version.h   which library this is
+ *     verify.h    hold a trace against every rule            version.h   which library this is
+ *     error.h     how failure is told                        api.h       what is public
  */
 #ifndef CODETRACER_CODETRACER_H
 #define CODETRACER_CODETRACER_H

@@ -2,7 +2,7 @@
  * names: docs/verify.md lists them.
  *
  *     ct_verified verified;
- *     ct_code code = ct_verify("trace-out", on_finding, context, &verified, &error);
+ *     ct_code code = ct_verify("trace-out", NULL, on_finding, context, &verified, &error);
  *     if (code == CT_OK && verified.findings == 0) ...        the trace is whole
  */
 #ifndef CODETRACER_VERIFY_H
@@ -13,6 +13,7 @@
 
 #include "codetracer/api.h"
 #include "codetracer/error.h"
+#include "codetracer/memory.h"
 
 typedef struct ct_finding {
     const char *rule;     /* its name, a constant */
@@ -31,8 +32,10 @@ typedef struct ct_verified {
     bool unfinished;                  /* a recording that still runs or whose program was killed: no finding */
 } ct_verified;
 
-/* path: as for ct_trace_open(). CT_OK: verified, whatever was found. Else the trace could not be looked at (not there, memory, the system, a version
- * that is not known): *error says why. Memory grows with the definitions and with what is alive at one time, not with the steps. */
-CT_API ct_code ct_verify(const char *path, ct_finding_function found, void *context, ct_verified *verified, ct_error *error);
+/* path: as for ct_trace_open(). allocator: memory.h; NULL: the C library's. found is called in this thread, once for each finding. CT_OK: verified,
+ * whatever was found. Else the trace could not be looked at (CT_E_IO, CT_E_NOMEM, CT_E_VERSION and so on): *error says why. Memory grows with the definitions and
+ * with what is alive at one time, not with the steps. */
+CT_API ct_code ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function found, void *context, ct_verified *verified,
+                         ct_error *error);
 
 #endif

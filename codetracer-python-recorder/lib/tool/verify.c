@@ -120,7 +120,7 @@ static int verify_one(const char *path, bool quiet, bool json)
     verifier v = {.file = verified.file, .quiet = quiet, .json = json};
     ct_error error = {0};
     int status = STATUS_TRACE;
-    if (ct_verify(path, on_finding, &v, &verified, &error) == CT_OK) {
+    if (ct_verify(path, NULL, on_finding, &v, &verified, &error) == CT_OK) {
         put_end(&v, &verified);
         status = verified.findings ? STATUS_TRACE : STATUS_OK;
     } else {

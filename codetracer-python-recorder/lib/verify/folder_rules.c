@@ -13,6 +13,7 @@
 
 #include <yyjson.h>
 
+#include "util/json_memory.h"
 #include "util/memory.h"
 
 enum { MOST_SIDECAR = 64 << 20 };
@@ -25,12 +26,12 @@ typedef struct folder {
 } folder;
 
 static char *
-join(const char *path, const char *name, const char *more)
+join(const folder *f, const char *name, const char *more)
 {
-    size_t size = strlen(path) + strlen(name) + strlen(more) + 2;
-    char *joined = ct_allocate(NULL, size);
+    size_t size = strlen(f->path) + strlen(name) + strlen(more) + 2;
+    char *joined = ct_allocate(f->report->allocator, size);
     if (joined)
-        snprintf(joined, size, "%s/%s%s", path, name, more);
+        snprintf(joined, size, "%s/%s%s", f->path, name, more);
     return joined;
 }
 
@@ -39,13 +40,13 @@ static ct_code
 read_sidecar(const folder *f, const char *name, const char *rule, bool may_lack, yyjson_doc **doc)
 {
     *doc = NULL;
-    char *path = join(f->path, name, "");
+    char *path = join(f, name, "");
     if (!path)
         return CT_E_NOMEM;
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int reason = errno;
-    ct_free(NULL, path);
+    ct_free(f->report->allocator, path);
     if (fd < 0) {
         if (reason == ENOENT && may_lack)
             return CT_OK;
@@ -53,7 +54,7 @@ read_sidecar(const folder *f, const char *name, const char *rule, bool may_lack,
         return CT_OK;
     }
     bool usable = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_SIDECAR;
-    char *text = usable ? ct_allocate(NULL, (size_t)status.st_size + 1) : NULL;
+    char *text = usable ? ct_allocate(f->report->allocator, (size_t)status.st_size + 1) : NULL;
     ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
     close(fd);
     if (usable && !text)
@@ -62,15 +63,16 @@ read_sidecar(const folder *f, const char *name, const char *rule, bool may_lack,
         ct_report_add(f->report, rule, name, 0, UINT64_MAX, "this is no file of at most 64 MiB that can be read");
     else {
         yyjson_read_err problem = {0};
-        *doc = yyjson_read_opts(text, (size_t)got, 0, NULL, &problem);
+        yyjson_alc memory;
+        *doc = yyjson_read_opts(text, (size_t)got, 0, ct_json_memory(f->report->allocator, &memory), &problem);
         if (!*doc && problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
-            ct_free(NULL, text);
+            ct_free(f->report->allocator, text);
             return CT_E_NOMEM;
         }
         if (!*doc)
             ct_report_add(f->report, rule, name, problem.pos, UINT64_MAX, "this is no JSON: %s", problem.msg);
     }
-    ct_free(NULL, text);
+    ct_free(f->report->allocator, text);
     return CT_OK;
 }
 
@@ -134,19 +136,19 @@ static ct_code
 check_files(const folder *f, const char *paths, uint64_t path_count)
 {
     char whole[PATH_MAX], led[PATH_MAX];
-    char *files = join(f->path, "files", "");
+    char *files = join(f, "files", "");
     if (!files)
         return CT_E_NOMEM;
     bool there = realpath(files, whole) != NULL;
-    ct_free(NULL, files);
+    ct_free(f->report->allocator, files);
     for (uint64_t i = 0; there && i < path_count; i++, paths += strlen(paths) + 1) {
         if (paths[0] != '/')
             continue;
-        char *copy = join(f->path, "files", paths);
+        char *copy = join(f, "files", paths);
         if (!copy)
             return CT_E_NOMEM;
         bool exists = realpath(copy, led) != NULL;
-        ct_free(NULL, copy);
+        ct_free(f->report->allocator, copy);
         size_t size = strlen(whole);
         struct stat status;
         if (exists && (strncmp(led, whole, size) != 0 || led[size] != '/'))
@@ -161,16 +163,16 @@ ct_code
 ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count)
 {
     const char *slash = strrchr(trace, '/');
-    folder f = {.report = report, .path = slash ? ct_copy_text(NULL, trace, slash == trace ? 1 : (size_t)(slash - trace)) : ct_copy_text(NULL, ".", 1)};
-    char *metadata = f.path ? join(f.path, "trace_metadata.json", "") : NULL, *list = f.path ? join(f.path, "trace_paths.json", "") : NULL;
+    folder f = {.report = report, .path = slash ? ct_copy_text(report->allocator, trace, slash == trace ? 1 : (size_t)(slash - trace)) : ct_copy_text(report->allocator, ".", 1)};
+    char *metadata = f.path ? join(&f, "trace_metadata.json", "") : NULL, *list = f.path ? join(&f, "trace_paths.json", "") : NULL;
     f.bare = metadata && list && access(metadata, F_OK) != 0 && access(list, F_OK) != 0;
     ct_code code = metadata && list ? check_metadata(&f) : CT_E_NOMEM;
-    ct_free(NULL, metadata);
-    ct_free(NULL, list);
+    ct_free(report->allocator, metadata);
+    ct_free(report->allocator, list);
     if (code == CT_OK)
         code = check_paths(&f, paths ? paths : "", path_count);
     if (code == CT_OK)
         code = check_files(&f, paths ? paths : "", path_count);
-    ct_free(NULL, f.path);
+    ct_free(report->allocator, f.path);
     return code;
 }

@@ -267,12 +267,12 @@ ct_journal_rules(const ct_report *report, const char *path, ct_error *error)
     check c = {.report = report};
     struct stat status;
     bool is_folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    return run(&c, is_folder, ct_journal_open(path, NULL, &c.journal, error), error);
+    return run(&c, is_folder, ct_journal_open(path, report->allocator, &c.journal, error), error);
 }
 
 ct_code
 ct_journal_rules_inner(const ct_report *report, const ct_source *source, const char *part, ct_error *error)
 {
     check c = {.report = report, .part = part};
-    return run(&c, false, ct_journal_open_source(source, NULL, &c.journal, error), error);
+    return run(&c, false, ct_journal_open_source(source, report->allocator, &c.journal, error), error);
 }

@@ -9,6 +9,7 @@ typedef struct ct_report {
     ct_finding_function found;
     void *context;
     ct_verified *verified;
+    const ct_allocator *allocator;
 } ct_report;
 
 /* A finding at a byte of `part`; event UINT64_MAX: of no event. */

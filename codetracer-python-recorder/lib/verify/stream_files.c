@@ -45,12 +45,12 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
     ct_source source;
     ct_stream_rules rules;
     ct_verified unused = {0};
-    const ct_report silent = {ignore, NULL, &unused}; /* the rules of the stream are for events.log: here is another layout */
+    const ct_report silent = {ignore, NULL, &unused, report->allocator}; /* the rules of the stream are for events.log: here is another layout */
     ct_code code = ct_source_open_file(path, &source, error);
     CT_TRY(code);
     ct_stream_rules_start(&rules, &silent, NULL);
-    ct_reading r = {.sink = &rules.sink, .error = error};
-    code = ct_container_open(&source, NULL, &r.container, error);
+    ct_reading r = {.sink = &rules.sink, .error = error, .tree.allocator = report->allocator};
+    code = ct_container_open(&source, report->allocator, &r.container, error);
     if (code == CT_OK) {
         ct_inner *steps = ct_container_find(r.container, "steps.dat", CT_FIRST_ENTRY, &code, error);
         if (code == CT_OK && steps) {
@@ -70,7 +70,7 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
     }
     ct_stream_tree_free(&r.tree);
     ct_stream_rules_free(&rules);
-    return code;
+    return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
 }
 
 /* The journal that a container of this project holds as a whole. */
@@ -81,7 +81,7 @@ check_inner_journal(const ct_report *report, const char *path, ct_error *error)
     ct_container *container;
     ct_code code;
     CT_TRY(ct_source_open_file(path, &file, error));
-    code = ct_container_open(&file, NULL, &container, error);
+    code = ct_container_open(&file, report->allocator, &container, error);
     if (code != CT_OK)
         return code == CT_E_CORRUPT ? CT_OK : code; /* the reader has said it */
     ct_inner *inner = ct_container_find(container, "journal.ctj", CT_LAST_ENTRY, &code, error);
@@ -100,14 +100,14 @@ check_inner_journal(const ct_report *report, const char *path, ct_error *error)
 
 /* Which layout the reader takes. */
 static ct_code
-has_log(const char *path, bool *log, ct_error *error)
+has_log(const ct_report *report, const char *path, bool *log, ct_error *error)
 {
     ct_source source;
     ct_container *container;
     ct_code code;
     *log = true; /* a container that cannot be read: the reader says so */
     CT_TRY(ct_source_open_file(path, &source, error));
-    code = ct_container_open(&source, NULL, &container, error);
+    code = ct_container_open(&source, report->allocator, &container, error);
     if (code == CT_E_CORRUPT)
         return CT_OK;
     CT_TRY(code);
@@ -122,7 +122,7 @@ check_container(const ct_report *report, const char *path, ct_error *error)
     ct_stream_rules rules;
     const uint64_t before = report->verified->findings;
     bool log;
-    CT_TRY(has_log(path, &log, error));
+    CT_TRY(has_log(report, path, &log, error));
     ct_code code = check_stream(report, ct_ct_read, path, false, !log, &rules, error);
     if (code == CT_OK && report->verified->findings == before && log)
         code = check_multi(report, path, &rules, error);
@@ -133,13 +133,13 @@ check_container(const ct_report *report, const char *path, ct_error *error)
 /* ---- all formats ---- */
 
 ct_code
-ct_verify(const char *path, ct_finding_function found, void *context, ct_verified *verified, ct_error *error)
+ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function found, void *context, ct_verified *verified, ct_error *error)
 {
     static const ct_stream_reader readers[] = {[CT_TRACE_JSON] = ct_json_read, [CT_TRACE_BINARY] = ct_binary_read, [CT_TRACE_BINARY_V0] = ct_binary_v0_read};
     char file[PATH_MAX];
     enum ct_trace_format format;
     ct_error own = {0};
-    const ct_report report = {found, context, verified};
+    const ct_report report = {found, context, verified, allocator};
     ct_stream_rules rules;
     *verified = (ct_verified){0};
     error = error ? error : &own;

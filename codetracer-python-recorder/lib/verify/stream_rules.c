@@ -16,20 +16,20 @@ enum { MOST_TYPE_KIND = 33, MOST_EVENT_KIND = 13 };
 
 /* Room for one more item; false: no memory. */
 static bool
-grow(void *array, size_t *capacity, size_t count, size_t size)
+grow(const ct_stream_rules *r, void *array, size_t *capacity, size_t count, size_t size)
 {
     void **items = array;
     if (count < *capacity)
         return true;
     size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = ct_resize(NULL, *items, wanted * size);
+    void *bigger = ct_resize(r->report->allocator, *items, wanted * size);
     if (!bigger)
         return false;
     *items = bigger;
     *capacity = wanted;
     return true;
 }
-#define GROW(items, capacity, count) grow(&(items), &(capacity), (count), sizeof *(items))
+#define GROW(items, capacity, count) grow(r, &(items), &(capacity), (count), sizeof *(items))
 
 static bool
 is_defined(ct_stream_rules *r, const char *what, uint64_t id, uint64_t count)
@@ -341,9 +341,9 @@ on_other(void *context, const char *kind)
 void
 ct_stream_rules_start(ct_stream_rules *r, const ct_report *report, const char *part)
 {
-    *r = (ct_stream_rules){.report = report, .part = part, .state.event = UINT64_MAX};
+    *r = (ct_stream_rules){.report = report, .part = part, .state.event = UINT64_MAX, .paths.allocator = report->allocator};
     r->sink = (ct_stream_sink){
-        .context = r, .state = &r->state, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
+        .context = r, .state = &r->state, .allocator = report->allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
         .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
         .drop_step = on_drop_step, .other = on_other};
 }
@@ -362,8 +362,8 @@ void
 ct_stream_rules_free(ct_stream_rules *r)
 {
     ct_buffer_free(&r->paths);
-    ct_free(NULL, r->functions);
-    ct_free(NULL, r->types);
-    ct_free(NULL, r->calls);
-    ct_free(NULL, r->threads);
+    ct_free(r->report->allocator, r->functions);
+    ct_free(r->report->allocator, r->types);
+    ct_free(r->report->allocator, r->calls);
+    ct_free(r->report->allocator, r->threads);
 }

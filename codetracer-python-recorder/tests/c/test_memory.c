@@ -188,6 +188,22 @@ export_scenario(const ct_allocator *allocator, ct_error *error)
     return code;
 }
 
+static void
+no_finding(void *context, const ct_finding *finding)
+{
+    (void)finding;
+    ++*(int *)context;
+}
+
+static ct_code
+verify_scenario(const ct_allocator *allocator, ct_error *error)
+{
+    ct_verified verified;
+    int findings = 0;
+    ct_code code = ct_verify(at, allocator, no_finding, &findings, &verified, error);
+    return code == CT_OK && findings ? ct_fail(error, CT_E_CORRUPT, "there is a finding", 0, 0) : code;
+}
+
 /* ---- tests ---- */
 
 static void
@@ -213,6 +229,7 @@ reading_and_saving(void)
     CHECK_EQ_INT(walk(journal, &expected, NULL), CT_OK);
     ct_journal_close(journal);
     fail_everywhere("read", read_scenario, output, false);
+    fail_everywhere("verify", verify_scenario, NULL, false);
 }
 
 static void
@@ -236,6 +253,7 @@ every_format(void)
         CHECK_EQ_INT(open_scenario(NULL, &error), CT_OK);
         CHECK(expected);
         fail_everywhere(FORMATS[format].name, open_scenario, NULL, true);
+        fail_everywhere(FORMATS[format].name, verify_scenario, NULL, false);
         char command[512];
         snprintf(command, sizeof command, "rm -rf %s && mkdir %s", output, output);
         CHECK_EQ_INT(system(command), 0);

@@ -30,7 +30,7 @@ verify(const journal_file *f, ct_verified *verified)
     findings found = {0};
     ct_error error = {0};
     write_file(path, f->b.at, f->b.size);
-    ct_code code = ct_verify(path, note, &found, verified, &error);
+    ct_code code = ct_verify(path, NULL, note, &found, verified, &error);
     if (code != CT_OK)
         snprintf(found.rules[found.count++], sizeof found.rules[0], "code %d", code);
     return found;
