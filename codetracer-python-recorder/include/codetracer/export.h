@@ -14,6 +14,7 @@
 
 #include "codetracer/api.h"
 #include "codetracer/error.h"
+#include "codetracer/io.h"
 #include "codetracer/replay.h"
 
 /* What a .ct holds: the layouts of both of CodeTracer's readers and the journal; or one layout for readers that want it plain. */
@@ -51,5 +52,7 @@ CT_API ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, cons
 
 /* Writes one CTFS container (docs/ct-format.md) to a file, mode 0600. */
 CT_API ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
+/* The same to a sink, which must have write_at and is not closed. A long trace takes temporary space, in files without a name, in $TMPDIR or /tmp. */
+CT_API ct_code ct_export_ct_to(ct_journal *journal, const ct_sink *sink, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 #endif

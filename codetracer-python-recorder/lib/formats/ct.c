@@ -8,6 +8,8 @@
  *
  * Each layout's bytes are written by a file of its own: ct_multi_write.c, ct_log_write.c.
  */
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -264,24 +266,30 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
     return finish(f, &result->bytes);
 }
 
-ct_code
-ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error)
+/* To a new file at `path`, or to the sink. */
+static ct_code
+export(ct_journal *journal, const char *path, const ct_sink *sink, const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
+    const char *folder = getenv("TMPDIR");
+    char beside[PATH_MAX];
     ct_export_result own_result;
     ct_error own_error;
-    if (!journal || !path)
-        return ct_fail(error, CT_E_PARAM, "ct_export_ct needs a journal and a path", 0, 0);
     result = result ? result : &own_result;
     error = error ? error : &own_error;
     *result = (ct_export_result){ 0 };
     *error = (ct_error){ 0 };
     enum ct_layout layout = options ? options->layout : CT_LAYOUT_BOTH;
+    const ct_allocator *allocator = ct_journal_allocator(journal);
     ct_file f = { .journal = journal, .error = error, .has_log = layout != CT_LAYOUT_MULTI, .has_multi = layout != CT_LAYOUT_SINGLE,
                   .multi.calls = { .entries.file = -1, .returns.file = -1, .ends.file = -1 } };
-    CT_TRY(ct_ctfs_create(&f.ctfs, path, ct_journal_allocator(journal), error)); /* when it fails, the file there is not ours to remove */
-    ct_code code = write_all(&f, path, options, result);
+    /* When it fails, the file there is not ours to remove. */
+    CT_TRY(path ? ct_ctfs_create(&f.ctfs, path, allocator, error) : ct_ctfs_create_in(&f.ctfs, sink, allocator, error));
+    if (!path)
+        snprintf(beside, sizeof beside, "%s/", folder && *folder && strlen(folder) < sizeof beside - 2 ? folder : "/tmp");
+    ct_code code = write_all(&f, path ? path : beside, options, result);
     if (code != CT_OK) {
-        unlink(path);
+        if (path)
+            unlink(path);
         if (error->code != code)
             ct_fail(error, code, code == CT_E_NOMEM ? "no memory" : "the export failed", 0, 0);
     }
@@ -292,4 +300,20 @@ ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *opt
     ct_ctfs_abandon(&f.ctfs);
     ZSTD_freeCCtx(f.zstd);
     return code;
+}
+
+ct_code
+ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    if (!journal || !path)
+        return ct_fail(error, CT_E_PARAM, "ct_export_ct needs a journal and a path", 0, 0);
+    return export(journal, path, NULL, options, result, error);
+}
+
+ct_code
+ct_export_ct_to(ct_journal *journal, const ct_sink *sink, const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    if (!journal || !sink || !sink->write_at)
+        return ct_fail(error, CT_E_PARAM, "ct_export_ct_to needs a journal and a sink that can write at a place", 0, 0);
+    return export(journal, NULL, sink, options, result, error);
 }

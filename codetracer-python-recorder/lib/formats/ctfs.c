@@ -52,6 +52,8 @@ put_u32(uint8_t *at, uint32_t value)
 static ct_code
 write_at(ct_ctfs *ctfs, uint64_t block, const uint8_t *bytes, size_t count)
 {
+    if (ctfs->sink)
+        return ctfs->sink->write_at(ctfs->sink->context, block * CT_CTFS_BLOCK, bytes, count * CT_CTFS_BLOCK, ctfs->error);
     int problem = ct_write_fully_at(ctfs->file, bytes, count * CT_CTFS_BLOCK, block * CT_CTFS_BLOCK);
     return problem ? ct_fail(ctfs->error, CT_E_IO, "cannot write the container", block * CT_CTFS_BLOCK, problem) : CT_OK;
 }
@@ -92,6 +94,14 @@ ct_ctfs_create(ct_ctfs *ctfs, const char *path, const ct_allocator *allocator, c
     ct_ctfs_abandon(ctfs);
     unlink(path);
     return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
+}
+
+ct_code
+ct_ctfs_create_in(ct_ctfs *ctfs, const ct_sink *sink, const ct_allocator *allocator, ct_error *error)
+{
+    *ctfs = (ct_ctfs){ .file = -1, .sink = sink, .next_block = 1, .allocator = allocator, .error = error };
+    ctfs->newest = ct_allocate_zero(allocator, CT_CTFS_TOGETHER, CT_CTFS_BLOCK);
+    return ctfs->newest ? CT_OK : ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
 }
 
 static void
@@ -218,6 +228,8 @@ ct_ctfs_finish(ct_ctfs *ctfs, uint64_t *bytes)
         CT_TRY(write_newest(ctfs, ctfs->next_block));
     CT_TRY(write_at(ctfs, 0, first, 1));
     *bytes = ctfs->next_block * CT_CTFS_BLOCK;
+    if (ctfs->sink)
+        return CT_OK;
     int file = ctfs->file;
     ctfs->file = -1;
     return close(file) == 0 ? CT_OK : ct_fail(ctfs->error, CT_E_IO, "cannot write the container", 0, errno);

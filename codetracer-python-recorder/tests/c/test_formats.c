@@ -720,6 +720,56 @@ disk_ends(void)
     remove_tree(in_folder("target"));
 }
 
+/* ---- to a sink ---- */
+typedef struct in_memory { uint8_t *bytes; size_t size; } in_memory;
+
+static ct_code
+put_in_memory(void *context, uint64_t offset, const void *bytes, size_t count, ct_error *error)
+{
+    in_memory *m = context;
+    (void)error;
+    if (offset + count > m->size) {
+        m->bytes = realloc(m->bytes, (size_t)offset + count);
+        memset(m->bytes + m->size, 0, (size_t)offset + count - m->size);
+        m->size = (size_t)offset + count;
+    }
+    memcpy(m->bytes + offset, bytes, count);
+    return CT_OK;
+}
+
+static ct_code
+refuse(void *context, uint64_t offset, const void *bytes, size_t count, ct_error *error)
+{
+    (void)context, (void)bytes, (void)count;
+    return ct_fail(error, CT_E_IO, "refused", offset, 5);
+}
+
+static void
+a_sink_gets_what_a_file_gets(void)
+{
+    ct_error error;
+    ct_journal *journal;
+    ct_export_result to_file, to_sink;
+    CHECK(sample_everything(in_folder("sink.ctj")));
+    CHECK_EQ_INT(ct_journal_open(in_folder("sink.ctj"), NULL, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_export_ct(journal, in_folder("sink.ct"), NULL, &to_file, &error), CT_OK);
+    in_memory memory = {0};
+    ct_sink sink = {.context = &memory, .write_at = put_in_memory};
+    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, &to_sink, &error), CT_OK);
+    size_t size;
+    uint8_t *file = read_file(in_folder("sink.ct"), &size);
+    CHECK(file && size == memory.size && memcmp(file, memory.bytes, size) == 0);
+    CHECK(to_file.bytes == to_sink.bytes && to_sink.bytes == size);
+    sink.write_at = refuse;
+    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, NULL, &error), CT_E_IO);
+    CHECK_EQ_INT(error.system, 5);
+    sink.write_at = NULL;
+    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, NULL, &error), CT_E_PARAM);
+    free(file);
+    free(memory.bytes);
+    ct_journal_close(journal);
+}
+
 static void
 wrong_arguments(void)
 {
@@ -749,6 +799,7 @@ main(int argc, char **argv)
     RUN(progress_can_stop);
     RUN(remembered_values_are_never_old);
     RUN(disk_ends);
+    RUN(a_sink_gets_what_a_file_gets);
     RUN(wrong_arguments);
     remove_tree(folder);
     return check_summary();
