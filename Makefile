@@ -27,6 +27,7 @@ help:
 	@echo "make record [SCRIPT=prog.py] [ARGS=\"a b\"]   build, record a program, show where the trace is and a piece of it"
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
+	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
@@ -158,6 +159,28 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1)
+
+# Random input for the readers (tests/fuzz): each target for FUZZ_SECONDS, from the inputs kept in the repository. What makes one fail is left in
+# build/fuzz-X.Y-found; what is new to it is collected in build/fuzz-X.Y-corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= binary ct journal json
+FUZZ := build/fuzz-$(VERSION)
+.PHONY: fuzz
+fuzz: $(VENV)/.has-tools
+	@clang=$$(tools/find-clang) && $(call in,$(VENV)) $(LOCK) bash -euc ' \
+		[ -f $(FUZZ)/build.ninja ] || CC="$$0" meson setup --buildtype=debugoptimized -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false \
+			$(FUZZ) $(PACKAGE) > $(FUZZ).log 2>&1 || { cat $(FUZZ).log; exit 1; }; \
+		ninja -C $(FUZZ) --quiet $(FUZZ_TARGETS:%=tests/fuzz/fuzz_%)' "$$clang"
+	@failed=; for target in $(FUZZ_TARGETS); do \
+		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p $(FUZZ)-found $(FUZZ)-corpus/$$target; \
+		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+			$(FUZZ)/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 -artifact_prefix=$(FUZZ)-found/$$target- \
+			$(FUZZ)-corpus/$$target $(PACKAGE)/tests/fuzz/corpus/$$target $(PACKAGE)/tests/golden/bad/$$target > $(FUZZ)-$$target.log 2>&1 \
+			|| { failed="$$failed $$target"; tail -n 60 $(FUZZ)-$$target.log; }; \
+		grep -a "^Done " $(FUZZ)-$$target.log || true; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed:$$failed. The inputs are in $(FUZZ)-found"; exit 1; }
 
 # For development: optimised with debug information, in a folder per version, the extension copied beside its Python
 # sources (by renaming, so that running programs keep theirs).

@@ -67,8 +67,8 @@ static ct_code
 open_next_block(ct_replay *replay)
 {
     const ct_journal *journal = replay->journal;
-    const ct_block_entry *block = &journal->events.blocks[replay->next_block];
-    if (replay->next_block >= journal->events.count || block->sequence >= journal->damage_sequence) {
+    const ct_block_entry *block = replay->next_block < journal->events.count ? &journal->events.blocks[replay->next_block] : NULL;
+    if (!block || block->sequence >= journal->damage_sequence) {
         if (journal->damage_sequence != UINT64_MAX)
             return stop(replay, CT_E_CORRUPT, journal->damage_message, journal->damage_position);
         return CT_END;

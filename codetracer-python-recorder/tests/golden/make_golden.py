@@ -1,0 +1,46 @@
+"""Adds golden files of the formats' versions as they are written now: tests/golden/FORMAT/VERSION/PROGRAM… with what is read back beside it, one JSON object per
+event (docs/print-json.md). Run by hand when a format's version has changed, with the environment of `make dev`:
+
+    PYTHONPATH=codetracer-python-recorder .venv/bin/python codetracer-python-recorder/tests/golden/make_golden.py
+
+Nothing that is there already is written again. Look at the *.jsonl before you commit them: from then on they are the truth.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "fuzz"))
+
+from make_seeds import PROGRAMS, TOOL, TRACED, record, traced_folder  # noqa: E402
+
+# What the version in the folder's name means: the journal's own number; the container's version; the first release of trace.json's shape; V1 and V0.
+VERSIONS = {"journal": "1.0", "ct": "4", "ct-single": "4", "ct-multi": "4", "json": "0.3.0", "binary": "v1", "binary-v0": "v0"}
+SUFFIXES = {"journal": ".ctj", "ct": ".ct", "ct-single": ".ct", "ct-multi": ".ct"}
+NAMES = ["threads_exception", "instances", "generator_throw"]
+
+
+def main():
+    with traced_folder() as folder:
+        for name in NAMES:
+            (journal,) = record(folder / name, shutil.copy(PROGRAMS / f"{name}.py", TRACED)).glob("*.ctj")
+            for kind, version in VERSIONS.items():
+                place = HERE / kind / version
+                trace = place / f"{name}{SUFFIXES.get(kind, '')}"
+                if trace.exists():
+                    continue
+                place.mkdir(parents=True, exist_ok=True)
+                if kind == "journal":
+                    shutil.copy(journal, trace)
+                else:
+                    subprocess.run([TOOL, "convert", journal, trace, "--to", kind], check=True, capture_output=True)
+                os.chmod(trace, 0o755 if trace.is_dir() else 0o644)
+                shown = subprocess.run([TOOL, "print", "--json", trace], check=True, capture_output=True).stdout
+                (place / f"{name}.jsonl").write_bytes(shown)
+
+
+if __name__ == "__main__":
+    main()
