@@ -1,6 +1,6 @@
 """CodeTracer's replay server walks recorded programs: what it answers is what the oracle saw, and the same from each format.
 
-Each program is recorded once and exported as ct, json and binary. The oracle (the pure-Python recorder) records it too; from its trace.json
+Each program is recorded once and exported as ct, ct-single, json and binary. The oracle (the pure-Python recorder) records it too; from its trace.json
 follows what the server must say at each step, and where each move must lead. docs/testing.md says where the server is looked for.
 """
 
@@ -19,7 +19,7 @@ from test_formats import linear, names_of, run, tool
 
 PROGRAMS = PACKAGE / "tests" / "programs"
 ORACLE = PACKAGE.parent / "codetracer-pure-python-recorder" / "src" / "trace.py"
-FORMATS = ("ct", "json", "binary")
+FORMATS = ("ct", "ct-single", "json", "binary")
 SET_KIND = 1
 WALKED = 400  # steps that are looked at one by one
 MOVES = 60
@@ -193,8 +193,8 @@ class Walk:
         asked = dict(rrTicks=self.ticks, countBudget=100000, minCountLimit=100000, depthLimit=100, watchExpressions=[], lang=0)
         return [(local["expression"], shown_value(local["value"])) for local in self.ask("ct/load-locals", **asked)["locals"]]
 
-    def variables(self):
-        (scope,) = self.ask("scopes", frameId=self.stack()[0]["id"])["scopes"]
+    def variables(self, frame):
+        (scope,) = self.ask("scopes", frameId=frame["id"])["scopes"]
         return scope["name"], self.ask("variables", variablesReference=scope["variablesReference"])["variables"]
 
     def breakpoints(self, places):
@@ -235,7 +235,11 @@ def made(tmp_path_factory):
             for command in ([ORACLE], recorder):
                 subprocess.run([sys.executable, *command, program], input=given, capture_output=True, timeout=60, env=environment, cwd=PROGRAMS)
             for form in FORMATS:
-                run(reading.trace_tool(), "convert", folder / "journal", folder / form, "--to", form)
+                target = folder / form
+                if form.startswith("ct"):
+                    target.mkdir()
+                    target /= f"{name}.ct"
+                run(reading.trace_tool(), "convert", folder / "journal", target, "--to", form)
             kept[name] = folder, Expected(json.loads((folder / "oracle" / "trace.json").read_text()))
         return kept[name]
 
@@ -255,8 +259,8 @@ def test_program(name, made):
             outputs(walk, expected)
             call_trace(walk, expected)
             answers[form] = walk.answers
-    assert answers["ct"] == answers["json"]
-    assert answers["binary"] == answers["json"]
+    for form in FORMATS:
+        assert answers[form] == answers["json"], form
 
 
 def every_step(walk, expected):
@@ -265,10 +269,11 @@ def every_step(walk, expected):
         assert walk.move("stepIn") == at
         place = f"step {at}, {expected.steps[at]}"
         assert (walk.path, walk.line) == expected.steps[at], place
-        assert [frame["name"] for frame in walk.stack()] == expected.stacks[at][::-1], place
-        assert (walk.stack()[0]["source"]["path"], walk.stack()[0]["line"]) == expected.steps[at], place
+        stack = walk.stack()
+        assert [frame["name"] for frame in stack] == expected.stacks[at][::-1], place
+        assert (stack[0]["source"]["path"], stack[0]["line"]) == expected.steps[at], place
         assert sorted(walk.locals()) == sorted(expected.locals[at]), place
-        scope, variables = walk.variables()
+        scope, variables = walk.variables(stack[0])
         assert scope == expected.stacks[at][-1], place
         assert [variable["name"] for variable in variables] == [name for name, _ in expected.locals[at]], place
         for variable, (_, value) in zip(variables, expected.locals[at]):
