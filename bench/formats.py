@@ -7,9 +7,13 @@
 The traces: `loop` with ten million steps, which are cheap ones, and pyperformance's nqueens with 0.8 million, whose steps hold lists. Speed is
 CPU time of `codetracer-trace convert`; MB are those of the trace that it writes. A step is gone to by `codetracer-trace print --from N --to N`,
 whose wall time is measured from start to exit, at random N.
+
+The last table has bytes per step of all eight programs at the size that every recorder gets, objects not looked into (--max-attr-depth 0): upstream's
+HEAD, which shows an object as one string in a multi-stream container, took 15.5 in the geometric mean (a figure of its own benchmark, not of this run).
 """
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -21,6 +25,7 @@ import time
 from pathlib import Path
 
 from run import HERE, Bench, document_between
+from run import PROGRAMS as ALL_PROGRAMS
 
 PROGRAMS = {"loop": 2_500_000, "bm_nqueens": 8}
 FORMATS = ("ct", "ct-single", "ct-multi", "json", "binary", "binary-v0")
@@ -80,6 +85,38 @@ def seek(tool, traces, steps):
     return rows
 
 
+def steps_of(tool, journal):
+    told = subprocess.run([tool, "info", journal], capture_output=True, text=True, check=True).stdout
+    return int(next(line for line in told.splitlines() if line.startswith("steps")).split()[1].replace(",", ""))
+
+
+def recorded(bench, program, size, options=""):
+    """The journal of a run."""
+    result = bench.run(f"{{python}} -m codetracer_python_recorder --quiet --propagate-script-exit -o {{out}} --format journal {options}", program, size)
+    if "failed" in result:
+        sys.exit(f"{program}: {result['failed']}\n{result['log']}")
+    return next((bench.scratch / "out").glob("*.ctj"))
+
+
+def bytes_per_step(tool, bench):
+    rows, columns = [], ("journal", "ct-single", "ct-multi", "ct")
+    means = dict.fromkeys(columns, 0.0)
+    for program, (size, _) in ALL_PROGRAMS.items():
+        journal = recorded(bench, program, size, "--max-attr-depth 0")
+        steps = steps_of(tool, journal)
+        sizes = {"journal": size_of(journal)}
+        for format in columns[1:]:
+            target = bench.scratch / "bytes.ct"
+            run(tool, "convert", journal, target, "--to", format)
+            sizes[format] = size_of(target)
+            target.unlink()
+        for name in columns:
+            means[name] += math.log(sizes[name] / steps) / len(ALL_PROGRAMS)
+        rows.append(f"| {program} | {steps:,} | " + " | ".join(f"{sizes[name] / steps:.1f}" for name in columns) + " |")
+    rows.append("| geometric mean | | " + " | ".join(f"{math.exp(means[name]):.1f}" for name in columns) + " |")
+    return ["| program | steps | " + " | ".join(columns) + " |", "|---|---:|" + "---:|" * len(columns), *rows]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", required=True, help="python with pyperformance")
@@ -91,17 +128,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="codetracer-bench-") as scratch:
         bench = Bench(options.python, options.peer, scratch)
         for program, size in PROGRAMS.items():
-            recorded = bench.run("{python} -m codetracer_python_recorder --quiet --propagate-script-exit -o {out} --format journal", program, size)
-            if "failed" in recorded:
-                sys.exit(f"{program}: {recorded['failed']}\n{recorded['log']}")
-            journal = next((bench.scratch / "out").glob("*.ctj"))
-            told = subprocess.run([tool, "info", journal], capture_output=True, text=True, check=True).stdout
-            steps = int(next(line for line in told.splitlines() if line.startswith("steps")).split()[1].replace(",", ""))
+            journal = recorded(bench, program, size)
+            steps = steps_of(tool, journal)
             rows, container = export(tool, journal, steps, bench.scratch)
             out += ["", f"### Writing `{program}`", "", "| format | steps | million steps per second | MB per second | bytes per step | peak MB |", "|---|---:|---:|---:|---:|---:|", *rows]
             rows = seek(tool, {"journal": journal, "ct": container}, steps)
             out += ["", f"### Going to a step of `{program}`", "", "| trace | median ms | most ms | peak MB |", "|---|---:|---:|---:|", *rows]
             container.unlink()
+        out += ["", "### Bytes per step, objects not looked into", "", *bytes_per_step(tool, bench)]
     text = "\n".join(out) + "\n"
     print(text)
     if options.document:

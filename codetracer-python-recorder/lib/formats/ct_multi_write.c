@@ -174,31 +174,61 @@ write_all_calls(ct_multi *multi)
 
 /* ---- places ---- */
 
-/* Lines of the file of that (clean) name, as far as the journal knows; by_column only. */
+/* How many lines each file has, by the journal's paths: those of its source, and whatever steps and functions say (code may bear the name of a file that
+ * it does not come from). By_column only: costs a pass over the journal. */
 static ct_code
-lines_of(ct_multi *multi, ct_text path, uint64_t *lines)
+count_lines(ct_multi *multi)
 {
+    ct_journal *journal = multi->journal;
     ct_journal_counts counts;
-    ct_journal_count(multi->journal, &counts);
-    *lines = LINES_PER_FILE;
+    ct_journal_count(journal, &counts);
+    multi->lines = ct_allocate_zero(ct_journal_allocator(journal), counts.paths + 1u, sizeof *multi->lines);
+    if (!multi->lines)
+        return CT_E_NOMEM;
     for (uint32_t i = 0; i < counts.paths; i++) {
-        ct_text known = ct_journal_path(multi->journal, i), text;
-        if (known.size != path.size || memcmp(known.bytes, path.bytes, path.size) != 0)
-            continue;
-        ct_code code = ct_journal_source(multi->journal, i, &text, multi->error);
+        ct_text text;
+        ct_code code = ct_journal_source(journal, i, &text, multi->error);
         if (code != CT_OK && code != CT_END)
             return code;
-        uint64_t found = 1;
         for (size_t k = 0; code == CT_OK && k < text.size; k++)
-            found += text.bytes[k] == '\n';
-        *lines = found > *lines ? found : *lines;
-        for (uint32_t k = 0; k < counts.codes; k++) {
-            const ct_code_info *info = ct_journal_code(multi->journal, k);
-            if (info->path == i && *lines < (uint64_t)info->first_line + LINES_PER_FILE && info->first_line >= LINES_PER_FILE / 2)
-                *lines = (uint64_t)info->first_line + LINES_PER_FILE;
-        }
+            multi->lines[i] += text.bytes[k] == '\n';
     }
-    return CT_OK;
+    for (uint32_t i = 0; i < counts.codes; i++) {
+        const ct_code_info *info = ct_journal_code(journal, i);
+        if (info->path < counts.paths && multi->lines[info->path] < info->first_line)
+            multi->lines[info->path] = info->first_line;
+    }
+    ct_replay *replay;
+    const ct_event *event;
+    CT_TRY(ct_replay_new(journal, &replay, multi->error));
+    ct_code code;
+    while ((code = ct_replay_next(replay, &event, multi->error)) == CT_OK) {
+        const ct_code_info *info = event->kind == CT_EVENT_STEP ? ct_journal_code(journal, event->activation->code) : NULL;
+        if (info && info->path < counts.paths && event->line > 0 && multi->lines[info->path] < (uint64_t)event->line)
+            multi->lines[info->path] = (uint64_t)event->line;
+    }
+    ct_replay_free(replay);
+    return code == CT_END ? CT_OK : code;
+}
+
+/* Lines of the file of that (clean) name. One whose name had to be cleaned gets as many as the longest file has. */
+static uint64_t
+lines_of(const ct_multi *multi, ct_text path)
+{
+    ct_journal_counts counts;
+    uint64_t lines = 0, longest = 0;
+    bool found = false;
+    ct_journal_count(multi->journal, &counts);
+    for (uint32_t i = 0; i < counts.paths; i++) {
+        ct_text known = ct_journal_path(multi->journal, i);
+        bool same = known.size == path.size && memcmp(known.bytes, path.bytes, path.size) == 0;
+        found = found || same;
+        if (same && multi->lines[i] > lines)
+            lines = multi->lines[i];
+        if (multi->lines[i] > longest)
+            longest = multi->lines[i];
+    }
+    return (found ? lines : longest) + 1; /* what follows the last newline; and no file is without a place */
 }
 
 /* Section 3: whether a line-only gli could spill into the next file. */
@@ -238,7 +268,7 @@ add_column_path(ct_multi *multi, ct_text path)
             return CT_E_NOMEM;
         multi->base_capacity = capacity;
     }
-    CT_TRY(lines_of(multi, path, &multi->line_counts[id]));
+    multi->line_counts[id] = lines_of(multi, path);
     multi->bases[id] = id ? multi->bases[id - 1] + multi->line_counts[id - 1] : 0;
     ct_buffer_add_varint(&record, path.size);
     ct_buffer_add(&record, path.bytes, path.size);
@@ -349,7 +379,9 @@ ct_multi_start(ct_multi *multi, const char *path)
     CT_TRY(start_stream(multi, multi->values.index, VALUES_CHUNK, &multi->values));
     CT_TRY(start_stream(multi, multi->calls_index, CALLS_CHUNK, NULL));
     CT_TRY(start_stream(multi, multi->events.index, EVENTS_CHUNK, &multi->events));
-    return multi->by_column ? CT_OK : choose_positions(multi);
+    if (!multi->by_column)
+        CT_TRY(choose_positions(multi));
+    return multi->by_column ? count_lines(multi) : CT_OK;
 }
 
 ct_code
@@ -370,6 +402,7 @@ ct_multi_free(ct_multi *multi)
     ct_snapshots_free(&multi->snapshots);
     ct_buffer_free(&multi->arguments);
     ct_calls_free(&multi->calls);
+    ct_free(multi->ctfs->allocator, multi->lines);
     ct_free(multi->ctfs->allocator, multi->bases);
     ct_free(multi->ctfs->allocator, multi->line_counts);
 }

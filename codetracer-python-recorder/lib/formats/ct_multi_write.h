@@ -47,6 +47,7 @@ typedef struct ct_multi {
     uint64_t step_count;           /* thread events count as steps */
     uint64_t position;             /* gli of the last step */
     bool has_position;             /* the chunk of steps has one already */
+    uint64_t *lines;               /* by the journal's path, when by_column */
     uint64_t *bases, *line_counts; /* by path id, when by_column */
     size_t base_capacity;
 } ct_multi;
