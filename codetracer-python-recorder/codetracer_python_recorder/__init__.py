@@ -6,6 +6,7 @@
         work()
 
 `start(path)` and `stop()` do the same without a block; a recording that nobody stops is finished at the program's end.
+`read(path)` opens a trace, in any format.
 From a command line: `codetracer-record prog.py`, or `python -m codetracer_python_recorder --help`.
 
 Importing this package imports nothing else: what a name needs is loaded when the name is first used, so that a program that
@@ -15,6 +16,7 @@ runs under the recorder finds its `sys.modules` as it expects it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._native import version as __version__
+    from .reader import Trace, TraceError, read
     from .session import TraceSession, flush, is_tracing, start, stop, trace
 
 DEFAULT_FORMAT = "ct"
@@ -25,15 +27,19 @@ __all__ = [
     "DEFAULT_FORMAT",
     "TRACE_BINARY",
     "TRACE_JSON",
+    "Trace",
+    "TraceError",
     "TraceSession",
     "__version__",
     "flush",
     "is_tracing",
+    "read",
     "start",
     "stop",
     "trace",
 ]
 
+_FROM_READER = ("Trace", "TraceError", "read")
 _FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
 
 
@@ -42,6 +48,10 @@ def __getattr__(name: str) -> object:
         from . import session
 
         value = getattr(session, name)
+    elif name in _FROM_READER:
+        from . import reader
+
+        value = getattr(reader, name)
     elif name == "__version__":
         from ._native import version as value
     else:
