@@ -1,6 +1,6 @@
 /* ct_export_ct: a CTFS container for CodeTracer's readers, in one of three layouts.
  *
- *   both     slots 0-16   the multi-stream layout with its meta.dat: all that ct-print sees
+ *   both     slots 0-18   the multi-stream layout with its meta.dat and the sources: all that ct-print sees
  *            slots 31-33  events.log, events.fmt and a second meta.dat: what the replay server takes (ctfs.md section 11)
  *            slot 34      journal.ctj, our own journal whole: what this library reads. The others know no such name
  *   multi    the first of these alone, column-aware
@@ -224,7 +224,7 @@ finish(ct_file *f, uint64_t *bytes)
 {
     if (f->has_multi) {
         CT_TRY(ct_multi_finish(&f->multi));
-        CT_TRY(write_meta(f, f->multi_meta, f->multi.by_column ? 0x0F10 : 0x0F00));
+        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.by_column ? 0x10 : 0) | (f->multi.views.data ? 0x20 : 0)));
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));

@@ -1,6 +1,8 @@
 /* See ct_multi_write.h. */
 #include "formats/ct_multi_write.h"
 
+#include "formats/text.h"
+
 #include <zstd.h>
 
 enum {
@@ -280,14 +282,53 @@ add_column_path(ct_multi *multi, ct_text path)
     return code;
 }
 
+/* ---- sources ---- */
+
+/* The text of a file as a raw source view (section 7), if the journal has it. */
+static ct_code
+add_view(ct_multi *multi, uint64_t id, ct_text path)
+{
+    enum { RAW = 0 };
+    ct_journal_counts counts;
+    ct_text text;
+    ct_journal_count(multi->journal, &counts);
+    for (uint32_t i = 0; i < counts.paths; i++) {
+        ct_text known = ct_journal_path(multi->journal, i);
+        if (known.size != path.size || memcmp(known.bytes, path.bytes, path.size) != 0)
+            continue;
+        ct_code code = ct_journal_source(multi->journal, i, &text, multi->error);
+        if (code == CT_END)
+            continue;
+        CT_TRY(code);
+        if (!multi->views.data) {
+            CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 1, "srcviews.dat", &multi->views.data));
+            CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 2, "srcviews.off", &multi->views.offsets));
+            CT_TRY(append_u64(multi, multi->views.offsets, 0));
+        }
+        ct_buffer record = { .allocator = multi->ctfs->allocator };
+        ct_buffer clean = { .allocator = multi->ctfs->allocator };
+        ct_text_clean(&clean, (const uint8_t *)text.bytes, text.size, false);
+        ct_buffer_add_varint(&record, id);
+        ct_buffer_add_byte(&record, RAW);
+        ct_buffer_add_varint(&record, 0); /* no name of its own */
+        ct_buffer_add_varint(&record, clean.size);
+        ct_buffer_add(&record, clean.bytes, clean.size);
+        ct_buffer_add_varint(&record, 0); /* no source map */
+        code = record.failed || clean.failed ? CT_E_NOMEM : add_record(multi, &multi->views, record.bytes, record.size);
+        ct_buffer_free(&record);
+        ct_buffer_free(&clean);
+        return code;
+    }
+    return CT_OK;
+}
+
 /* ---- the events ---- */
 
 ct_code
 ct_multi_path(ct_multi *multi, ct_text path)
 {
     CT_TRY(multi->by_column ? add_column_path(multi, path) : add_record(multi, &multi->paths, path.bytes, path.size));
-    multi->path_count++;
-    return CT_OK;
+    return add_view(multi, multi->path_count++, path);
 }
 
 ct_code ct_multi_function(ct_multi *multi, ct_text name) { return add_record(multi, &multi->functions, name.bytes, name.size); }

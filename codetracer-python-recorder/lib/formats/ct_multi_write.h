@@ -12,7 +12,7 @@
 #include "formats/matches.h"
 #include "formats/snapshots.h"
 
-enum { CT_MULTI_SLOTS = 16 };      /* it takes the first ones */
+enum { CT_MULTI_SLOTS = 16 };      /* it takes the first ones; the next is its meta.dat's, and two more are for sources, if there are any */
 
 /* Section 2.1 */
 typedef struct ct_multi_table {
@@ -38,6 +38,7 @@ typedef struct ct_multi {
     ct_error *error;
     /* Its own. */
     ct_multi_table paths, functions, types, variables;
+    ct_multi_table views;          /* data NULL: there are none */
     ct_multi_stream steps, values, events;
     ct_ctfs_file *calls_data, *calls_index;
     ct_calls calls;
