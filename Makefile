@@ -27,6 +27,7 @@ help:
 	@echo "make record [SCRIPT=prog.py] [ARGS=\"a b\"]   build, record a program, show where the trace is and a piece of it"
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
+	@echo "make test-consumers                        CodeTracer's replay server walks every program of the tests, not only some"
 	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
@@ -159,6 +160,12 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1)
+
+# What `make test` does with some programs; needs CodeTracer's programs (docs/testing.md).
+.PHONY: test-consumers
+test-consumers: $(VENV)/.has-package $(VENV)/.has-tests link
+	@$(call in,$(VENV)) CODETRACER_CONSUMERS=all $(VENV)/bin/pytest -q -n auto -c $(PACKAGE)/pyproject.toml --rootdir $(PACKAGE) \
+		$(PACKAGE)/tests/python/test_consumers_server.py $(PYTEST_ARGS)
 
 # Random input for the readers (tests/fuzz): each target for FUZZ_SECONDS, from the inputs kept in the repository. What makes one fail is left in
 # build/fuzz-X.Y-found; what is new to it is collected in build/fuzz-X.Y-corpus.
