@@ -645,11 +645,11 @@ begin_writing(import *im)
     return CT_OK;
 }
 
-/* Behind the second one. */
+/* Behind the second one. Of the last step before a damaged place nobody knows whether all its values were read: it is left out. */
 static ct_code
-end_writing(import *im)
+end_writing(import *im, bool is_damaged)
 {
-    CT_TRY(write_steps(im, 0));
+    CT_TRY(write_steps(im, is_damaged));
     if (im->has_status) {
         char text[24];
         int size = snprintf(text, sizeof text, "%lld", (long long)im->status);
@@ -710,7 +710,7 @@ import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct
         if (own == CT_OK)
             code = read(path, &sink, error);
         if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT))
-            own = end_writing(im);
+            own = end_writing(im, code == CT_E_CORRUPT);
     }
     if (own != CT_OK)
         code = ct_fail(error, own, im->state.message, im->state.byte, 0);

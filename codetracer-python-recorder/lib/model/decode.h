@@ -75,7 +75,8 @@ ct_take_bytes(ct_input *in, uint64_t count)
         return NULL;
     }
     const uint8_t *bytes = in->at;
-    in->at += count;
+    if (CT_LIKELY(count)) /* an empty input may be at NULL, from which nothing can be counted */
+        in->at += count;
     return bytes;
 }
 

@@ -132,10 +132,10 @@ what_cannot_be_opened(void)
     CHECK_EQ_INT(steps_of(in("bad"), NULL, &steps, &error), CT_E_PARAM);
     CHECK_STR(error.subject, "a.ct, b.ctj, c.ct, d.ct, …");
 
-    /* Damage: what stands before it is there. */
+    /* Damage: what stands before it is there, but for the last step, of which not all may have been read. */
     ct_journal *part;
     write_text(in("bad/trace.json"), "[{\"Path\":\"/a\"},{\"Function\":{\"path_id\":0,\"line\":1,\"name\":\"f\"}},{\"Call\":{\"function_id\":0,\"args\":[]}},"
-                                     "{\"Step\":{\"path_id\":0,\"line\":2}},{\"Step\":{\"path_id\":0,\"li");
+                                     "{\"Step\":{\"path_id\":0,\"line\":2}},{\"Step\":{\"path_id\":0,\"line\":3}},{\"Val");
     CHECK_EQ_INT(ct_trace_open(in("bad/trace.json"), NULL, &part, NULL, &error), CT_E_CORRUPT);
     CHECK(part);
     ct_journal_counts counts;

@@ -19,6 +19,8 @@ enum { WALK_NESTING = 6, WALK_NODES = 120 };
 typedef struct walk {
     uint64_t *events;   /* digests */
     size_t count, capacity;
+    int64_t *lines;     /* of the steps */
+    size_t line_count, line_capacity;
     uint64_t most;
     ct_code code;       /* why it ended: CT_END, or what the error says */
     ct_error error;
@@ -161,17 +163,27 @@ walk_event(walk *w, const ct_event *event)
         walk_number(w, event->reason);
 }
 
-static inline void
-walk_keep(walk *w)
+static inline void *
+walk_room(void *items, size_t count, size_t *capacity)
 {
-    if (w->count == w->capacity) {
-        w->capacity = w->capacity * 2 + 256;
-        uint64_t *more = realloc(w->events, w->capacity * sizeof *more);
-        if (!more)
-            abort();
-        w->events = more;
-    }
+    if (count < *capacity)
+        return items;
+    *capacity = *capacity * 2 + 256;
+    items = realloc(items, *capacity * sizeof(uint64_t));
+    if (!items)
+        abort();
+    return items;
+}
+
+static inline void
+walk_keep(walk *w, const ct_event *event)
+{
+    w->events = walk_room(w->events, w->count, &w->capacity);
     w->events[w->count++] = w->digest;
+    if (event->kind == CT_EVENT_STEP) {
+        w->lines = walk_room(w->lines, w->line_count, &w->line_capacity);
+        w->lines[w->line_count++] = event->line;
+    }
 }
 
 /* All events from the first on. w: zeroed, but for `most` (0: no limit) and, to use it again, what an earlier walk allocated. */
@@ -179,7 +191,7 @@ static inline void
 walk_events(walk *w, ct_journal *journal)
 {
     const ct_event *event;
-    w->count = 0;
+    w->count = w->line_count = 0;
     w->journal = journal;
     w->error = (ct_error){0};
     w->code = ct_replay_new(journal, &w->replay, &w->error);
@@ -191,7 +203,7 @@ walk_events(walk *w, ct_journal *journal)
             break;
         walk_event(w, event);
         if (w->code == CT_OK)
-            walk_keep(w);
+            walk_keep(w, event);
     }
 }
 
@@ -225,6 +237,13 @@ walk_definitions(walk *w, ct_journal *journal)
         walk_text(w, ct_journal_meta(journal, i)->key);
         walk_text(w, ct_journal_meta(journal, i)->value);
     }
+}
+
+static inline void
+walk_free(walk *w)
+{
+    free(w->events);
+    free(w->lines);
 }
 
 /* A few seeks, and an event behind each. */

@@ -101,24 +101,22 @@ def killed(folder, program):
 # ---- containers ----
 
 
-def inner_files(container):
-    """Name, told size and bytes of the files in a container."""
+def inner_blocks(container):
+    """Name, size and places of the blocks of the files in a container; small ones, with one level of mapping."""
     block, entries = struct.unpack_from("<II", container, 8)
-    usable = block // 8 - 1
-
-    def pointer(node, index):
-        return struct.unpack_from("<Q", container, node * block + 8 * index)[0]
-
     for slot in range(entries):
         size, root, number = struct.unpack_from("<QQQ", container, 16 + 24 * slot)
         name = ""
         while number:
             name += LETTERS[number % 40 - 1]
             number //= 40
-        if name not in INNER or size > usable * block:
-            continue
-        parts = [pointer(root, i) for i in range((size + block - 1) // block)]
-        yield name, b"".join(container[at * block : at * block + block] for at in parts)[:size]
+        if name in INNER and size <= (block // 8 - 1) * block:
+            yield name, size, [at * block for at in struct.unpack_from(f"<{(size + block - 1) // block}Q", container, root * block)], block
+
+
+def inner_files(container):
+    for name, size, places, block in inner_blocks(container):
+        yield name, b"".join(container[at : at + block] for at in places)[:size]
 
 
 def piece(kind, content):

@@ -37,7 +37,7 @@ look_at(const char *path)
     if (w.replay)
         walk_seek(&w, journal);
     walk_end(&w);
-    free(w.events);
+    walk_free(&w);
     ct_journal_close(journal);
 }
 

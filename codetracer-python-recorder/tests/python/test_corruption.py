@@ -1,0 +1,135 @@
+"""Traces that were damaged: 2,000 random changes over all formats, the same ones each time (CODETRACER_CHANGES=20000 and CODETRACER_SEED for others).
+tests/c/corrupt_trace.c makes them and judges what is read.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reading import record_journal, trace_tool
+from test_formats import helper
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "fuzz"))
+from make_seeds import inner_blocks  # noqa: E402
+
+CHANGES = int(os.environ.get("CODETRACER_CHANGES", "2000"))
+SEED = os.environ.get("CODETRACER_SEED", "1")
+
+# Threads that alternate, exceptions that are caught, objects that change; numbers and texts that do not compress away.
+PROGRAM = """\
+import random
+import sys
+import threading
+import time
+
+noise = random.Random(7)
+
+
+class Account:
+    def __init__(self, owner, balance):
+        self.owner = owner
+        self.balance = balance
+        self.history = []
+
+    def withdraw(self, amount):
+        if amount > self.balance:
+            raise ValueError(f"{self.owner} has only {self.balance}")
+        self.balance -= amount
+        self.history.append((amount, noise.random()))
+        return self.balance
+
+
+def numbers(count):
+    for _ in range(count):
+        yield noise.getrandbits(40)
+
+
+def work(account, turn, after, rounds):
+    for i in range(1, rounds + 1):
+        if i % 50 == 0:
+            time.sleep(0.21)  # a journal's block ends
+        turn.acquire()
+        try:
+            account.withdraw(noise.randrange(400))
+        except ValueError as error:
+            text = str(error) + format(noise.getrandbits(200), "x")
+            account.balance += sum(numbers(2)) % 1000
+        after.release()
+
+
+rounds = int(sys.argv[1])
+locks = threading.Semaphore(1), threading.Semaphore(0)
+threads = [
+    threading.Thread(target=work, args=(Account(name, 300), locks[i], locks[1 - i], rounds)) for i, name in enumerate(["Ada", "Grace"])
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+# How often the loop runs, so that the file has some 50 to 200 KB; and how large a part of the changes it gets.
+FORMATS = {
+    "journal": (400, 6),
+    "ct": (50, 3),
+    "ct-single": (40, 3),
+    "ct-multi": (40, 3),
+    "binary": (75, 2),
+    "binary-v0": (5, 2),
+    "json": (5, 2),
+}
+CHECKED = {"journal": "--checked", "ct": "--checked", "ct-single": "--checked", "ct-multi": "--streams", "binary": "--checked"}
+# The multi-stream layout keeps names in tables that have no checksum.
+TABLES = {f"{name}.{suffix}" for name in ("paths", "funcs", "types", "varnames") for suffix in ("dat", "off")}
+
+
+def tables_of(container):
+    for name, size, places, block in inner_blocks(container.read_bytes()):
+        for number, place in enumerate(places):
+            if name in TABLES:
+                yield from ("--spare", f"{place}-{place + min(block, size - number * block)}")
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory):
+    """traces(kind, rounds): the file of a trace of PROGRAM."""
+    folder = tmp_path_factory.mktemp("traces")
+
+    def make(kind, rounds):
+        journal = folder / f"{rounds}"
+        if not journal.exists():
+            journal.mkdir()
+            record_journal(journal, PROGRAM, rounds, events=False)
+        (file,) = (journal / "trace").glob("*.ctj")
+        if kind == "journal":
+            return file
+        out = journal / (f"{kind}.ct" if kind.startswith("ct") else kind)
+        if not out.exists():
+            subprocess.run([trace_tool(), "convert", file, out, "--to", kind], check=True, capture_output=True, timeout=60)
+        return out if out.is_file() else out / ("trace.json" if kind == "json" else "trace.bin")
+
+    return make
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_damage_is_noticed(traces, kind):
+    rounds, share = FORMATS[kind]
+    file = traces(kind, rounds)
+    assert 30_000 < file.stat().st_size < 500_000, file.stat().st_size
+    options = [CHECKED[kind]] if kind in CHECKED else []
+    if kind == "ct-multi":
+        options += tables_of(file)
+    # A container that holds a journal is read by way of its other layouts when the journal is damaged.
+    others = [traces(other, rounds) for other in ("ct-single", "ct-multi")] if kind == "ct" else []
+    count = CHANGES * share // sum(share for _, share in FORMATS.values())
+    program = Path(helper()).with_name("corrupt_trace")
+    done = subprocess.run([program, *options, str(count), SEED, file, *others], capture_output=True, text=True, timeout=300)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0, done.stdout + done.stderr
+    words = done.stdout.split()
+    outcomes = dict(zip(words[::2], map(int, words[1::2])))
+    assert outcomes["whole"] + outcomes["part"] + outcomes["refused"] == count
+    assert outcomes["part"] > 0 and outcomes["failed"] == 0
