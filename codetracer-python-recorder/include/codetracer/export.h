@@ -16,6 +16,7 @@
 #include "codetracer/error.h"
 #include "codetracer/io.h"
 #include "codetracer/replay.h"
+#include "codetracer/trace.h"
 
 /* What a .ct holds: the layouts of both of CodeTracer's readers and the journal; or one layout for readers that want it plain. */
 enum ct_layout { CT_LAYOUT_BOTH = 0, CT_LAYOUT_SINGLE = 1, CT_LAYOUT_MULTI = 2 };
@@ -54,5 +55,15 @@ CT_API ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, cons
 CT_API ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 /* The same to a sink, which must have write_at and is not closed. A long trace takes temporary space, in files without a name, in $TMPDIR or /tmp. */
 CT_API ct_code ct_export_ct_to(ct_journal *journal, const ct_sink *sink, const ct_export_options *options, ct_export_result *result, ct_error *error);
+
+/* A kind of thing that a journal has and a format has no place for. name: one of docs/converting.md's; sentence: what becomes of it, to be put behind the count. Both
+ * are constants. */
+typedef struct ct_loss { const char *name, *sentence; uint64_t count; } ct_loss;
+
+/* Tells each kind that this journal has and an export to `format` leaves out, in the order of docs/converting.md; `layout` counts for CT_TRACE_CT only. Nothing is told
+ * about CT_TRACE_JOURNAL and CT_LAYOUT_BOTH: they hold the whole journal. What the limits of an export cut is no part of this: see ct_export_result. The journal
+ * is read twice; `found` is called at the end, in this thread. Errors: CT_E_PARAM (an argument is missing, or no such format), CT_E_IO, CT_E_CORRUPT, CT_E_NOMEM. */
+CT_API ct_code ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layout, void (*found)(void *context, const ct_loss *loss),
+                         void *context, ct_error *error);
 
 #endif

@@ -8,23 +8,28 @@
 #include "codetracer/import.h"
 #include "formats/import_values.h"
 #include "formats/intern.h"
+#include "formats/variable_order.h"
 
 typedef struct variable_in { char *name; size_t size; uint32_t id; /* + 1 */ } variable_in;
+
+/* One of a function's variables; is_argument: some call names it. */
+typedef struct local_in { uint32_t variable; bool is_argument; } local_in;
 
 typedef struct function_in {
     uint32_t path;
     int64_t line;
     char *name;
     size_t size;
-    bool called, is_module, is_toplevel;
+    bool is_module, is_toplevel;
     uint32_t code;                 /* + 1 */
-    uint32_t *variables;           /* arguments first */
+    local_in *variables;           /* in the order of their slots */
+    ct_variable_order order;
     size_t variable_count, variable_capacity, arguments;
 } function_in;
 
 typedef struct slot_in { uint64_t hash, first, last, seen; bool bound; } slot_in;
 typedef struct activation_in { uint64_t id; uint32_t function; int64_t line; slot_in *slots; } activation_in;
-typedef struct thread_in { uint64_t number, external; bool known; activation_in *stack; size_t depth, capacity; } thread_in;
+typedef struct thread_in { uint64_t number, external; bool known, exited; activation_in *stack; size_t depth, capacity; } thread_in;
 
 typedef struct step_in { uint64_t path; int64_t line; ct_kept_values values; } step_in;
 typedef struct range_in { uint64_t first, last; } range_in;
@@ -46,7 +51,8 @@ typedef struct import {
     size_t slot_of_capacity;
     thread_in *threads;
     size_t thread_count, thread_capacity, current;
-    uint64_t next_thread;
+    uint64_t next_thread;          /* for numbers that are taken */
+    uint64_t first_thread;         /* number of the one that nothing started, as the first run learned it */
     step_in steps[2];              /* not written yet: what follows may show that the last one is a call's own */
     size_t step_count;
     ct_kept_values arguments;
@@ -56,8 +62,13 @@ typedef struct import {
     bool toplevel_running;
     range_in *dead;                /* objects whose last use was the event before */
     size_t dead_count, dead_capacity;
+    uint32_t *listed;              /* slots of the values at hand */
+    size_t listed_capacity;
     bool has_status;
     int64_t status;
+    uint64_t script_path;          /* where <toplevel> is: a path's number, + 1; from the first run */
+    char *script;                  /* its text; the metadata's program may be as the user typed it */
+    size_t script_size;
 } import;
 
 static ct_code
@@ -89,6 +100,11 @@ on_path(void *context, const char *bytes, size_t size)
     if (!CT_IMPORT_GROW(im->allocator, im->paths, im->path_capacity, im->path_count))
         return no_memory(im);
     im->paths[im->path_count++] = im->writing ? ct_define_path(im->r, bytes, size) : 0;
+    if (im->writing && im->path_count == im->script_path) {
+        im->script = ct_copy_text(im->allocator, bytes, size);
+        im->script_size = size;
+        return im->script ? CT_OK : no_memory(im);
+    }
     return CT_OK;
 }
 
@@ -121,9 +137,12 @@ on_function(void *context, uint64_t path, int64_t line, const char *bytes, size_
         return no_memory(im);
     f = &im->functions[im->function_count];
     *f = (function_in){.line = line, .name = ct_copy_text(im->allocator, bytes, size), .size = size, .is_module = names_module(bytes, size)};
+    f->order.seen.keys.allocator = im->allocator;
     f->is_toplevel = (size == 10 && memcmp(bytes, "<toplevel>", 10) == 0) || (size == 11 && memcmp(bytes, "<top-level>", 11) == 0);
     if (!f->name)
         return no_memory(im);
+    if (f->is_toplevel && !im->script_path)
+        im->script_path = path + 1;
     im->function_count++;
     return CT_OK;
 }
@@ -223,7 +242,7 @@ slot_of(import *im, uint32_t function, uint64_t variable, uint32_t *slot)
         if (!CT_IMPORT_GROW(im->allocator, f->variables, f->variable_capacity, f->variable_count) || !CT_IMPORT_GROW(im->allocator, im->slot_of, im->slot_of_capacity, number))
             return no_memory(im);
         im->slot_of[number] = (uint32_t)f->variable_count;
-        f->variables[f->variable_count++] = (uint32_t)variable;
+        f->variables[f->variable_count++] = (local_in){.variable = (uint32_t)variable};
     }
     *slot = im->slot_of[number];
     return CT_OK;
@@ -239,8 +258,8 @@ code_of(import *im, uint32_t function)
         if (!slots)
             im->values.record.failed = true; /* what follows is not whole */
         for (size_t i = 0; slots && i < f->variable_count; i++) {
-            uint64_t variable = f->variables[i];
-            slots[i] = (ct_code_slot){name_of(im, variable), i < f->arguments ? CT_SLOT_PARAMETER : 0};
+            const local_in *local = &f->variables[i];
+            slots[i] = (ct_code_slot){name_of(im, local->variable), local->is_argument ? CT_SLOT_PARAMETER : 0};
         }
         ct_code_definition definition = {
             .path = f->path, .first_line = f->line > 0 && f->line <= INT32_MAX ? (uint32_t)f->line : 0,
@@ -301,8 +320,12 @@ put_variables(import *im, const ct_kept_values *values, bool whole)
     for (size_t i = 0; i < values->count; i++) {
         const ct_kept_value *value = &values->items[i];
         CT_TRY(slot_of(im, a->function, value->variable, &slot));
-        if (!im->writing)
+        if (!im->writing) {
+            if (!CT_IMPORT_GROW(im->allocator, im->listed, im->listed_capacity, i))
+                return no_memory(im);
+            im->listed[i] = slot;
             continue;
+        }
         slot_in *s = &a->slots[slot];
         s->seen = im->epoch;
         if (s->bound && s->hash == value->hash)
@@ -317,6 +340,8 @@ put_variables(import *im, const ct_kept_values *values, bool whole)
         ct_room(im->r, 64);
         ct_put_slot(im->r, names ? name_of(im, value->variable) : slot, encoded, size);
     }
+    if (!im->writing && ct_variable_order_note(&f->order, im->listed, values->count) != CT_OK)
+        return no_memory(im);
     for (size_t i = 0; im->writing && whole && i < f->variable_count; i++) {
         slot_in *s = &a->slots[i];
         if (!s->bound || s->seen == im->epoch)
@@ -324,7 +349,7 @@ put_variables(import *im, const ct_kept_values *values, bool whole)
         s->bound = false;
         CT_TRY(bury(im, s->first, s->last));
         ct_room(im->r, 64);
-        ct_put_number(im->r, CT_R_UNBIND, names ? name_of(im, f->variables[i]) : i);
+        ct_put_number(im->r, CT_R_UNBIND, names ? name_of(im, f->variables[i].variable) : i);
     }
     return im->values.record.failed ? no_memory(im) : CT_OK;
 }
@@ -352,9 +377,11 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
     }
     thread->stack[thread->depth++] = a;
     CT_TRY(put_variables(im, arguments, false));
-    if (!f->called)
-        f->arguments = f->variable_count; /* what the first call names stands first */
-    f->called = true;
+    for (size_t i = 0; i < arguments->count; i++) {
+        uint32_t slot;
+        CT_TRY(slot_of(im, function, arguments->items[i].variable, &slot));
+        f->variables[slot].is_argument = true;
+    }
     return CT_OK;
 }
 
@@ -545,6 +572,20 @@ put_thread_start(import *im, const thread_in *thread)
     ct_event_end(im->r);
 }
 
+/* The number that the stream gives, so that it comes out again as it was; another one if a thread that runs has it. */
+static uint64_t
+free_number(import *im, uint64_t wanted)
+{
+    bool taken;
+    do {
+        taken = false;
+        for (size_t i = 0; i < im->thread_count && !taken; i++)
+            taken = !im->threads[i].exited && im->threads[i].number == wanted;
+        wanted = taken ? im->next_thread++ : wanted;
+    } while (taken);
+    return wanted;
+}
+
 static ct_code
 thread_index(import *im, uint64_t external, bool starts, size_t *index)
 {
@@ -553,15 +594,17 @@ thread_index(import *im, uint64_t external, bool starts, size_t *index)
             *index = i;
             return CT_OK;
         }
-    if (!starts && im->thread_count && !im->threads[0].known && im->threads[0].number == 0) {
+    if (!starts && im->thread_count && !im->threads[0].known && !im->threads[0].exited) {
         im->threads[0].known = true; /* back in the first thread, whose id nothing told before */
         im->threads[0].external = external;
+        if (!im->writing)
+            im->first_thread = external;
         *index = 0;
         return CT_OK;
     }
     if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
-    im->threads[im->thread_count] = (thread_in){.number = im->next_thread++, .external = external, .known = true};
+    im->threads[im->thread_count] = (thread_in){.number = free_number(im, external), .external = external, .known = true};
     *index = im->thread_count++;
     if (im->writing)
         put_thread_start(im, &im->threads[*index]);
@@ -580,8 +623,10 @@ on_thread(void *context, ct_stream_thread what, uint64_t external)
         ct_put_number(im->r, CT_R_THREAD_EXIT, im->threads[index].number);
         ct_event_end(im->r);
     }
-    if (what == CT_THREAD_EXITS) /* its number may be used again by another */
+    if (what == CT_THREAD_EXITS) { /* its number may be used again by another */
         im->threads[index].known = false;
+        im->threads[index].exited = true;
+    }
     if (what == CT_THREAD_SWITCHES && index != im->current) {
         im->current = index;
         if (im->writing) {
@@ -607,7 +652,7 @@ static ct_code
 start(import *im)
 {
     im->thread_count = im->current = 0;
-    im->next_thread = 1;
+    im->next_thread = UINT64_C(1) << 62; /* where no system's numbers are */
     im->toplevel_running = im->any_call = im->has_status = false;
     im->toplevel = 0;
     im->step_count = im->next_activation = im->epoch = 0;
@@ -616,7 +661,7 @@ start(import *im)
     ct_kept_clear(&im->arguments);
     if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return no_memory(im);
-    im->threads[im->thread_count++] = (thread_in){.number = 0};
+    im->threads[im->thread_count++] = (thread_in){.number = im->first_thread};
     return CT_OK;
 }
 
@@ -631,17 +676,51 @@ free_stacks(import *im)
     im->thread_count = 0;
 }
 
+/* Behind the first run: the slots as the steps showed them. */
+static ct_code
+order_variables(import *im)
+{
+    for (size_t n = 0; n < im->function_count; n++) {
+        function_in *f = &im->functions[n];
+        if (!f->variable_count)
+            continue;
+        uint32_t *places = ct_allocate(im->allocator, f->variable_count * sizeof *places);
+        local_in *ordered = ct_allocate(im->allocator, f->variable_count * sizeof *ordered);
+        bool done = places && ordered && ct_variable_order_sort(&f->order, places, f->variable_count) == CT_OK;
+        for (size_t i = 0; done && i < f->variable_count; i++) {
+            const uint32_t key[2] = {(uint32_t)n, f->variables[i].variable};
+            uint32_t number;
+            bool is_new;
+            ordered[places[i]] = f->variables[i];
+            if ((done = ct_intern_add(&im->slots, key, sizeof key, &number, &is_new) == CT_OK && !is_new))
+                im->slot_of[number] = places[i];
+        }
+        ct_free(im->allocator, places);
+        ct_free(im->allocator, done ? f->variables : ordered);
+        if (!done)
+            return no_memory(im);
+        f->variables = ordered;
+        f->variable_capacity = f->variable_count;
+        while (f->arguments < f->variable_count && ordered[f->arguments].is_argument)
+            f->arguments++;
+    }
+    return CT_OK;
+}
+
 /* Between the two runs. */
 static ct_code
 begin_writing(import *im)
 {
     CT_TRY(write_steps(im, 0));
+    CT_TRY(order_variables(im));
     size_t functions = im->function_count, variables = im->variable_count;
     free_stacks(im);
     im->writing = true;
     CT_TRY(start(im));
     im->function_capacity = functions; /* the second run may not name more */
     im->variable_capacity = variables;
+    ct_event_begin(im->r);
+    ct_put_number(im->r, CT_R_THREAD, im->first_thread); /* belongs to the first event */
     return CT_OK;
 }
 
@@ -655,6 +734,8 @@ end_writing(import *im, bool is_damaged)
         int size = snprintf(text, sizeof text, "%lld", (long long)im->status);
         ct_define_meta(im->r, "exit.status", text, (size_t)size);
     }
+    if (im->script_size)
+        ct_define_meta(im->r, "script", im->script, im->script_size);
     return CT_OK;
 }
 
@@ -669,11 +750,14 @@ free_import(import *im)
     for (size_t i = 0; i < (im->writing ? im->function_capacity : im->function_count); i++) {
         ct_free(im->allocator, im->functions[i].name);
         ct_free(im->allocator, im->functions[i].variables);
+        ct_variable_order_free(&im->functions[i].order);
     }
     ct_free(im->allocator, im->functions);
     ct_free(im->allocator, im->paths);
+    ct_free(im->allocator, im->script);
     ct_free(im->allocator, im->slot_of);
     ct_free(im->allocator, im->dead);
+    ct_free(im->allocator, im->listed);
     for (size_t i = 0; i < 2; i++)
         ct_kept_free(&im->steps[i].values);
     ct_kept_free(&im->arguments);

@@ -10,6 +10,8 @@ scan_value(ct_input *in, ct_references *references)
         references->objects = value.object + 1;
     if (value.content > references->contents)
         references->contents = value.content;
+    if (references->value && !in->bad)
+        references->value(references->context, &value);
 }
 
 static void

@@ -10,6 +10,8 @@ void ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64
 
 /* The same, and notes what the record refers to. */
 typedef struct ct_references {
+    void (*value)(void *context, const ct_value *value); /* called for each value; NULL: not asked for */
+    void *context;
     uint64_t objects, contents; /* the highest id of an object, a content that a value named, + 1 */
     uint64_t defined;           /* the highest id that an OBJECT record or a key state gave, + 1 */
 } ct_references;

@@ -22,7 +22,7 @@ static const char HELP[] =
     "  json        trace.json and the files that belong to it\n"
     "  binary      trace.bin (CBOR, zstd) and those files\n"
     "  binary-v0   trace.bin as release 0.3.0 wrote it (Cap'n Proto), up to 64 MiB\n"
-    "What the format has no place for is left out; what its limits cut is said in one line.\n"
+    "What the format has no place for is left out: one line on stderr for each kind, with its count, and one for what limits cut.\n"
     "Exit status: 0; 1 IN is damaged or OUT cannot be written; 2 wrong options.\n";
 
 const char *const FORMAT_NAMES[] = {"ct", "ct-single", "ct-multi", "json", "binary", "binary-v0", "journal", NULL};
@@ -32,12 +32,16 @@ bool is_folder_format(int format)
     return format == FORMAT_JSON || format == FORMAT_BINARY || format == FORMAT_BINARY_V0;
 }
 
+static enum ct_layout layout_of(int format)
+{
+    return format == FORMAT_CT_SINGLE ? CT_LAYOUT_SINGLE : format == FORMAT_CT_MULTI ? CT_LAYOUT_MULTI : CT_LAYOUT_BOTH;
+}
+
 int export_to(const char *command, ct_journal *journal, int format, const char *path)
 {
     ct_error error = {0};
-    ct_export_options options = {0};
+    ct_export_options options = {.layout = layout_of(format)};
     ct_export_result result = {0};
-    options.layout = format == FORMAT_CT_SINGLE ? CT_LAYOUT_SINGLE : format == FORMAT_CT_MULTI ? CT_LAYOUT_MULTI : CT_LAYOUT_BOTH;
     ct_code code = format <= FORMAT_CT_MULTI    ? ct_export_ct(journal, path, &options, &result, &error)
                    : format == FORMAT_JSON      ? ct_export_json(journal, path, &options, &result, &error)
                    : format == FORMAT_BINARY    ? ct_export_binary(journal, path, &options, &result, &error)
@@ -51,6 +55,25 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
         complain(command, "%s: %" PRIu64 " values of %" PRIu64 " variables are cut by the format's limits (docs/values.md); the journal has them whole.",
                  path, result.cut_values, result.cut_variables);
     return STATUS_OK;
+}
+
+static void on_loss(void *context, const ct_loss *loss)
+{
+    complain("convert", "%s: %" PRIu64 " %s.", *(const char **)context, loss->count, loss->sentence);
+}
+
+/* Says what the journal has and the format leaves out. */
+static int tell_losses(ct_journal *journal, int format, const char *path)
+{
+    static const enum ct_trace_format formats[] = {[FORMAT_CT] = CT_TRACE_CT,         [FORMAT_CT_SINGLE] = CT_TRACE_CT,
+                                                   [FORMAT_CT_MULTI] = CT_TRACE_CT,   [FORMAT_JSON] = CT_TRACE_JSON,
+                                                   [FORMAT_BINARY] = CT_TRACE_BINARY, [FORMAT_BINARY_V0] = CT_TRACE_BINARY_V0,
+                                                   [FORMAT_JOURNAL] = CT_TRACE_JOURNAL};
+    ct_error error = {0};
+    if (ct_losses(journal, formats[format], layout_of(format), on_loss, &path, &error) == CT_OK)
+        return STATUS_OK;
+    complain_error("convert", path, &error);
+    return STATUS_TRACE;
 }
 
 int command_convert(int argc, char **argv)
@@ -85,6 +108,8 @@ int command_convert(int argc, char **argv)
     }
     if (status != STATUS_OK && made)
         rmdir(place[1]);
+    if (status == STATUS_OK)
+        status = tell_losses(journal, format, place[1]);
     if (status == STATUS_OK)
         status = trace_end(place[0], journal);
     ct_journal_close(journal);

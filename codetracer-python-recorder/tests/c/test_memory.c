@@ -204,6 +204,25 @@ verify_scenario(const ct_allocator *allocator, ct_error *error)
     return code == CT_OK && findings ? ct_fail(error, CT_E_CORRUPT, "there is a finding", 0, 0) : code;
 }
 
+static void
+no_loss(void *context, const ct_loss *loss)
+{
+    *(uint64_t *)context += loss->count;
+}
+
+static ct_code
+losses_scenario(const ct_allocator *allocator, ct_error *error)
+{
+    ct_journal *journal;
+    uint64_t lost = 0;
+    ct_code code = ct_journal_open(at, allocator, &journal, error);
+    if (code != CT_OK)
+        return code;
+    code = ct_losses(journal, CT_TRACE_CT, CT_LAYOUT_MULTI, no_loss, &lost, error);
+    ct_journal_close(journal);
+    return code == CT_OK && !lost ? ct_fail(error, CT_E_CORRUPT, "nothing is told", 0, 0) : code;
+}
+
 /* ---- tests ---- */
 
 static void
@@ -230,6 +249,7 @@ reading_and_saving(void)
     ct_journal_close(journal);
     fail_everywhere("read", read_scenario, output, false);
     fail_everywhere("verify", verify_scenario, NULL, false);
+    fail_everywhere("losses", losses_scenario, NULL, false);
 }
 
 static void

@@ -1,0 +1,199 @@
+"""codetracer-trace convert between all pairs of formats: what is left out is said, once, where it belongs (docs/converting.md); what is not left out comes back as the
+same bytes. The bytes are taken out of the files by this test itself."""
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import reading
+import zstandard
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "differential"))
+import generate  # noqa: E402
+
+FORMATS = ("json", "binary", "binary-v0", "ct-single", "ct-multi", "ct", "journal")
+RICH = FORMATS[:4]
+SEEDS = range(4)
+
+EVERYTHING = r'''
+import struct, sys, threading
+class Numbers(list): pass
+LIST = [1]
+def numbers(count):
+    for i in range(count):
+        yield i
+def failing():
+    x = 1
+    raise ValueError("boom")
+def use(by):
+    LIST.append(by)
+    by = by + 1
+    return len(LIST)
+def main():
+    shared = Numbers([1])
+    shared.extra = "x"
+    other = shared
+    lone = "a\udc80b"
+    nan, = struct.unpack("<d", struct.pack("<Q", 0x7ff8000000000001))
+    pair = complex(nan, 1)
+    total = sum(numbers(2))
+    try:
+        failing()
+    except ValueError:
+        pass
+    use(2)
+    waiting = numbers(5)
+    next(waiting)
+    print("out")
+    print("err", file=sys.stderr)
+    thread = threading.Thread(target=use, args=(3,), name="worker")
+    thread.start()
+    thread.join()
+main()
+'''
+# What stands behind the count, and the targets that leave it out; docs/converting.md.
+ALL = {"json", "binary", "binary-v0", "ct-single", "ct-multi"}
+LINES = {
+    "times a generator or coroutine was suspended": ALL,
+    "generators that ended while they were suspended": ALL,
+    "times an exception was raised or handled": ALL,
+    "frames that an exception ended": ALL,
+    "ends of a frame behind whose last step": ALL,
+    "values of global variables": ALL,
+    "objects that were in a variable more than once": ALL,
+    "of derived classes that have attributes": ALL,
+    "texts with lone surrogates": ALL,
+    "floats that are a NaN": {"json", "binary", "ct-single"},
+    "complex numbers with such a NaN": ALL,
+    "threads that have a name": ALL,
+    "changes from one thread to another": ALL,
+    "texts of source files": {"ct-single", "ct-multi"},
+    "functions: their first lines": {"ct-multi"},
+    "types: their kinds": {"ct-multi"},
+    "facts about the recording": ALL,
+}
+
+
+@pytest.fixture(scope="module")
+def convert():
+    tool = reading.trace_tool()
+    if not tool:
+        pytest.skip("codetracer-trace is not installed")
+
+    def run(source, target, form):
+        done = subprocess.run([tool, "convert", str(source), str(target), "--to", form], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    return run
+
+
+def record(folder, code, *options):
+    return reading.record_journal(folder, code, options=options, check=False, events=False).trace
+
+
+def test_what_is_left_out_is_said_once(convert, tmp_path):
+    trace = record(tmp_path, EVERYTHING, "--globals=referenced")
+    for form in FORMATS:
+        said = convert(trace, tmp_path / form, form)
+        for sentence, targets in LINES.items():
+            assert said.count(sentence) == (form in targets), (form, sentence, said)
+        assert sum("cut by the format's limits" not in line for line in said.splitlines()) == sum(form in targets for targets in LINES.values()), said
+    said = convert(trace, tmp_path / "again", "json")
+    counts = {sentence: int(re.search(r": (\d+) [^:]*" + re.escape(sentence), said)[1]) for sentence in LINES if "json" in LINES[sentence]}
+    # By the program. The first generator is suspended twice and resumed twice, the second suspended once and closed at the end. An exception is raised in
+    # failing(), unwinds it and is handled in main().
+    assert counts["times a generator or coroutine was suspended"] == 5
+    assert counts["generators that ended while they were suspended"] == 1
+    assert counts["frames that an exception ended"] == 1
+    assert counts["objects that were in a variable more than once"] == 1
+    assert counts["of derived classes that have attributes"] == 1
+    assert counts["texts with lone surrogates"] == counts["floats that are a NaN"] == counts["complex numbers with such a NaN"] == 1
+    assert counts["threads that have a name"] == counts["changes from one thread to another"] == 2
+
+
+def test_nothing_is_said_of_what_does_not_occur(convert, tmp_path):
+    trace = record(tmp_path, "a = 1\nb = 2\n")
+    for form in FORMATS:
+        said = convert(trace, tmp_path / form, form)
+        # b is bound behind the last step; the thread is called MainThread.
+        expected = {"ends of a frame behind whose last step", "threads that have a name", "texts of source files", "functions: their first lines",
+                    "facts about the recording"}
+        if form == "ct-multi":
+            expected.add("types: their kinds")
+        assert {sentence for sentence in LINES if sentence in said} == {sentence for sentence in expected if form in LINES[sentence]}, (form, said)
+
+
+def inflate(data):
+    """Every frame that begins in the bytes, one behind the other."""
+    raw = b""
+    while data[:4] == b"\x28\xb5\x2f\xfd":
+        one = zstandard.ZstdDecompressor().decompressobj()
+        raw += one.decompress(data)
+        data = one.unused_data
+    return raw, data
+
+
+def inner(container):
+    """name: bytes of each file in a container of blocks of 4096 bytes, mapped in one level (docs/ct-format.md)."""
+    letters = "\0" + "0123456789abcdefghijklmnopqrstuvwxyz./-"
+    files = {}
+    for at in range(16, 4096 - 23, 24):
+        size, root, number = (int.from_bytes(container[at + i : at + i + 8], "little") for i in (0, 8, 16))
+        name = ""
+        while number:
+            name, number = name + letters[number % 40], number // 40
+        if name and root:
+            assert size <= 511 * 4096
+            blocks = [int.from_bytes(container[root * 4096 + 8 * i :][:8], "little") for i in range((size + 4095) // 4096)]
+            files[name] = b"".join(container[block * 4096 : block * 4096 + 4096] for block in blocks)[:size]
+    return files
+
+
+def content(path, form):
+    """What must be identical: docs/converting.md, Round trips."""
+    if form == "json":
+        return (path / "trace.json").read_bytes()
+    if form == "binary":
+        return inflate((path / "trace.bin").read_bytes()[8:])[0]
+    if form == "binary-v0":
+        return (path / "trace.bin").read_bytes()
+    if form == "journal":
+        return [line for line in reading.print_json(path)]
+    files = inner(path.read_bytes())
+    if form == "ct-single":
+        return inflate(files["events.log"][8:])[0]
+    if form == "ct":
+        return files["journal.ctj"]
+    return {name: inflate(data)[0] or data for name, data in files.items() if name.endswith(".dat") and name != "meta.dat"}
+
+
+@pytest.fixture(scope="module", params=["everything", *SEEDS], ids=str)
+def traces(request, convert, tmp_path_factory):
+    """form: the journal of a recording in that format."""
+    folder = tmp_path_factory.mktemp("traces")
+    code = EVERYTHING.replace("0x7ff8000000000001", "0x7ff8000000000000") if request.param == "everything" else generate.make_program(request.param)
+    journal = record(folder, code)
+    made = {form: folder / ("x-" + form) for form in FORMATS}
+    for form, path in made.items():
+        convert(journal, path, form)
+    return made
+
+
+@pytest.mark.parametrize("through", FORMATS)
+def test_round_trips(traces, convert, tmp_path, through):
+    for target in FORMATS:
+        convert(traces[through], tmp_path / target, target)
+    if through in ("ct", "journal"):
+        for target in ("ct", "journal"):
+            assert content(tmp_path / target, target) == content(traces[target], target), target
+    if through != "ct-multi":
+        for target in (*RICH, "ct-multi"):
+            assert content(tmp_path / target, target) == content(traces[target], target), target
+        return
+    for target in RICH:  # what it does not say is lost, and nothing more behind it
+        convert(tmp_path / target, tmp_path / (target + "-json"), "json")
+        assert content(tmp_path / (target + "-json"), "json") == content(tmp_path / "json", "json"), target
