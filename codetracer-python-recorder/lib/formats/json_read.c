@@ -430,6 +430,16 @@ on_event(json_in *in, yyjson_val *event, uint64_t *paths)
     return code;
 }
 
+/* The trace ends at its bracket; what follows belongs to no trace. */
+static ct_code
+end_array(json_in *in)
+{
+    ct_code code = CT_OK;
+    in->at++;
+    (void)peek(in, &code);
+    return code == CT_OK && in->at < in->size ? fail(in, "something follows the trace's closing bracket") : code;
+}
+
 /* The whole array, event by event. */
 static ct_code
 read_array(json_in *in)
@@ -440,7 +450,7 @@ read_array(json_in *in)
         return code != CT_OK ? code : fail(in, "trace.json is not an array");
     in->at++;
     if (peek(in, &code) == ']')
-        return CT_OK;
+        return end_array(in);
     while (code == CT_OK) {
         peek(in, &code);
         size_t size = code == CT_OK ? event_size(in, &code) : 0;
@@ -464,7 +474,7 @@ read_array(json_in *in)
         if (code != CT_OK)
             return code;
         if (next == ']')
-            return CT_OK;
+            return end_array(in);
         if (next != ',')
             return fail(in, next ? "a comma is missing between two events" : "the file ends within the trace: it was cut off");
         in->at++;

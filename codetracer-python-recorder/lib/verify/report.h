@@ -21,4 +21,7 @@ ct_code ct_journal_rules(const ct_report *report, const char *path, ct_error *er
 /* Of a journal that lies in another file, whose name within that is `part`; it closes the source. */
 ct_code ct_journal_rules_inner(const ct_report *report, const ct_source *source, const char *part, ct_error *error);
 
+/* ---- container_rules.c: the structure of a container and of the multi-stream layout; what a reader complains about is left to it ---- */
+ct_code ct_container_rules(const ct_report *report, const char *path, ct_error *error);
+
 #endif

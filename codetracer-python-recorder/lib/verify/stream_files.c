@@ -38,6 +38,18 @@ ignore(void *context, const ct_finding *finding)
     (void)finding;
 }
 
+/* Step by step: where they are, and how many values they have. */
+static void
+compare_steps(const ct_report *report, const ct_stream_rules *log, const ct_stream_rules *streams)
+{
+    for (uint64_t i = 0; i < CT_RULE_WINDOWS; i++)
+        if (log->windows[i] != streams->windows[i]) {
+            ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: among steps %" PRIu64 " to %" PRIu64
+                          " one is at another place, or has another number of values", i * log->window, (i + 1) * log->window - 1);
+            return;
+        }
+}
+
 /* The streams that the Nim library reads, as far as the reader of containers goes: read to the end, and counted. */
 static ct_code
 check_multi(const ct_report *report, const char *path, const ct_stream_rules *log, ct_error *error)
@@ -57,10 +69,12 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
             code = ct_multi_read(&r);
             if (code == CT_OK && r.problem.message)
                 code = ct_fail(error, CT_E_CORRUPT, r.problem.message, r.problem.place, 0);
-            if (code == CT_OK && (rules.calls_seen != log->calls_seen || rules.values != log->values || rules.outputs != log->outputs))
-                ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: events.log has %" PRIu64 " calls, %" PRIu64 " values, %" PRIu64
-                              " events, the streams have %" PRIu64 ", %" PRIu64 ", %" PRIu64, log->calls_seen, log->values, log->outputs, rules.calls_seen,
-                              rules.values, rules.outputs);
+            if (code == CT_OK && rules.steps == log->steps)
+                compare_steps(report, log, &rules);
+            if (code == CT_OK && (rules.steps != log->steps || rules.calls_seen != log->calls_seen || rules.values != log->values || rules.outputs != log->outputs))
+                ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: events.log has %" PRIu64 " steps, %" PRIu64 " calls, %" PRIu64
+                              " values, %" PRIu64 " events, the streams have %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64, log->steps, log->calls_seen,
+                              log->values, log->outputs, rules.steps, rules.calls_seen, rules.values, rules.outputs);
         }
         ct_container_close(r.container);
     }
@@ -127,6 +141,8 @@ check_container(const ct_report *report, const char *path, ct_error *error)
     if (code == CT_OK && report->verified->findings == before && log)
         code = check_multi(report, path, &rules, error);
     ct_stream_rules_free(&rules);
+    if (code == CT_OK)
+        code = ct_container_rules(report, path, error);
     return code == CT_OK ? check_inner_journal(report, path, error) : code;
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 enum { MOST_TYPE_KIND = 33, MOST_EVENT_KIND = 13 };
 
 #define FOUND(rules, rule, ...) ct_report_add((rules)->report, rule, (rules)->part, (rules)->state.byte, (rules)->state.event, __VA_ARGS__)
@@ -140,6 +142,18 @@ top(ct_stream_rules *r)
     return r->depth ? &r->calls[r->depth - 1] : NULL;
 }
 
+static void
+sum_step(ct_stream_rules *r)
+{
+    if (r->summed == CT_RULE_WINDOWS * r->window) {
+        for (size_t i = 0; i < CT_RULE_WINDOWS; i++)
+            r->windows[i] = i < CT_RULE_WINDOWS / 2 ? r->windows[2 * i] + r->windows[2 * i + 1] : 0;
+        r->window *= 2;
+    }
+    const uint64_t step[] = {r->summed, r->step.path, (uint64_t)r->step.line, r->step.values};
+    r->windows[r->summed++ / r->window] += XXH3_64bits(step, sizeof step);
+}
+
 /* The newest step gets no more values. A call that showed several variables and shows none at once has lost them; the last one alone may have been
  * deleted by the program. */
 static void
@@ -149,6 +163,7 @@ close_step(ct_stream_rules *r)
     if (!r->step.there)
         return;
     r->step.there = false;
+    sum_step(r);
     if (r->python && call && r->step.values == 0 && call->shown > 1)
         ct_report_add(r->report, "step-values", r->part, r->step.byte, r->step.event,
                       "the Step at line %" PRId64 " has no Values, though its call showed %" PRIu64 " variables at the Step before", r->step.line,
@@ -241,6 +256,8 @@ on_call(void *context, uint64_t function)
         else
             own = true;
     }
+    if ((own || r->bare) && r->step.there)
+        sum_step(r);
     if (own || r->bare)
         r->step.there = false;
     else
@@ -341,7 +358,7 @@ on_other(void *context, const char *kind)
 void
 ct_stream_rules_start(ct_stream_rules *r, const ct_report *report, const char *part)
 {
-    *r = (ct_stream_rules){.report = report, .part = part, .state.event = UINT64_MAX, .paths.allocator = report->allocator};
+    *r = (ct_stream_rules){.report = report, .part = part, .window = 1, .state.event = UINT64_MAX, .paths.allocator = report->allocator};
     r->sink = (ct_stream_sink){
         .context = r, .state = &r->state, .allocator = report->allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
         .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,

@@ -11,6 +11,8 @@ typedef struct ct_rule_type { uint64_t kind; size_t fields; } ct_rule_type;
 /* shown: how many variables the call's last step had; 0 also when that is not known. */
 typedef struct ct_rule_call { uint64_t byte, event, shown; } ct_rule_call;
 
+enum { CT_RULE_WINDOWS = 4096 };
+
 typedef struct ct_stream_rules {
     ct_stream_sink sink;           /* to be given to the reader */
     ct_stream_state state;         /* event: UINT64_MAX before the first one */
@@ -29,6 +31,8 @@ typedef struct ct_stream_rules {
     uint64_t *threads;             /* that run */
     size_t thread_count, thread_capacity;
     uint64_t steps, calls_seen, values, outputs;
+    /* All steps in groups of `window`: what of each is the same in every layout, summed. Two groups become one when there are too many. */
+    uint64_t windows[CT_RULE_WINDOWS], window, summed;
     bool any_step, invented;
     bool first_known;              /* the thread that nothing started has shown its number */
     struct {

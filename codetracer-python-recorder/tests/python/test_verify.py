@@ -160,6 +160,9 @@ def test_a_cut_file_and_what_follows_its_end(tool, tmp_path):
     file.write_text(text[: places[11] + 5])
     finding, _ = verify(tool, file, status=1)
     assert (finding["rule"], finding["byte"]) == ("format", places[11])
+    file.write_text(text + " \n[")
+    finding, _ = verify(tool, file, status=1)
+    assert (finding["rule"], finding["byte"]) == ("format", len(text) + 2)
 
 
 def test_files_beside_the_trace(tool, tmp_path):
