@@ -35,7 +35,7 @@ static const struct { const char *name, *sentence; unsigned targets; } KINDS[KIN
     [THREAD_NAMES] = {"threads", "threads that have a name: it and the system id are left out", ALL},
     [THREAD_CHANGES] = {"thread-changes", "changes from one thread to another: the open calls are closed there, and opened anew", ALL},
     [GAPS] = {"gaps", "times the recording paused: left out", ALL},
-    [SOURCES] = {"sources", "texts of source files: left out", CT},
+    [SOURCES] = {"sources", "texts of source files: left out", SINGLE},
     [PLACES] = {"places", "functions: their first lines are left out", MULTI},
     [TYPE_KINDS] = {"types", "types: their kinds and the types of their fields are left out", MULTI},
     [FACTS_FOLDER] = {"facts", "facts about the recording: left out", FOLDER},

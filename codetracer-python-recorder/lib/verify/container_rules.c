@@ -487,12 +487,13 @@ check_calls(rules *r)
 static ct_code
 check_streams(rules *r)
 {
-    uint64_t paths, values, records;
+    uint64_t paths, views, values, records;
     bool whole, counted;
     CT_TRY(check_table(r, "paths", &paths));
     CT_TRY(check_table(r, "funcs", &r->functions));
     CT_TRY(check_table(r, "types", &r->types));
     CT_TRY(check_table(r, "varnames", &r->variables));
+    CT_TRY(check_table(r, "srcviews", &views));
     if (r->flags & CT_META_STEPS_CHUNKED)
         CT_TRY(check_chunks(r, "steps", pass_step, &r->steps, &r->counted));
     if (r->flags & CT_META_VALUES_CHUNKED) {
