@@ -182,7 +182,7 @@ fuzz: $(VENV)/.has-tools
 		echo "Fuzzing $$target for $(FUZZ_SECONDS) s"; \
 		mkdir -p $(FUZZ)-found $(FUZZ)-corpus/$$target; \
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-			$(FUZZ)/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 -artifact_prefix=$(FUZZ)-found/$$target- \
+			$(FUZZ)/tests/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=512 -timeout=10 -entropic=0 -artifact_prefix=$(FUZZ)-found/$$target- \
 			$(FUZZ)-corpus/$$target $(PACKAGE)/tests/fuzz/corpus/$$target $(PACKAGE)/tests/golden/bad/$$target > $(FUZZ)-$$target.log 2>&1 \
 			|| { failed="$$failed $$target"; tail -n 60 $(FUZZ)-$$target.log; }; \
 		grep -a "^Done " $(FUZZ)-$$target.log || true; \

@@ -102,7 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!box_open(&b, SIZE, BLOCK, 2 + take(&in, 1) % 3, ENTRIES))
         abort();
     put_together(&b, in);
-    look_at(b.path);
+    look_at_bytes(b.at, b.next * b.block);
     box_close(&b);
     return 0;
 }
