@@ -30,7 +30,7 @@ print("oops", file=sys.stderr)
 RESULT_IS_SET = 5  # the line
 
 SEEN_BY_PRINT = 31  # entries of the directory
-META, LOG, LOG_FORMAT, LOG_META, JOURNAL = 16, 31, 32, 33, 34
+META, FREE, LOG, LOG_FORMAT, LOG_META, JOURNAL = 16, 20, 31, 32, 33, 34
 
 BIG, HALF = (7, "Int", str(2**70)), (8, "Float", "1.5")
 SHOWN_BY_SERVER = {
@@ -121,7 +121,7 @@ def test_both_show_what_we_write(ours):
     assert ours.entries == 35
     assert [ours.files[slot][0] for slot in (META, LOG, LOG_FORMAT, LOG_META, JOURNAL)] == [
         "meta.dat", "events.log", "events.fmt", "meta.dat", "journal.ctj"]  # fmt: skip
-    assert sorted(ours.files) == [*range(17), 31, 32, 33, 34]
+    assert sorted(ours.files) == [*range(19), 31, 32, 33, 34]
     assert ours.server(ours.files) == SHOWN_BY_SERVER
     assert ours.print(ours.files) == SHOWN_BY_PRINT
 
@@ -142,9 +142,9 @@ def test_ct_print_leaves_the_streams_when_it_sees_events_log(ours):
 
 def test_ct_print_takes_the_first_of_two_equal_names(ours):
     """Should it ever look further than 31 entries, it still takes the right meta.dat."""
-    second = {**ours.files, 17: ours.files[LOG_META]}
+    second = {**ours.files, FREE: ours.files[LOG_META]}
     assert ours.print(second) == SHOWN_BY_PRINT, "ct-print takes the last meta.dat now: the one with flags must stay the only one among its 31 entries"
-    first = {**ours.files, META: ours.files[LOG_META], 17: ours.files[META]}
+    first = {**ours.files, META: ours.files[LOG_META], FREE: ours.files[META]}
     assert ours.print(first) != SHOWN_BY_PRINT, "ct-print does not mind which meta.dat comes first: one meta.dat may be enough now"
 
 
@@ -161,7 +161,7 @@ def test_server_takes_the_last_of_two_equal_names(ours):
     swapped = {**ours.files, META: ours.files[LOG_META], LOG_META: ours.files[META]}
     shown = ours.server(swapped)
     assert shown != SHOWN_BY_SERVER, "the replay server does not go by the last meta.dat any more: see test_server_lays_the_streams_over_events_log"
-    last_first = {**ours.files, META: ours.files[LOG_META], 17: ours.files[META], LOG_META: ours.files[LOG_META]}
+    last_first = {**ours.files, META: ours.files[LOG_META], FREE: ours.files[META], LOG_META: ours.files[LOG_META]}
     assert ours.server(last_first) == SHOWN_BY_SERVER, "the replay server does not take the last meta.dat of several"
 
 
