@@ -337,9 +337,9 @@ is_called(const node *n, const char *name)
 
 /* The built-in container of that name. */
 static bool
-is_named(const node *n, const char *name)
+is_named(const node *n, enum ct_look look, const char *name)
 {
-    return n->type->flags & CT_TYPE_BUILTIN && is_called(n, name);
+    return n->type->flags & CT_TYPE_BUILTIN && n->type->look == look && is_called(n, name);
 }
 
 /* These are known by their name, which has no module, and by their look: recorders mark only containers as built-in. */
@@ -423,11 +423,12 @@ pairs_of(const graph *g, const node *n)
     return list;
 }
 
-/* With None for every value if not `values`. NULL without exception: the keys cannot be keys of one dict. */
+/* Fills the dict, with None for every value if not `values`. NULL without exception: the keys cannot be keys of one dict. */
 static PyObject *
 dict_of(const graph *g, const node *n, PyObject *dict, bool values)
 {
     size_t count = item_count(n);
+    PyDict_Clear(dict); /* a NaN made again would be another key */
     for (size_t i = 0; i < count; i += 2) {
         PyObject *key = made(g, &n->object->items[i]), *value = !key ? NULL : values ? made(g, &n->object->items[i + 1]) : Py_NewRef(Py_None);
         int done = value ? PyDict_SetItem(dict, key, value) : -1;
@@ -581,9 +582,9 @@ needed_part(const graph *g, const node *n, size_t part)
     bool looked_into = is_looked_into(g, n);
     if (!looked_into || !is_whole(n))
         return NULL;
-    if (is_named(n, "tuple") || is_named(n, "set") || is_named(n, "frozenset"))
+    if (is_named(n, CT_LOOK_TUPLE, "tuple") || is_named(n, CT_LOOK_SET, "set") || is_named(n, CT_LOOK_SET, "frozenset"))
         return part < item_count(n) ? &n->object->items[part] : NULL;
-    if (is_named(n, "dict"))
+    if (is_named(n, CT_LOOK_DICT, "dict"))
         return part < item_count(n) / 2 ? &n->object->items[2 * part] : NULL;
     return NULL;
 }
@@ -616,14 +617,14 @@ make_now(const graph *g, node *n)
     }
     if (!is_whole(n))
         return cut_object(g, n);
-    if (is_named(n, "list"))
+    if (is_named(n, CT_LOOK_LIST, "list"))
         return PyList_New(0);
-    if (is_named(n, "tuple"))
+    if (is_named(n, CT_LOOK_TUPLE, "tuple"))
         return contents_of(g, n);
-    if (is_named(n, "dict"))
+    if (is_named(n, CT_LOOK_DICT, "dict"))
         answer = new_dict_of(g, n, false);
-    else if (is_named(n, "set") || is_named(n, "frozenset"))
-        answer = set_of(g, n, is_named(n, "frozenset"));
+    else if (is_named(n, CT_LOOK_SET, "set") || is_named(n, CT_LOOK_SET, "frozenset"))
+        answer = set_of(g, n, is_named(n, CT_LOOK_SET, "frozenset"));
     return answer || PyErr_Occurred() ? answer : (PyObject *)new_value(g, state->object, n);
 }
 

@@ -234,25 +234,27 @@ def test_values_in_keys_and_chains(tmp_path):
 class Key: pass
 class Odd(list):
     def __hash__(self): return 1
-class Node:
-    def __init__(self, next): self.next = next
-def show(a, b, c, d, e, f): pass
+class Node: pass
+def show(a, b, c, d, e, f, g): pass
 k = Key(); k.me = k
+exec('''
 chain, tuples, nodes, tupled = None, (), [], []
 for n in range(5000):
-    chain = Node(chain); nodes.append(chain)
+    chain = Node(); chain.next = nodes[-1] if nodes else None; nodes.append(chain)
     tuples = (n, tuples) if n % 2 else (tuples, n); tupled.append(tuples)
-show({k: 1, (k, 2): [k]}, {Odd([1]): 2, 3: 4}, {k, Key()}, nodes, tupled, {Odd([])})
+''')  # not recorded: at each line all of it would be looked at
+show({k: 1, (k, 2): [k]}, {Odd([1]): 2, 3: 4}, {k, Key()}, nodes, tupled, {Odd([]), float('nan')}, {float('nan'): 1, float('nan'): 2})
 """
     with read(record(tmp_path, code)) as trace:
         (call,) = [call for call in trace.calls if call.function == "show"]
-        a, b, c, d, e, f = call.arguments.values()
+        a, b, c, d, e, f, g = call.arguments.values()
         key = next(iter(a))
         assert type(key) is Object and key["me"] is key and a[key] == 1 and a[key, 2] == [key] and key in c and len(c) == 2
         assert [(type(k), v) for k, v in b.items()] == [(Object, 2), (int, 4)] and next(iter(b)).value == [1]
         assert len(d) == 5000 and all(node["next"] is below for node, below in zip(d[1:], d)) and d[0].fields == {"next": None}
         assert len(e) == 5000 and all(one[1] is below or one[0] is below for one, below in zip(e[1:], e)) and e[1] == (1, ((), 0))
-        assert len(f) == 1 and next(iter(f)).value == []
+        assert len(f) == 2 and [one.value for one in f if type(one) is Object] == [[]]
+        assert list(g.values()) == [1, 2] and all(one != one for one in g)
 
 
 def test_values_cannot_be_changed_or_made(shown):
@@ -619,6 +621,22 @@ def test_cut_and_damaged(folder, tmp_path):
             cut += 1
             assert error is not None or not trace.complete
     assert cut > 20 and refused > 1
+
+
+def test_a_damaged_trace_in_another_format(folder, tmp_path):
+    """What stands before the damaged place is there; a walk to the end says that something is missing."""
+    done = subprocess.run([reading.trace_tool(), "convert", folder, tmp_path / "out", "--to", "json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "out" / "trace.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:len(whole) * 2 // 3])
+    with read(path.parent) as trace:
+        seen, error = all_of(trace)
+        assert seen and isinstance(trace.damage, TraceError) and str(error) == str(trace.damage) and trace.damage.position <= len(whole) * 2 // 3
+        assert trace.steps[len(seen) - 1].line == seen[-1][0]
+        for walk in (trace.events, trace.calls, reversed(trace.steps)):
+            with pytest.raises(TraceError):
+                list(walk)
 
 
 def test_a_killed_recording(tmp_path):
