@@ -662,6 +662,56 @@ def test_a_running_recording(tmp_path):
         process.communicate("\n", timeout=60)
 
 
+def hostile_values():
+    """tests/c/hostile_values of whatever build there is: each writes the same."""
+    kinds = ("dev", "pip", "sanitize")
+    version = "%d.%d" % sys.version_info[:2]
+    built = [path for kind in kinds if (path := reading.CHECKOUT / "build" / f"{kind}-{version}" / "tests" / "c" / "hostile_values").exists()]
+    assert built or not os.environ.get("CI"), "tests/c/hostile_values is missing: with CI=true these tests must run"
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def look_at(value, seen):
+    """Everything that can be reached, with what Python does to values."""
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    inner = value.items() if isinstance(value, dict) else value if isinstance(value, (list, tuple, set, frozenset)) else ()
+    if isinstance(value, (Object, Cut, Opaque, Literal)):
+        assert isinstance(value.type, str) and isinstance(repr(value), str) and isinstance(hash(value), int)
+        inner = (getattr(value, "value", None), getattr(value, "fields", None))
+    for one in inner:
+        look_at(one, seen)
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_hostile_values(first, tmp_path):
+    """Objects that no program has are read as something, or refused; the answer does not depend on the way there."""
+    program, walked = hostile_values(), 0
+    if not program:
+        pytest.skip("tests/c/hostile_values is not built")
+    for seed in range(first, first + 50):
+        path = tmp_path / f"{seed}.ctj"
+        subprocess.run([program, str(seed), path], check=True, env={key: value for key, value in os.environ.items() if key != "LD_PRELOAD"})
+        try:
+            with read(path) as trace:
+                steps = list(trace.steps)
+                for step in steps:
+                    look_at(step.locals, seen := set())
+                    assert step.changed == trace.steps[step.number].changed and step.stack[-1].locals is step.locals
+                    walked += len(seen)
+                for before, after in zip(steps, steps[1:]):
+                    try:
+                        before.locals == after.locals
+                    except RecursionError:  # a list within itself, as in Python
+                        pass
+                for event in trace.events:
+                    look_at((event.value, event.locals), set())
+        except TraceError as refused:
+            assert refused.position
+    assert walked > 1000
+
+
 # ---- many, much, at once ----
 
 LOOP = "def f(count):\n    total = 0\n    for i in range(count):\n        total += i\n        pair = [i, total]\n    return total\nf({})\n"
