@@ -46,7 +46,7 @@ What is recorded:
   --include-stdlib          the standard library's lines, too
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;
-                            only --format journal has a place for them (default: none)
+                            codetracer-trace shows them, CodeTracer has no place for them (default: none)
   --max-depth N             containers inside containers (6)
   --max-attr-depth N        attributes of attributes (3)
   --max-items N             items of a container (10000)
