@@ -128,7 +128,7 @@ record: $(VENV)/.has-package link
 	$(VENV)/bin/codetracer-trace print "$(OUT)" $(PIECE) || status=1; \
 	exit $$status
 
-# run_tests VENV, BUILD FOLDER, ENVIRONMENT OF C TESTS, ENVIRONMENT OF PYTHON TESTS
+# run_tests VENV, BUILD FOLDER, ENVIRONMENT OF C TESTS, ENVIRONMENT OF PYTHON TESTS, MORE OPTIONS OF PYTEST
 define run_tests
 @echo "C tests"
 @$(call in,$(1)) $(LOCK) $(1)/bin/ninja -C $(2) --quiet meson-test-prereq
@@ -136,7 +136,7 @@ define run_tests
 @$(foreach package,$(PACKAGE) $(PURE),if [ -d $(package)/tests ]; then \
 	echo "Python tests of $(package)"; \
 	$(call in,$(1)) $(4) $(1)/bin/pytest -q -n auto $(addprefix -c ,$(wildcard $(package)/pyproject.toml)) --rootdir $(package) \
-		$(wildcard $(package)/tests/python $(package)/tests/differential $(package)/tests/test_*.py) $(PYTEST_ARGS); \
+		$(wildcard $(package)/tests/python $(package)/tests/differential $(package)/tests/test_*.py) $(5) $(PYTEST_ARGS); \
 	fi;)
 endef
 
@@ -150,7 +150,7 @@ $(PROGRAMS)/.installed: $(PACKAGE)/tests/requirements-programs.txt | $(VENV)/.ha
 
 .PHONY: test
 test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed link
-	$(call run_tests,$(VENV),$(BUILD),,)
+	$(call run_tests,$(VENV),$(BUILD),,,)
 
 # The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
 PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
@@ -159,7 +159,8 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
-		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1)
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
+		--ignore-glob='*test_consumers_*')
 
 # What `make test` does with some programs; needs CodeTracer's programs (docs/testing.md).
 .PHONY: test-consumers
