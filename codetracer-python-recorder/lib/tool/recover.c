@@ -2,6 +2,7 @@
  * place, and no file that was there before is overwritten. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,11 +86,17 @@ static bool move_all(const char *from, const char *to)
     return free_to_go && moved;
 }
 
-static void remove_name(const char *folder, const char *name)
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
 {
-    char *path = path_join(folder, name);
-    unlink(path);
-    free(path);
+    (void)status, (void)type, (void)place;
+    remove(path);
+    return 0;
+}
+
+/* A file, or a folder with all that is in it; no link is followed. */
+static void remove_tree(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Writes the trace into `folder` under its own name, first beside it and then moved into place. Returns the path, or NULL after a sentence. */
@@ -98,21 +105,14 @@ static char *write_trace(ct_journal *journal, int format, const char *folder, co
     char *temporary = path_join(private_folder, is_folder_format(format) ? "recovered.files" : format <= FORMAT_CT_MULTI ? "recovered.ct" : "recovered.ctj");
     char *final = NULL;
     bool done = false;
+    remove_tree(temporary); /* of a recovery that was itself interrupted */
     if (is_folder_format(format)) {
         final = must_have(strdup(folder));
-        names left; /* of a recovery that was itself interrupted */
-        if (folder_list(temporary, "", "", &left)) {
-            for (size_t i = 0; i < left.count; i++)
-                remove_name(temporary, left.items[i]);
-            names_free(&left);
-        }
         if (mkdir(temporary, 0777) != 0 && errno != EEXIST)
             complain("recover", "%s cannot be made: %s.", temporary, strerror(errno));
         else
             done = export_to("recover", journal, format, temporary) == STATUS_OK && move_all(temporary, folder);
-        rmdir(temporary);
     } else {
-        unlink(temporary);
         done = export_to("recover", journal, format, temporary) == STATUS_OK;
         while (done && !final) {
             final = free_name(folder, journal, ENDINGS[format]);
@@ -126,8 +126,8 @@ static char *write_trace(ct_journal *journal, int format, const char *folder, co
                 final = NULL;
             }
         }
-        unlink(temporary);
     }
+    remove_tree(temporary);
     free(temporary);
     if (!done) {
         free(final);
@@ -154,6 +154,18 @@ static void report(const char *path, ct_journal *journal)
     text_free(&out);
 }
 
+/* What the recorder and recoveries put there, the journal's last file at the very end; a folder that holds something else stays. */
+static void remove_private(const char *private_folder)
+{
+    static const char *const OURS[] = {"trace", "recovered.files", "recovered.ct", "recovered.ctj", "journal.live", "journal.ctj"};
+    for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++) {
+        char *path = path_join(private_folder, OURS[i]);
+        remove_tree(path);
+        free(path);
+    }
+    rmdir(private_folder);
+}
+
 /* One private folder. */
 static int recover_recording(const char *private_folder, const char *folder, int format)
 {
@@ -171,9 +183,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
     char *path = write_trace(journal, format, folder, private_folder);
     if (path) {
         report(path, journal);
-        remove_name(private_folder, "journal.live");
-        remove_name(private_folder, "journal.ctj");
-        rmdir(private_folder);
+        remove_private(private_folder);
     }
     ct_journal_close(journal);
     free(path);

@@ -34,5 +34,12 @@ int trace_end(const char *path, const ct_journal *journal)
     ct_journal_count(journal, &counts);
     if (!counts.complete)
         complain("", "%s is not complete: its program is still running or was killed. `codetracer-trace recover %s` finishes what was killed.", path, path);
+    else if (is_folder(path)) {
+        names unfinished;
+        if (folder_list(path, ".recording-", "", &unfinished) && unfinished.count)
+            complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
+                         "`codetracer-trace recover %s` finishes what was killed.", path, path);
+        names_free(&unfinished);
+    }
     return damaged ? STATUS_TRACE : STATUS_OK;
 }

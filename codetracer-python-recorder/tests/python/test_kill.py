@@ -159,6 +159,26 @@ def test_recording_again_into_the_same_folder(tmp_path):
     assert (process.returncode, out, err) == (0, "", "")
     assert "prog.ct" in os.listdir(tmp_path / "trace") and set(left) <= set(os.listdir(tmp_path / "trace"))
     assert "second" in tool("print", tmp_path / "trace" / "prog.ct").stdout
+    whole = tool("print", tmp_path / "trace")
+    assert "second" in whole.stdout and "unfinished recording, too" in whole.stderr and whole.returncode == 0
+    assert tool("recover", tmp_path / "trace").returncode == 0
+    assert sorted(os.listdir(tmp_path / "trace")) == ["prog.ct", "prog.ctj"]
+    assert tool("print", tmp_path / "trace" / "prog.ct").stderr == ""
+
+
+def test_recovery_leaves_no_parts(tmp_path):
+    """What a killed export or a recovery that did not succeed has put into the private folder goes with it."""
+    process = start(tmp_path, "import os\nos.kill(os.getpid(), 9)\n")
+    process.communicate()
+    (private,) = (tmp_path / "trace").iterdir()
+    (private / "trace" / "files" / "tmp").mkdir(parents=True)
+    (private / "trace" / "files" / "tmp" / "prog.py").write_text("")
+    (tmp_path / "trace" / "trace.json").write_text("[]")
+    refused = tool("recover", tmp_path / "trace", "--format", "json")
+    assert refused.returncode == 1 and "trace.json exists already" in refused.stderr
+    assert sorted(os.listdir(private)) == ["journal.ctj", "journal.live", "trace"]
+    assert tool("recover", tmp_path / "trace").returncode == 0
+    assert sorted(os.listdir(tmp_path / "trace")) == ["prog.ctj", "trace.json"]
 
 
 def test_exec_replaces_the_process(tmp_path):
