@@ -1,6 +1,7 @@
 """The extension module. Written in C, under ext/."""
 
 from collections.abc import Callable
+from types import CodeType
 from typing import Any, Literal, TypedDict
 
 version: str
@@ -44,3 +45,6 @@ def export(
 
 def recorded_elsewhere() -> bool:
     """True in a forked child of a recording process."""
+
+def run(program: CodeType | Callable[..., object], *arguments: Any) -> object:
+    """run(code, namespace) or run(function, *arguments): with no frame below its own, as the interpreter runs a program."""

@@ -4,6 +4,7 @@ What CPython does in C (Modules/main.c, Python/pythonrun.c) is repeated here ste
 `__file__` and `__cached__` taken back at the end, the flush before a traceback, the words of encoding errors. For -m, folders and
 zips CPython itself calls runpy._run_module_as_main, and so do we. Exceptions leave through the interpreter's own end, so that the
 exit status, SystemExit's message, sys.last_exc and death by SIGINT are CPython's work; only our frames are taken off the traceback.
+While the program runs it cannot see them: they are not below its own.
 
 The program's sys.modules is meant to hold what it holds under plain Python and this package, nothing else: import nothing here
 at the top that is not loaded at every start.
@@ -12,7 +13,7 @@ at the top that is not loaded at every start.
 import os
 import sys
 
-from . import errors
+from . import _native, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType, ModuleType, TracebackType
 
 SCRIPT, FOLDER, MODULE, COMMAND = "script", "folder", "-m", "-c"
+
+# The module of the console script. After an uncaught exception the interpreter takes __file__ out of its namespace (Python/pythonrun.c,
+# _PyRun_SimpleFileObject) but has given up its own reference to it: nobody else may hold one then.
+_displaced: "list[ModuleType | None]" = []
 
 
 class Program:
@@ -60,6 +65,7 @@ class Program:
         if self.path0 is not None:
             sys.path.insert(0, self.path0)
         main = _fresh_main()
+        _displaced.append(sys.modules.get("__main__"))
         sys.modules["__main__"] = main
         namespace = main.__dict__
         del main
@@ -68,9 +74,9 @@ class Program:
 
             begin(_depth(sys._getframe()))
             if self.kind == MODULE:
-                runpy._run_module_as_main(self.name)  # type: ignore[attr-defined]
+                _native.run(runpy._run_module_as_main, self.name)  # type: ignore[attr-defined]
             else:
-                runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
+                _native.run(runpy._run_module_as_main, "__main__", False)  # type: ignore[attr-defined]
             return
         code = self.code
         assert code is not None
@@ -81,7 +87,7 @@ class Program:
             namespace["__loader__"] = self.loader
         begin(_depth(sys._getframe()))
         try:
-            exec(code, namespace)
+            _native.run(code, namespace)
         finally:
             if self.kind == SCRIPT:
                 flush_output()

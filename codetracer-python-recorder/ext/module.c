@@ -17,6 +17,8 @@ static PyMethodDef FUNCTIONS[] = {
     {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
+    {"run", (PyCFunction)(void (*)(void))session_run, METH_FASTCALL,
+     "run(code, namespace)\nrun(function, *arguments)\n--\n\nRun code, or call a function, with no frame below its own: as the interpreter runs a program."},
     {"export", export_journal, METH_VARARGS,
      "export(journal_path, format, target, options, progress)\n--\n\nWrite a journal in another format: 'ct' as the file target, 'json', 'binary' and\n"
      "'binary-v0' into the folder target.\n\n"

@@ -9,6 +9,7 @@ PyObject *session_stop(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *session_flush(PyObject *module, PyObject *unused);
 PyObject *session_is_tracing(PyObject *module, PyObject *unused);
 PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
+PyObject *session_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
 
 /* export.c */
 PyObject *export_journal(PyObject *module, PyObject *args);         /* (journal_path, format, target, options, progress) */

@@ -5,6 +5,7 @@
  *
  *   ct_thread_state()                 the current thread's state, unchecked
  *   ct_current_frame(tstate)          its innermost frame, complete or not
+ *   ct_set_current_frame(tstate, frame)   makes it that one, or none (NULL); to be put back before the C function that did it returns
  *   ct_frame_code(frame)              its code object, borrowed; NULL for a frame that runs no Python code (yet)
  *   ct_frame_previous(frame)          the frame that called it, or NULL
  *   ct_frame_slots(frame)             its localsplus: PyObject *[co_nlocalsplus], NULL where unbound

@@ -6,6 +6,7 @@
 
 static inline PyThreadState *ct_thread_state(void) { return _PyThreadState_UncheckedGet(); }
 static inline ct_frame *ct_current_frame(PyThreadState *tstate) { return tstate->cframe->current_frame; }
+static inline void ct_set_current_frame(PyThreadState *tstate, ct_frame *frame) { tstate->cframe->current_frame = frame; }
 
 static inline PyCodeObject *
 ct_frame_code(ct_frame *frame)

@@ -23,6 +23,11 @@ print(spec and (spec.name, spec.origin, spec.cached, spec.parent, spec.submodule
 loader = main.__loader__
 print(loader if isinstance(loader, type) else (type(loader), getattr(loader, "name", None), getattr(loader, "path", None)))
 print(type(__builtins__), main.__dict__ is globals(), __name__, type(main))
+frame, names = sys._getframe(), []
+while frame:
+    names.append(frame.f_code.co_name)
+    frame = frame.f_back
+print(names)
 """
 
 # Programs as code. Stdin is two lines.
@@ -77,6 +82,11 @@ SCRIPTS = {
     "hook": "import sys\ndef hook(k, e, t):\n    print('hook', k, e, t.tb_lineno, t.tb_frame.f_code.co_name, t.tb_frame.f_globals is globals(), e.__traceback__ is t, sys.excepthook is hook)\nsys.excepthook = hook\n1/0",
     "hook_raises_exit": "import sys\ndef hook(*a): sys.exit(8)\nsys.excepthook = hook\n1/0",
     "hook_prints_traceback": "import sys, traceback\nsys.excepthook = traceback.print_exception\n1/0",
+    "hook_forgets": "import sys\ndef hook(*a):\n    print('hook')\n    del sys.last_exc, sys.last_value, sys.last_traceback\nsys.excepthook = hook\n1/0",
+    "stack_walk": "import sys, traceback, inspect\ntraceback.print_stack()\nprint(sys._getframe().f_back, len(inspect.stack()))\ntry: sys._getframe(1)\nexcept ValueError as e: print(e)",
+    "stack_in_function": "import traceback, sys\ndef f():\n    traceback.print_stack()\n    return [len(s) for s in map(traceback.extract_stack, sys._current_frames().values())]\nprint(f())",
+    "stack_of_warning": "import warnings\nwarnings.warn('w', stacklevel=1); warnings.warn('w', stacklevel=2); warnings.warn('w', DeprecationWarning, stacklevel=9)",
+    "stack_of_generator": "import traceback\ndef g():\n    while True:\n        traceback.print_stack(); yield\nG = g(); next(G); next(G)\ndef f(): next(G)\nf()",
     "traceback_walk": "import sys\ntry: 1/0\nexcept ZeroDivisionError as e:\n    t = e.__traceback__\n    print(t.tb_next, t.tb_lineno)",
     "pickle_main": "import pickle\nclass C: pass\nprint(type(pickle.loads(pickle.dumps(C()))) is C)",
     "warnings": "import warnings\nwarnings.warn('w')\nwarnings.warn('d', DeprecationWarning)",
@@ -140,7 +150,7 @@ def test_order_of_stdout_and_stderr(same, name):
 def test_interpreter_flags(same, flags):
     if "-E" in flags and os.environ.get("PYTHONPATH"):
         pytest.skip("the package is found through PYTHONPATH")
-    for name in ("look", "raise"):
+    for name in ("look", "raise", "hook_forgets"):
         same(code=SCRIPTS[name], flags=flags)
 
 

@@ -60,6 +60,13 @@ def is_tracing():
     return _process == os.getpid()
 
 
+def run(program, *arguments):
+    if callable(program):
+        program(*arguments)
+    else:
+        exec(program, *arguments)
+
+
 def recorded_elsewhere():
     return _ever is not None and _ever != os.getpid()
 
