@@ -56,9 +56,11 @@ main()
 '''
 # What stands behind the count, and the targets that leave it out; docs/converting.md.
 ALL = {"json", "binary", "binary-v0", "ct-single", "ct-multi"}
+# CPython 3.12 closes a generator by throwing GeneratorExit into it; 3.13 ends one that has no handler without running it.
+ENDS_UNSEEN = sys.version_info >= (3, 13)
 LINES = {
     "times a generator or coroutine was suspended": ALL,
-    "generators that ended while they were suspended": ALL,
+    "generators that ended while they were suspended": ALL if ENDS_UNSEEN else set(),
     "times an exception was raised or handled": ALL,
     "frames that an exception ended": ALL,
     "ends of a frame behind whose last step": ALL,
@@ -106,9 +108,9 @@ def test_what_is_left_out_is_said_once(convert, tmp_path):
     counts = {sentence: int(re.search(r": (\d+) [^:]*" + re.escape(sentence), said)[1]) for sentence in LINES if "json" in LINES[sentence]}
     # By the program. The first generator is suspended twice and resumed twice, the second suspended once and closed at the end. An exception is raised in
     # failing(), unwinds it and is handled in main().
-    assert counts["times a generator or coroutine was suspended"] == 5
-    assert counts["generators that ended while they were suspended"] == 1
-    assert counts["frames that an exception ended"] == 1
+    assert counts["times a generator or coroutine was suspended"] == (5 if ENDS_UNSEEN else 6)
+    assert counts.get("generators that ended while they were suspended", 0) == ENDS_UNSEEN
+    assert counts["frames that an exception ended"] == (1 if ENDS_UNSEEN else 2)
     assert counts["objects that were in a variable more than once"] == 1
     assert counts["of derived classes that have attributes"] == 1
     assert counts["texts with lone surrogates"] == counts["floats that are a NaN"] == counts["complex numbers with such a NaN"] == 1
