@@ -28,18 +28,29 @@ int trace_open(const char *command, const char *path, ct_journal **journal)
     return STATUS_TRACE;
 }
 
+static bool holds(const char *folder, const char *beginning, const char *ending)
+{
+    names list;
+    bool any = folder_list(folder, beginning, ending, &list) && list.count > 0;
+    names_free(&list);
+    return any;
+}
+
+/* Beside a trace: with none there, what was opened is that recording, whole already, and only its export was killed. */
+static bool holds_unfinished_too(const char *folder)
+{
+    return holds(folder, ".recording-", "") &&
+           (holds(folder, "", ".ctj") || holds(folder, "", ".ct") || holds(folder, "trace.", "json") || holds(folder, "trace.", "bin"));
+}
+
 int trace_end(const char *path, const ct_journal *journal)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
     if (!counts.complete)
         complain("", "%s is not complete: its program is still running or was killed. `codetracer-trace recover %s` finishes what was killed.", path, path);
-    else if (is_folder(path)) {
-        names unfinished;
-        if (folder_list(path, ".recording-", "", &unfinished) && unfinished.count)
-            complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
-                         "`codetracer-trace recover %s` finishes what was killed.", path, path);
-        names_free(&unfinished);
-    }
+    else if (is_folder(path) && holds_unfinished_too(path))
+        complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
+                     "`codetracer-trace recover %s` finishes what was killed.", path, path);
     return damaged ? STATUS_TRACE : STATUS_OK;
 }

@@ -166,6 +166,17 @@ def test_recording_again_into_the_same_folder(tmp_path):
     assert tool("print", tmp_path / "trace" / "prog.ct").stderr == ""
 
 
+def test_print_of_a_recording_whose_export_was_killed(tmp_path):
+    """The journal is complete, but still in the private folder. It is what is shown, so nothing is said to be missing."""
+    process = start(tmp_path, "only = 1\n", "--format", "journal")
+    process.communicate(timeout=30)
+    private = tmp_path / "killed" / ".recording-1-0123456789ab"
+    private.mkdir(parents=True)
+    (tmp_path / "trace" / "prog.ctj").rename(private / "journal.ctj")
+    answer = tool("print", tmp_path / "killed")
+    assert (answer.returncode, answer.stderr) == (0, "") and "only" in answer.stdout
+
+
 def test_recovery_leaves_no_parts(tmp_path):
     """What a killed export or a recovery that did not succeed has put into the private folder goes with it."""
     process = start(tmp_path, "import os\nos.kill(os.getpid(), 9)\n")
