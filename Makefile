@@ -154,15 +154,12 @@ test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed link
 
 # The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
 PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
-# Left out there: other programs do the work (consumers), or hundreds of runs of what C tests and fuzz targets do under the sanitizers, too.
-NOT_SANITIZED := '*test_consumers_*' '*test_convert.py' '*test_read_oracle.py' '*test_corruption.py' '*test_golden.py'
 .PHONY: test-sanitize
 test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGRAMS)/.installed
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
-		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
-		$(addprefix --ignore-glob=,$(NOT_SANITIZED)))
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,)
 
 # What `make test` does with some programs; needs CodeTracer's programs (docs/testing.md).
 .PHONY: test-consumers

@@ -359,14 +359,15 @@ def traceback_of_program(error: BaseException) -> "TracebackType | None":
 def hide_our_frames(script: bool) -> None:
     """To be called when an exception is about to leave for the interpreter, which calls sys.excepthook: for that one call the hook
     is a function of ours that takes our frames away first. `script`: and forgets __file__ afterwards, as CPython does."""
-    hook = getattr(sys, "excepthook", None)
-    if hook is None:
-        return
+    hook = getattr(sys, "excepthook", _MISSING)
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: object) -> None:
-        sys.excepthook = hook
+        if hook is _MISSING:
+            del sys.excepthook
+        else:
+            sys.excepthook = hook  # type: ignore[assignment]
         try:
-            _call_hook(hook, kind, error)
+            _call_hook(hook, error)
         finally:
             if script:
                 _forget_file_of_main()
@@ -381,31 +382,39 @@ def print_uncaught(error: BaseException, script: bool) -> int:
         if error.code is not None and not isinstance(error.code, int):
             _print(error.code)
         return status_of(error)
-    hook = getattr(sys, "excepthook", None)
     sys.last_exc = sys.last_value = error
     sys.last_type = type(error)
     try:
-        if hook is None:
-            _print("sys.excepthook is missing")
-            hook = sys.__excepthook__
-        _call_hook(hook, type(error), error)
+        _call_hook(getattr(sys, "excepthook", _MISSING), error)
     except SystemExit as another:
         return print_uncaught(another, False)
-    except BaseException as another:
-        _print("Error in sys.excepthook:")
-        sys.__excepthook__(type(another), another, another.__traceback__)
-        _print("\nOriginal exception was:")
-        sys.__excepthook__(type(error), error, error.__traceback__)
     if script:
         _forget_file_of_main()
     return 1
 
 
-def _call_hook(hook: "Callable[..., object]", kind: type[BaseException], error: BaseException) -> None:
-    traceback = traceback_of_program(error)
-    error.__traceback__ = traceback
-    sys.last_traceback = traceback
-    hook(kind, error, traceback)
+_MISSING = object()  # the program has deleted sys.excepthook
+
+
+def _call_hook(hook: object, error: BaseException) -> None:
+    """As _PyErr_PrintEx() in pythonrun.c, without our frames. Raises only the SystemExit of a hook."""
+    error.__traceback__ = sys.last_traceback = traceback = traceback_of_program(error)
+    if hook is _MISSING:
+        _print("sys.excepthook is missing")
+        sys.__excepthook__(type(error), error, traceback)
+        return
+    try:
+        hook(type(error), error, traceback)  # type: ignore[operator]
+    except SystemExit:
+        raise
+    except BaseException as another:
+        if another.__context__ is error:
+            another.__context__ = None  # only because we are handling it
+        another.__traceback__ = another.__traceback__.tb_next  # type: ignore[union-attr]
+        _print("Error in sys.excepthook:")
+        sys.__excepthook__(type(another), another, another.__traceback__)
+        _print("\nOriginal exception was:")
+        sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _forget_file_of_main() -> None:
