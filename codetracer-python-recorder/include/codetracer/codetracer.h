@@ -5,7 +5,8 @@
  *     export.h    write it in another format                 io.h        the caller's bytes
  *     import.h    another format into a recording            memory.h    the caller's memory
  *     verify.h    hold a trace against every rule            version.h   which library this is
- *     error.h     how failure is told                        api.h       what is public
+ *     redact.h    names and texts that are secrets          api.h       what is public
+ *     error.h     how failure is told
  */
 #ifndef CODETRACER_CODETRACER_H
 #define CODETRACER_CODETRACER_H
@@ -17,6 +18,7 @@
 #include "codetracer/journal.h"
 #include "codetracer/memory.h"
 #include "codetracer/record.h"
+#include "codetracer/redact.h"
 #include "codetracer/replay.h"
 #include "codetracer/trace.h"
 #include "codetracer/verify.h"
