@@ -114,6 +114,16 @@ big_integer(const builder *b, const ct_value *value)
     return magnitude;
 }
 
+/* What is not in the trace: redacted, or dropped by a rule. */
+static PyObject *
+hidden(const builder *b, const char *type, const char *text)
+{
+    value_object *made = value_new(b->journal->state->literal, PyUnicode_FromString(type), 0, 0);
+    if (made && !(made->value = PyUnicode_FromString(text)))
+        Py_CLEAR(made);
+    return (PyObject *)made;
+}
+
 /* Anything but an object. */
 static PyObject *
 scalar(const builder *b, const ct_value *given)
@@ -127,6 +137,8 @@ scalar(const builder *b, const ct_value *given)
     case CT_BOOL: return PyBool_FromLong(value.boolean);
     case CT_ELLIPSIS: return Py_NewRef(Py_Ellipsis);
     case CT_NOTIMPLEMENTED: return Py_NewRef(Py_NotImplemented);
+    case CT_REDACTED: return hidden(b, "Redacted", "<redacted>");
+    case CT_DROPPED: return hidden(b, "Dropped", "<dropped>");
     case CT_INT: return PyLong_FromLongLong(value.integer);
     case CT_BIGINT: return big_integer(b, &value);
     case CT_FLOAT: return PyFloat_FromDouble(value.number[0]);

@@ -84,7 +84,7 @@ CT_API ct_code ct_journal_source(ct_journal *journal, uint32_t path, ct_text *te
 
 /* ---- values ---- */
 typedef enum ct_value_kind {
-    CT_UNBOUND, CT_NONE, CT_BOOL, CT_ELLIPSIS, CT_NOTIMPLEMENTED, CT_INT, CT_BIGINT, CT_FLOAT, CT_COMPLEX, CT_TEXT, CT_BYTES, CT_OBJECT
+    CT_UNBOUND, CT_NONE, CT_BOOL, CT_ELLIPSIS, CT_NOTIMPLEMENTED, CT_REDACTED, CT_DROPPED, CT_INT, CT_BIGINT, CT_FLOAT, CT_COMPLEX, CT_TEXT, CT_BYTES, CT_OBJECT
 } ct_value_kind;
 
 /* A value, decoded. Content is resolved lazily: `content` is its id + 1 (0: the bytes are here); ct_replay_resolve() fetches the bytes. Until then

@@ -107,6 +107,10 @@ encode_json(ct_buffer *out, const ct_view_node *nodes, const ct_view_node *node)
         ADD(out, "{\"kind\":\"Raw\",\"r\":");
         ct_json_string(out, node->text.bytes, node->text.size);
         break;
+    case CT_VIEW_ERROR:
+        ADD(out, "{\"kind\":\"Error\",\"msg\":");
+        ct_json_string(out, node->text.bytes, node->text.size);
+        break;
     case CT_VIEW_SEQUENCE:
         ADD(out, "{\"kind\":\"Sequence\",\"elements\":");
         json_list(out, nodes, node);
@@ -233,6 +237,10 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
         ADD(out, KIND("\xA3", "\x63", "Raw") "\x61" "r");
         cbor_text(out, node->text.bytes, node->text.size);
         break;
+    case CT_VIEW_ERROR:
+        ADD(out, KIND("\xA3", "\x65", "Error") "\x63" "msg");
+        cbor_text(out, node->text.bytes, node->text.size);
+        break;
     case CT_VIEW_SEQUENCE:
         ADD(out, KIND("\xA4", "\x68", "Sequence") "\x68" "elements");
         cbor_list(out, form, nodes, node);
@@ -257,7 +265,7 @@ encode_cbor(ct_buffer *out, enum ct_form form, const ct_view_node *nodes, const 
 static void
 encode_capnp(ct_buffer *out, size_t value, const ct_view_node *nodes, const ct_view_node *node)
 {
-    enum { INT = 0, FLOAT = 1, BOOL = 2, STRING = 3, SEQUENCE = 4, TUPLE = 5, STRUCT = 6, RAW = 9, NONE = 11, BIGINT = 13 };
+    enum { INT = 0, FLOAT = 1, BOOL = 2, STRING = 3, SEQUENCE = 4, TUPLE = 5, STRUCT = 6, RAW = 9, ERROR = 10, NONE = 11, BIGINT = 13 };
     const size_t first_word = value, tag_word = value + 1, first_pointer = value + CT_V0_VALUE_DATA, second_pointer = first_pointer + 1;
     size_t type_pointer = second_pointer;
     uint64_t tag = NONE, bits = 0;
@@ -279,7 +287,8 @@ encode_capnp(ct_buffer *out, size_t value, const ct_view_node *nodes, const ct_v
         break;
     case CT_VIEW_STRING:
     case CT_VIEW_RAW:
-        tag = node->kind == CT_VIEW_STRING ? STRING : RAW;
+    case CT_VIEW_ERROR:
+        tag = node->kind == CT_VIEW_STRING ? STRING : node->kind == CT_VIEW_RAW ? RAW : ERROR;
         ct_capnp_add_text(out, first_pointer, node->text.bytes, node->text.size);
         break;
     case CT_VIEW_SEQUENCE:

@@ -152,6 +152,15 @@ journal_type(ct_import_values *v, uint64_t number, enum ct_look look, const char
     return type->ids[look] - 1;
 }
 
+/* Raw or Error of that type and text, which stands for a value that is not shown. */
+static uint8_t
+hidden_tag(const ct_import_type_entry *type, const void *bytes, size_t size)
+{
+    if (type && is_named(type, "Redacted") && size == 10 && memcmp(bytes, "<redacted>", 10) == 0)
+        return CT_V_REDACTED;
+    return type && is_named(type, "Dropped") && size == 9 && memcmp(bytes, "<dropped>", 9) == 0 ? CT_V_DROPPED : 0;
+}
+
 static size_t write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX]);
 
 /* Room for an OBJECT record and the record begun; the rest is added to v->record. */
@@ -404,6 +413,8 @@ write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX])
             out[0] = CT_V_NOTIMPLEMENTED;
             return 1;
         }
+        if ((out[0] = hidden_tag(type, bytes, count)))
+            return 1;
         size = write_text(v, bytes, count, out);
         return wrap(v, number, CT_LOOK_LITERAL, "object", out, size, out);
     }
@@ -445,7 +456,7 @@ ct_import_values_is_object(const ct_import_values *v, const ct_stream_tree *tree
     case CT_NODE_STRING:
         return !is_named(type, "String");
     case CT_NODE_RAW:
-        return !type || !(is_named(type, "ellipsis") || is_named(type, "NotImplementedType"));
+        return !type || !(is_named(type, "ellipsis") || is_named(type, "NotImplementedType") || hidden_tag(type, node->bytes, node->size));
     default:
         return true;
     }

@@ -16,6 +16,8 @@ static const struct { const char *name; enum ct_type_kind kind; } FIXED[CT_FIXED
     [CT_FIXED_COMPLEX] = { "complex", CT_KIND_RAW },
     [CT_FIXED_ELLIPSIS] = { "ellipsis", CT_KIND_RAW },
     [CT_FIXED_NOTIMPLEMENTED] = { "NotImplementedType", CT_KIND_RAW },
+    [CT_FIXED_REDACTED] = { "Redacted", CT_KIND_RAW },
+    [CT_FIXED_DROPPED] = { "Dropped", CT_KIND_RAW },
     [CT_FIXED_CUT] = { "Cut", CT_KIND_RAW },
     [CT_FIXED_ANY] = { "Any", CT_KIND_ANY },
 };

@@ -242,6 +242,17 @@ raw_text(ct_view *view, ct_view_node *node, const char *text, size_t size)
     return keep_scratch(view, node);
 }
 
+/* What a value is not shown for: redacted, or dropped by a rule. Its type would say nothing. */
+static ct_code
+fill_hidden(ct_view *view, ct_view_node *node, ct_value_kind kind)
+{
+    const char *text = kind == CT_REDACTED ? "<redacted>" : "<dropped>";
+    node->kind = CT_VIEW_ERROR;
+    node->text.bytes = (const uint8_t *)text;
+    node->text.size = strlen(text);
+    return ct_types_fixed(view->types, kind == CT_REDACTED ? CT_FIXED_REDACTED : CT_FIXED_DROPPED, &node->type);
+}
+
 /* A value that is no object, or the payload of `object` (whose type it then bears). */
 static ct_code
 fill_scalar(ct_view *view, ct_view_node *node, const ct_value *value, const ct_object *object, ct_error *error)
@@ -292,6 +303,9 @@ fill_scalar(ct_view *view, ct_view_node *node, const ct_value *value, const ct_o
         CT_TRY(raw_text(view, node, "NotImplemented", 14));
         fixed = CT_FIXED_NOTIMPLEMENTED;
         break;
+    case CT_REDACTED:
+    case CT_DROPPED:
+        return fill_hidden(view, node, value->kind);
     default:
         return ct_fail(error, CT_E_CORRUPT, "a payload is no scalar", 0, 0);
     }
@@ -354,6 +368,8 @@ fill(ct_view *view, size_t index, const ct_value *value, size_t parent, uint32_t
             return fill_scalar(view, node, &object->payload, object, error);
         return fill_opaque(view, node, object, "<");
     case CT_LOOK_LITERAL:
+        if (object->flags & CT_O_PAYLOAD && object->payload.kind == CT_REDACTED)
+            return fill_hidden(view, node, CT_REDACTED);
         if (!(object->flags & CT_O_PAYLOAD) || object->payload.kind != CT_TEXT)
             return fill_opaque(view, node, object, "<");
         CT_TRY(fill_scalar(view, node, &object->payload, NULL, error));

@@ -17,7 +17,7 @@ typedef struct ct_view_limits {
 
 /* Records of trace-json.md section 4 */
 typedef enum ct_view_kind {
-    CT_VIEW_NONE, CT_VIEW_BOOL, CT_VIEW_INT, CT_VIEW_BIGINT, CT_VIEW_FLOAT, CT_VIEW_STRING, CT_VIEW_RAW,
+    CT_VIEW_NONE, CT_VIEW_BOOL, CT_VIEW_INT, CT_VIEW_BIGINT, CT_VIEW_FLOAT, CT_VIEW_STRING, CT_VIEW_RAW, CT_VIEW_ERROR,
     CT_VIEW_SEQUENCE, CT_VIEW_TUPLE, CT_VIEW_STRUCT
 } ct_view_kind;
 
@@ -29,7 +29,7 @@ typedef struct ct_view_node {
         bool boolean;
         int64_t integer;
         double number;
-        struct { const uint8_t *bytes; size_t size; } text;   /* STRING, RAW; BIGINT: magnitude, little-endian */
+        struct { const uint8_t *bytes; size_t size; } text;   /* STRING, RAW, ERROR; BIGINT: magnitude, little-endian */
         struct { size_t first, count; } children;
     };
 } ct_view_node;

@@ -200,7 +200,7 @@ parse_block(const ct_journal *journal, const uint8_t *header, uint64_t position,
     block->limit = block->raw;
     return block->codec <= CT_CODEC_ZSTD && block->raw <= CT_RAW_LIMIT && block->boundary <= block->raw
            && (block->codec != CT_CODEC_STORED || block->stored == block->raw)
-           && block->stored <= journal->source.size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_END || journal->minor > 0);
+           && block->stored <= journal->source.size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_END || journal->minor > CT_JOURNAL_MINOR);
 }
 
 /* CT_END: no whole block at position. */

@@ -73,6 +73,12 @@ ct_take_value_slow(ct_input *in, ct_value *value)
     case CT_V_NOTIMPLEMENTED:
         value->kind = CT_NOTIMPLEMENTED;
         break;
+    case CT_V_REDACTED:
+        value->kind = CT_REDACTED;
+        break;
+    case CT_V_DROPPED:
+        value->kind = CT_DROPPED;
+        break;
     case CT_V_INT:
         value->kind = CT_INT;
         value->integer = ct_take_svarint(in);

@@ -187,6 +187,11 @@ static void object(value_reader *r, const ct_object *o, uint32_t containers, uin
         return;
     }
     r->open[r->open_count++] = o->id;
+    if (o->flags & CT_O_PAYLOAD && o->payload.kind == CT_REDACTED && type->look != CT_LOOK_SCALAR) {
+        any_value(r, &o->payload, containers, attributes, out);
+        r->open_count--;
+        return;
+    }
     size_t start = out->size;
     bool with_fields = o->flags & CT_O_FIELDS && o->field_count && attributes < r->attribute_limit;
     if (type->look == CT_LOOK_LIST && named(type, "list")) {
@@ -236,6 +241,8 @@ static void any_value(value_reader *r, const ct_value *given, uint32_t container
     case CT_BOOL: text_puts(out, value.boolean ? "true" : "false"); break;
     case CT_ELLIPSIS: text_puts(out, "{\"type\":\"ellipsis\",\"text\":\"Ellipsis\"}"); break;
     case CT_NOTIMPLEMENTED: text_puts(out, "{\"type\":\"NotImplementedType\",\"text\":\"NotImplemented\"}"); break;
+    case CT_REDACTED: text_puts(out, "{\"type\":\"Redacted\",\"text\":\"<redacted>\"}"); break;
+    case CT_DROPPED: text_puts(out, "{\"type\":\"Dropped\",\"text\":\"<dropped>\"}"); break;
     case CT_INT:
         if (value.integer > -exact && value.integer < exact) {
             text_format(out, "%" PRId64, value.integer);

@@ -324,6 +324,8 @@ static void any_value(value_reader *r, const ct_value *given, uint32_t container
     case CT_BOOL: text_puts(out, value.boolean ? "True" : "False"); break;
     case CT_ELLIPSIS: text_puts(out, "Ellipsis"); break;
     case CT_NOTIMPLEMENTED: text_puts(out, "NotImplemented"); break;
+    case CT_REDACTED: text_puts(out, "<redacted>"); break;
+    case CT_DROPPED: text_puts(out, "<dropped>"); break;
     case CT_INT: text_format(out, "%" PRId64, value.integer); break;
     case CT_FLOAT: number_float(out, value.number[0], true); break;
     case CT_COMPLEX: number_complex(out, value.number[0], value.number[1]); break;

@@ -487,6 +487,7 @@ sample_everything(const char *path)
     const struct { const char *name; sample_value value; } scalars[] = {
         { "none", sv_tag(CT_V_NONE) }, { "true", sv_tag(CT_V_TRUE) }, { "false", sv_tag(CT_V_FALSE) },
         { "ellipsis", sv_tag(CT_V_ELLIPSIS) }, { "notimpl", sv_tag(CT_V_NOTIMPLEMENTED) },
+        { "redacted", sv_tag(CT_V_REDACTED) }, { "dropped", sv_tag(CT_V_DROPPED) },
         { "small", sv_int(7) }, { "minus", sv_int(-7) }, { "int64", sv_int(INT64_MIN) },
         { "big", sv_bigint(true, big, sizeof big) },
         { "huge", sv_content(ct_content(s.r, CT_CONTENT_INTEGER, huge, sizeof huge, sizeof huge)) },

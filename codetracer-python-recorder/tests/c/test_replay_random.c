@@ -158,6 +158,8 @@ replay_value(bytes *b, const ct_value *v)
         case CT_BOOL: *end++ = v->boolean ? CT_V_TRUE : CT_V_FALSE; break;
         case CT_ELLIPSIS: *end++ = CT_V_ELLIPSIS; break;
         case CT_NOTIMPLEMENTED: *end++ = CT_V_NOTIMPLEMENTED; break;
+        case CT_REDACTED: *end++ = CT_V_REDACTED; break;
+        case CT_DROPPED: *end++ = CT_V_DROPPED; break;
         case CT_INT: end = ct_write_int(at, v->integer); break;
         case CT_BIGINT: end = ct_write_bigint(at, v->negative, v->data.bytes, v->data.size); break;
         case CT_FLOAT: end = ct_write_float(at, v->number[0]); break;
@@ -244,7 +246,7 @@ random_value(void)
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (uint8_t)draw(256);
     switch (draw(12)) {
-    case 0: *end++ = (uint8_t)(CT_V_NONE + draw(5)); break;
+    case 0: *end++ = draw(3) ? (uint8_t)(CT_V_NONE + draw(5)) : (uint8_t)(CT_V_REDACTED + draw(2)); break;
     case 1:
     case 2: end = ct_write_int(v.at, (int64_t)draw(300) - 100); break;
     case 3: end = ct_write_int(v.at, (int64_t)(random_state * 7)); break;
