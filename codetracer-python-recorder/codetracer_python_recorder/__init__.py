@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._native import version as __version__
     from .reader import Trace, TraceError, read
+    from .periods import is_paused, pause, record, resume
     from .session import TraceSession, flush, is_tracing, start, stop, trace
 
 DEFAULT_FORMAT = "ct"
@@ -32,13 +33,18 @@ __all__ = [
     "TraceSession",
     "__version__",
     "flush",
+    "is_paused",
     "is_tracing",
+    "pause",
     "read",
+    "record",
+    "resume",
     "start",
     "stop",
     "trace",
 ]
 
+_FROM_PERIODS = ("is_paused", "pause", "record", "resume")
 _FROM_READER = ("Trace", "TraceError", "read")
 _FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
 
@@ -48,6 +54,10 @@ def __getattr__(name: str) -> object:
         from . import session
 
         value = getattr(session, name)
+    elif name in _FROM_PERIODS:
+        from . import periods
+
+        value = getattr(periods, name)
     elif name in _FROM_READER:
         from . import reader
 

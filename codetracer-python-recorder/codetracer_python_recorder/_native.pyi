@@ -15,6 +15,7 @@ class Summary(TypedDict, total=False):
     cut_depth: int
     cut_string: int
     failed: tuple[int, str] | None
+    stopped_by: str | None
 
 class Exported(TypedDict):
     steps: int
@@ -34,6 +35,9 @@ def flush() -> None:
     """Everything recorded so far is in the journal when this returns."""
 
 def is_tracing() -> bool: ...
+def pause() -> None: ...
+def resume() -> None: ...
+def is_paused() -> bool: ...
 def export(
     journal_path: str,
     format: Literal["ct", "json", "binary", "binary-v0"],

@@ -13,7 +13,7 @@ import _signal  # type: ignore[import-not-found]  # now: at the end the program 
 import os
 import sys
 
-from . import errors, export, run, session
+from . import errors, export, periods, run, session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,16 @@ What is recorded:
   --max-items N             items of a container (10000)
   --max-string BYTES        of a string (1048576)
 
+Which part of the run is recorded (what is left out is marked; the program runs at its own speed meanwhile):
+  --start-at POINT          from here on; POINT is FILE:LINE or FUNCTION, as app.py:120 or Account.withdraw
+  --stop-at POINT           up to here, and on from the next --start-at; both may be given several times
+  --max-steps N             at most N lines
+  --max-seconds S           at most so long
+  --max-size SIZE           until the recording takes 50MB, 2GB …
+  --when-raises             keep the trace only if the program fails
+  --start-paused            begin when the program calls resume(), or by the signal
+  --toggle-signal NAME      this signal, as SIGUSR2, pauses the recording and goes on
+
 How much of it the formats but journal repeat at each line:
   --export-nodes N          scalars, containers and objects in a variable (1000)
   --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2)
@@ -80,10 +90,22 @@ VALUES = {
     "--export-depth": "export_depth",
     "--export-string": "export_string",
     "--globals": "globals",
+    "--start-at": "start_at",
+    "--stop-at": "stop_at",
+    "--max-steps": "max_steps",
+    "--max-seconds": "max_seconds",
+    "--max-size": "max_size",
+    "--toggle-signal": "toggle_signal",
 }
+# These may be given more than once.
+LISTS = ("start_at", "stop_at")
+# Read by what takes them.
+TEXTS = ("start_at", "stop_at", "max_size")
 SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
     "--include-exec": ("include_exec", True),
+    "--start-paused": ("start_paused", True),
+    "--when-raises": ("when_raises", True),
     "--quiet": ("quiet", True),
     "--propagate-script-exit": ("propagate", True),
     "--no-propagate-script-exit": ("propagate", False),
@@ -94,7 +116,7 @@ DEFAULT_FOLDER = "trace-out"
 class Options:
     """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
 
-    __slots__ = ("kind", "target", "arguments", "out_dir", "format", "limits", "quiet", "propagate", "show")
+    __slots__ = ("kind", "target", "arguments", "out_dir", "format", "limits", "quiet", "propagate", "toggle_signal", "show")
 
     def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
         """UsageError when the line is wrong."""
@@ -150,13 +172,18 @@ class Options:
                     raise _usage(f"{option} needs a value behind it")
                 value = arguments[at]
                 at += 1
-            given[VALUES[option]] = _value(option, VALUES[option], value)
+            key, read = VALUES[option], _value(option, VALUES[option], value)
+            if key in LISTS:
+                given.setdefault(key, []).append(read)  # type: ignore[attr-defined]
+            else:
+                given[key] = read
         if not self.kind:
             raise _usage("name the program to record: a script, -m MODULE or -c CODE; see --help")
 
         self.out_dir = str(given.pop("out_dir", "") or environment.get("CODETRACER_PYTHON_RECORDER_OUT_DIR", "") or DEFAULT_FOLDER)
         self.format = str(given.pop("format", session.DEFAULT_FORMAT))
         self.quiet = bool(given.pop("quiet", False))
+        self.toggle_signal = given.pop("toggle_signal", None)
         chosen = given.pop("propagate", None)
         self.propagate = bool(_from_environment(environment, propagate) if chosen is None else chosen)
         try:
@@ -176,6 +203,14 @@ def _value(option: str, key: str, text: str) -> object:
             return export.canonical(text)
         except ValueError as error:
             raise _usage(f"{option}: {error}") from None
+    if key in TEXTS:
+        return text
+    if key in ("max_seconds", "toggle_signal"):
+        try:
+            return float(text) if key == "max_seconds" else periods.toggle_signal(text)
+        except ValueError:
+            what = "a number of seconds" if key == "max_seconds" else "the name of a signal that can be handled, as SIGUSR2"
+            raise _usage(f"{option} needs {what}, not {text!r}") from None
     if key == "globals":
         if text not in session.GLOBALS:
             raise _usage(f"{option} is one of {', '.join(session.GLOBALS)}, not {text!r}")
@@ -254,6 +289,8 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
     shown = program.script or options.target if program.kind == run.MODULE else program.argv0
 
     def begin(frames: int) -> None:
+        if options.toggle_signal is not None:
+            _signal.signal(options.toggle_signal, periods.toggle)
         recording.begin(options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames)
 
     try:
@@ -352,8 +389,6 @@ def close(options: Options, recording: session.Recording, ending: Ending) -> Non
             pass
         elif options.quiet:
             pass
-        elif result.path is None:
-            session.report(f"nothing was recorded, because the program did not get to its first line; {options.out_dir!r} is as it was")
         else:
             session.report(result.sentence())
     if ending.hidden_status:

@@ -26,6 +26,7 @@ __all__ = [
 _STEP = EVENT_KINDS.index("step")
 _OUTCOMES = {"return": "returned", "unwind": "raised", "ended": "collected", "lost": "lost"}
 _STREAMS = ("stdout", "stderr", "stdin")
+_REASONS = {1: "paused", 2: "waiting", 3: "limit"}
 _FAR = 20_000  # steps: beyond that a seek is quicker than passing them
 _NEAR_START = 4_096  # events: up to there one walks from the start, without an index
 _BLOCK = 1_024  # steps that are read at a time when going backwards
@@ -413,6 +414,11 @@ class Event(Moment):
     def text(self) -> str | None:
         """Of an output what was written or read; of a thread's start its name; None for all other events."""
         return self._facts[8][1] if self.kind in ("output", "thread-start") else None
+
+    @property
+    def reason(self) -> str | None:
+        """Of a gap why nothing was recorded: `paused`, `waiting` (for a start point) or `limit`; None for all other events."""
+        return _REASONS.get(self._facts[8], "unknown") if self.kind == "gap" else None
 
     @property
     def stream(self) -> str | None:

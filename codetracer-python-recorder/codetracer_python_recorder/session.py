@@ -8,7 +8,7 @@ in a forked child it is nobody's: every method does nothing there.
 import os
 import sys
 
-from . import _native, errors, export, folder, prefixes
+from . import _native, errors, export, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,16 +28,19 @@ RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_item
 EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export_string": (1, 1 << 62)}
 SWITCHES = ("include_stdlib", "include_exec")
 GLOBALS = ("none", "referenced")
+# Which part of the run: checked and turned into what the extension takes.
+PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "max_size")
 
 
 class Limits:
     """Everything that says how much is recorded and exported, checked. TypeError for an unknown name, ValueError for a bad value."""
 
-    __slots__ = ("recording", "budget")
+    __slots__ = ("recording", "budget", "when_raises")
 
     def __init__(self, values: "dict[str, Any]") -> None:
         self.recording: dict[str, object] = {}
         self.budget: dict[str, int] = {}
+        self.when_raises = False
         for name, value in values.items():
             if name in RECORDING_LIMITS:
                 self.recording[name] = _within(RECORDING_LIMITS[name], name, value)
@@ -52,8 +55,29 @@ class Limits:
                 if value not in GLOBALS:
                     raise ValueError(f"globals must be one of {', '.join(GLOBALS)}, not {value!r}")
                 self.recording["globals_referenced"] = value == "referenced"
+            elif name in PERIODS:
+                self._period(name, value)
+            elif name == "when_raises":
+                self.when_raises = bool(value)
             else:
                 raise TypeError(f"there is no option {name!r}")
+
+    @property
+    def begins_paused(self) -> bool:
+        return bool(self.recording.get("paused")) or any(starts for _, _, starts in self.recording.get("points", ()))  # type: ignore[attr-defined]
+
+    def _period(self, name: str, value: object) -> None:
+        if name in ("start_at", "stop_at"):
+            points = self.recording.setdefault("points", [])
+            points.extend(periods.points(name, value))  # type: ignore[attr-defined]
+        elif name == "start_paused":
+            self.recording["paused"] = bool(value)
+        elif name == "max_steps":
+            self.recording[name] = _within((1, 1 << 62), name, value)
+        elif name == "max_seconds":
+            self.recording["max_milliseconds"] = periods.milliseconds(value, name)
+        else:
+            self.recording[name] = periods.size(value, name)
 
 
 def _within(bounds: tuple[int, int], name: str, value: object) -> int:
@@ -69,18 +93,21 @@ NEW, RUNNING, DONE = "new", "running", "done"
 
 
 class Result:
-    """What came of a recording. `path` is the trace as a person would name it; None when nothing was kept."""
+    """What came of a recording. `path` is the trace as a person would name it; None when nothing was kept. `note`: what else is to be said."""
 
-    __slots__ = ("path", "size", "summary", "exported")
+    __slots__ = ("path", "size", "summary", "exported", "note")
 
-    def __init__(self, path: str | None, size: int, summary: "Summary", exported: "Exported | None") -> None:
+    def __init__(self, path: str | None, size: int, summary: "Summary", exported: "Exported | None", note: str = "") -> None:
         self.path = path
+        self.note = note
         self.size = size
         self.summary = summary
         self.exported = exported
 
     def sentence(self) -> str:
-        """The closing line: where, steps, size, anything cut."""
+        """The closing line: where, steps, size, anything left out."""
+        if self.path is None:
+            return self.note
         summary = self.summary
         text = f"{self.path}: {_count(summary.get('steps', 0), 'step')}, {export.size_text(self.size)}"
         cut = [
@@ -99,7 +126,7 @@ class Result:
                 f"; cut in the export: {_count(self.exported['cut_values'], 'value')} of "
                 f"{_count(self.exported.get('cut_variables', 0), 'variable')} (--export-nodes, --export-depth, --export-string)"
             )
-        return text
+        return f"{text}; {self.note}" if self.note else text
 
 
 def _count(number: int, what: str) -> str:
@@ -110,7 +137,7 @@ class Recording:
     """begin() starts it, finish() ends it and puts the trace in place; discard() when it never began."""
 
     __slots__ = (
-        "format", "stem", "limits", "folder", "process", "state", "is_command_line", "program_failed", "unwanted", "result"
+        "format", "stem", "limits", "folder", "process", "state", "is_command_line", "program_failed", "raised", "unwanted", "result"
     )  # fmt: skip
 
     def __init__(self, path: str, format: str, stem: str, limits: Limits, *, is_command_line: bool = False) -> None:
@@ -123,6 +150,7 @@ class Recording:
         self.state = NEW
         self.is_command_line = is_command_line
         self.program_failed = False  # … and without a step there is nothing to keep
+        self.raised = False  # an exception left the block that is recorded
         self.unwanted = False  # nothing is to be kept in any case
         self.result: Result | None = None
         self.folder = folder.OutputFolder(path, export.file_names(format, self.stem))
@@ -221,9 +249,15 @@ class Recording:
                 f"{errors.recover_command(self.folder.shown)}",
                 folder=self.folder.shown,
             )
-        if self.unwanted or (self.program_failed and not summary.get("steps", 0)):
+        if self.limits.when_raises and not periods.failed(self, exit_status, exit_signal, error_text):
             self.discard()
-            self.result = Result(None, 0, summary, None)
+            self.result = Result(None, 0, summary, None, "nothing is kept, because the program did not fail (--when-raises)")
+            return self.result
+        nothing = not summary.get("steps", 0)
+        if self.unwanted or (self.program_failed and nothing and not self.limits.begins_paused):
+            self.discard()
+            why = f"nothing was recorded, because the program did not get to its first line; {self.folder.shown!r} is as it was"
+            self.result = Result(None, 0, summary, None, why)
             return self.result
         try:
             exported = export.export(
@@ -251,7 +285,12 @@ class Recording:
         size = export.size_on_disk(path) if len(names) == 1 else sum(
             export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
         )
-        self.result = Result(shown, size, summary, exported)
+        note = ""
+        if summary.get("stopped_by"):
+            note = f"not recorded to the program's end (--{summary['stopped_by']})"
+        elif nothing and self.limits.begins_paused:
+            note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
+        self.result = Result(shown, size, summary, exported, note)
         return self.result
 
     def _keep_journal(self) -> None:
@@ -323,6 +362,7 @@ class TraceSession:
     def __exit__(
         self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
     ) -> "Literal[False]":
+        self._recording.raised = kind is not None
         self.stop()
         return False
 
@@ -335,7 +375,9 @@ def start(path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **lim
     """Begins recording every thread of this process into the folder `path`, which is made when it does not exist.
 
     Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
-    include_stdlib, include_exec (booleans), globals ("none" or "referenced"). They mean what the command line's options mean.
+    include_stdlib, include_exec (booleans), globals ("none" or "referenced"). Periods: start_at, stop_at (a text or a list of texts), start_paused,
+    when_raises (booleans), max_steps, max_seconds, max_size. They mean what the command line's options mean; of when_raises: the trace is kept only if
+    an exception left the with-block, stop() got an exit code other than 0, or the program ends by an exception.
 
     RuntimeError when a recording is active; ValueError when `path` is a file or a format or limit is not possible;
     RecorderError when the folder cannot be used.
@@ -398,7 +440,7 @@ class trace:
     ) -> "Literal[False]":
         session, self._session = self._session, None
         if session is not None:
-            session.stop()
+            session.__exit__(kind, error, traceback)
         return False
 
 

@@ -297,6 +297,16 @@ lose_top(recorder *r)
     activation_end(r, a);
 }
 
+void
+activations_lose_to(recorder *r, const activation *a)
+{
+    bool done;
+    do {
+        done = r->thread->top == a;
+        lose_top(r);
+    } while (!done);
+}
+
 static bool
 is_caller_of(ct_frame *frame, const ct_frame *caller)
 {

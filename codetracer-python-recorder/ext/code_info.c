@@ -22,6 +22,7 @@ code_info_free(void *extra)
     if (info == NULL)
         return;
     free(info->given_path);
+    free(info->points);
     free(info->kinds);
     free(info->names);
     free(info->global_keys);
@@ -258,6 +259,26 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
     free(slots);
 }
 
+static void
+find_points(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_frame *frame)
+{
+    char name[2048];
+    size_t used = 0;
+    PyObject *parts[] = {module_name(frame), code->co_qualname};
+    for (size_t i = 0; i < 2; i++) {
+        const char *bytes;
+        size_t size;
+        if (parts[i] == NULL || !text_utf8(r, parts[i], sizeof name / 2 - 2, &bytes, &size))
+            continue;
+        if (used)
+            name[used++] = '.';
+        memcpy(name + used, bytes, size);
+        used += size;
+    }
+    name[used] = 0;
+    info->points = period_points_of(r, path, name);
+}
+
 code_info *
 code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
 {
@@ -280,6 +301,8 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     info->session = r->session;
     info->skipped = !given && !is_recorded(r, path);
     info->own = lies_under(path, &r->own);
+    if (r->point_count && !info->own)
+        find_points(r, code, info, path, frame);
     if (!info->skipped) {
         info->first_line = code->co_firstlineno;
         info->is_namespace = !(code->co_flags & CO_OPTIMIZED);

@@ -30,23 +30,57 @@ ignore(bool can_disable)
     return Py_NewRef(can_disable ? disable : Py_None);
 }
 
-/* The recording and code of an event; NULL: nothing to record, and `can_disable` tells what to return. */
-static inline recorder *
-begin(PyObject *const *args, code_info **info, ct_frame **frame)
+static inline int
+line_of(PyObject *const *args)
 {
-    recorder *r = active_recorder;
-    if (__builtin_expect(r == NULL, 0))
-        return NULL;
-    if (__builtin_expect(r->inside, 0)) { /* our reading of a value has run Python code: never; counted, so that tests can tell */
+    return (int)_PyLong_CompactValue((PyLongObject *)args[1]);
+}
+
+/* An event within a callback, or while recording is paused. *keep: the place must not be switched off. */
+static recorder *
+begin_busy(recorder *r, PyObject *const *args, enum period_event event, code_info **info, ct_frame **frame, bool *keep)
+{
+    if (r->busy & RECORDER_INSIDE) { /* our reading of a value has run Python code: never; counted, so that tests can tell */
         r->python_inside++;
         return NULL;
     }
     PyThreadState *tstate = ct_thread_state();
     *frame = ct_current_frame(tstate);
     *info = code_info_of(r, (PyCodeObject *)args[0], *frame);
-    if (*info == NULL || (*info)->skipped)
+    if (*info == NULL)
         return NULL;
-    r->inside = true;
+    enum period_answer answer = period_event(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame, tstate);
+    *keep = answer == PERIOD_IGNORE;
+    if (answer != PERIOD_RECORD || (*info)->skipped)
+        return NULL;
+    r->busy |= RECORDER_INSIDE;
+    recorder_enter_thread(r, tstate);
+    return r;
+}
+
+/* The recording and code of an event; NULL: nothing to record, and the place may be switched off unless *keep. */
+static inline recorder *
+begin(PyObject *const *args, enum period_event event, code_info **info, ct_frame **frame, bool *keep)
+{
+    recorder *r = active_recorder;
+    if (__builtin_expect(r == NULL, 0))
+        return NULL;
+    if (__builtin_expect(r->busy, 0))
+        return begin_busy(r, args, event, info, frame, keep);
+    PyThreadState *tstate = ct_thread_state();
+    *frame = ct_current_frame(tstate);
+    *info = code_info_of(r, (PyCodeObject *)args[0], *frame);
+    if (*info == NULL)
+        return NULL;
+    if ((*info)->skipped) {
+        if ((*info)->points) { /* a stop point in code that is not recorded */
+            recorder_enter_thread(r, tstate);
+            period_passed(r, *info, event == PERIOD_LINE ? line_of(args) : event == PERIOD_START ? 0 : -1);
+            *keep = true;
+        }
+        return NULL;
+    }
+    r->busy = RECORDER_INSIDE;
     recorder_enter_thread(r, tstate);
     return r;
 }
@@ -54,8 +88,8 @@ begin(PyObject *const *args, code_info **info, ct_frame **frame)
 static inline PyObject *
 end(recorder *r)
 {
-    r->inside = false;
-    if (__builtin_expect(r->no_memory || (r->stamp & 1023) == 0, 0))
+    r->busy &= (uint8_t)~RECORDER_INSIDE;
+    if (__builtin_expect(r->no_memory || (r->stamp & r->check_mask) == 0, 0))
         recorder_check(r);
     return Py_NewRef(Py_None);
 }
@@ -81,18 +115,20 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     ct_event_end(r->out);
 }
 
-/* CALLBACK(on_event, …) { … }: what is done for an event of recorded code, with r, args (as sys.monitoring passes them), info and frame at hand. */
+/* CALLBACK(on_event, …) { … }: what is done for an event of recorded code, with r, args (as sys.monitoring passes them), info and frame at hand. `event`
+ * says what it means to a paused recording. */
 enum { CANNOT_DISABLE = 0, CAN_DISABLE = 1 };
-#define CALLBACK(name, can_disable)                                                                                                 \
+#define CALLBACK(name, can_disable, event)                                                                                          \
     static void name##_of(recorder *r, PyObject *const *args, code_info *info, ct_frame *frame);                                    \
     static PyObject *name(PyObject *self, PyObject *const *args, size_t count, PyObject *names)                                     \
     {                                                                                                                               \
         (void)self; (void)count; (void)names;                                                                                       \
         code_info *info;                                                                                                            \
         ct_frame *frame;                                                                                                            \
-        recorder *r = begin(args, &info, &frame);                                                                                   \
+        bool keep = false;                                                                                                          \
+        recorder *r = begin(args, event, &info, &frame, &keep);                                                                     \
         if (r == NULL)                                                                                                              \
-            return ignore(can_disable);                                                                                             \
+            return ignore(can_disable && !keep);                                                                                    \
         name##_of(r, args, info, frame);                                                                                            \
         return end(r);                                                                                                              \
     }                                                                                                                               \
@@ -100,7 +136,7 @@ enum { CANNOT_DISABLE = 0, CAN_DISABLE = 1 };
 
 /* ---- the events ---- */
 
-CALLBACK(on_start, CAN_DISABLE)
+CALLBACK(on_start, CAN_DISABLE, PERIOD_START)
 {
     activation *top = r->thread->top;
     if (top ? ct_frame_previous(frame) != top->frame : !r->thread->entered) {
@@ -129,23 +165,29 @@ CALLBACK(on_start, CAN_DISABLE)
         else
             snapshot_write(r, a, frame);
         ct_event_end(r->out);
+        if (__builtin_expect(info->points != NULL, 0))
+            period_passed(r, info, 0);
     }
 }
 
-CALLBACK(on_line, CAN_DISABLE)
+CALLBACK(on_line, CAN_DISABLE, PERIOD_LINE)
 {
     activation *a = recorder_activation(r, frame);
     if (a) {
-        int line = (int)_PyLong_CompactValue((PyLongObject *)args[1]);
+        int line = line_of(args);
         ct_event_begin(r->out);
         ct_put_step(r->out, line - a->line);
         a->line = line;
         snapshot_write(r, a, frame);
         ct_event_end(r->out);
+        if (__builtin_expect(info->points != NULL, 0))
+            period_passed(r, info, line);
+        if (__builtin_expect(r->out->steps >= r->step_limit, 0))
+            period_steps_reached(r);
     }
 }
 
-CALLBACK(on_return, CAN_DISABLE)
+CALLBACK(on_return, CAN_DISABLE, PERIOD_END)
 {
     activation *a = recorder_activation(r, frame);
     if (a) {
@@ -168,7 +210,7 @@ unwrap_yield(PyObject *value)
     return type == async_generator_wrapper ? ((async_wrapper *)value)->value : value;
 }
 
-CALLBACK(on_yield, CAN_DISABLE)
+CALLBACK(on_yield, CAN_DISABLE, PERIOD_END)
 {
     activation *a = recorder_activation(r, frame);
     if (a) {
@@ -195,7 +237,7 @@ resumed(recorder *r, ct_frame *frame)
     return NULL;
 }
 
-CALLBACK(on_resume, CAN_DISABLE)
+CALLBACK(on_resume, CAN_DISABLE, PERIOD_OTHER)
 {
     activation *a = resumed(r, frame);
     if (a) {
@@ -206,7 +248,7 @@ CALLBACK(on_resume, CAN_DISABLE)
     }
 }
 
-CALLBACK(on_throw, CANNOT_DISABLE)
+CALLBACK(on_throw, CANNOT_DISABLE, PERIOD_OTHER)
 {
     activation *a = resumed(r, frame);
     if (a) {
@@ -222,7 +264,7 @@ CALLBACK(on_throw, CANNOT_DISABLE)
     }
 }
 
-CALLBACK(on_unwind, CANNOT_DISABLE)
+CALLBACK(on_unwind, CANNOT_DISABLE, PERIOD_END)
 {
     activation *top = r->thread->top;
     for (activation *a = top; a; a = a->below)
@@ -267,7 +309,7 @@ opcode_of(PyObject *const *args)
     return ct_opcode((PyCodeObject *)args[0], (int)_PyLong_CompactValue((PyLongObject *)args[1]));
 }
 
-CALLBACK(on_raise, CANNOT_DISABLE)
+CALLBACK(on_raise, CANNOT_DISABLE, PERIOD_OTHER)
 {
     /* gh-120697: a loop that ends is reported as this, or as STOP_ITERATION, or not at all. It is no exception to the program. */
     int opcode = opcode_of(args);
@@ -276,7 +318,7 @@ CALLBACK(on_raise, CANNOT_DISABLE)
         write_exception(r, CT_R_RAISE, args, frame);
 }
 
-CALLBACK(on_handled, CANNOT_DISABLE)
+CALLBACK(on_handled, CANNOT_DISABLE, PERIOD_OTHER)
 {
     /* What the program wrote (except, finally, with, async for) begins with one of these; all other handlers are the compiler's,
      * to clean up and raise again (gh-118360, gh-112086, gh-113728). */
@@ -390,7 +432,7 @@ events_install(recorder *r)
     if (callback_type == NULL && (callback_type = (PyTypeObject *)PyType_FromSpec(&CALLBACK_SPEC)) == NULL)
         return -1;
     Py_XSETREF(disable, PyObject_GetAttrString(module, "DISABLE"));
-    if (disable == NULL || take_tool_id(module) < 0)
+    if (disable == NULL || period_setup(module) < 0 || take_tool_id(module) < 0)
         return -1;
     long all = 0;
     for (size_t i = 0; i < EVENT_COUNT; i++) {

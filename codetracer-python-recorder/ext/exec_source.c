@@ -69,7 +69,7 @@ on_audit(const char *event, PyObject *args, void *unused)
 {
     (void)unused;
     recorder *r = active_recorder;
-    if (r == NULL || !r->include_exec || r->inside || !recorder_is_ours(r))
+    if (r == NULL || !r->include_exec || (r->busy & RECORDER_INSIDE) || !recorder_is_ours(r))
         return 0;
     if (strcmp(event, "compile") == 0 && PyTuple_GET_SIZE(args) == 2) {
         forget(r);

@@ -28,7 +28,7 @@ note(enum ct_stream_number stream, PyObject *text)
     recorder *r = active_recorder;
     const char *bytes;
     size_t size;
-    if (r == NULL || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
+    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
         return;
     recorder_enter_thread(r, ct_thread_state());
     while (size) {

@@ -11,6 +11,7 @@
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
  *   io_capture.c    text through sys.stdout, stderr, stdin
  *   fork.c          what a fork does to a recording
+ *   period.c        pauses, start and stop points, limits
  *   session.c       start, stop, failure
  *
  * The one invariant: between the entry of a callback and its return no Python code runs, nothing that the program can see is
@@ -147,6 +148,7 @@ struct object_record {
 struct code_info {
     uint64_t session;            /* of the recording it was made for */
     bool skipped;
+    struct code_points *points;  /* start and stop points that lie in it; NULL: none */
     bool own;                    /* the recorder's own: what called it is not the program */
     char *given_path;            /* code whose source we were handed: the path made up for it, which is recorded */
     uint32_t code;               /* journal id */
@@ -160,6 +162,14 @@ struct code_info {
     PyObject **global_keys;      /* names in co_names, borrowed from the code */
     uint32_t *global_names;
 };
+
+/* Where recording begins or ends: when line `line` of a file, or (line 0) a function, is reached. */
+typedef struct period_point { char *where; int line; bool starts; } period_point;
+typedef struct code_point { int line; bool starts; } code_point; /* line 0: the code's beginning */
+typedef struct code_points { size_t count; code_point at[]; } code_points;
+
+/* Why an event is not simply recorded; bits of recorder.busy. */
+enum { RECORDER_INSIDE = 1 /* a callback is being handled */, RECORDER_PAUSED = 2 };
 
 typedef struct recorder_limits { int containers, attributes; Py_ssize_t items; size_t text; } recorder_limits;
 
@@ -177,6 +187,14 @@ struct recorder {
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io;
     path_list skip, keep, own;
+
+    /* periods */
+    period_point *points; size_t point_count;
+    bool waiting;                /* paused until a start point is reached */
+    const char *stopped_by;      /* the limit that ended recording for good, or NULL */
+    uint64_t step_limit, size_limit, deadline; /* UINT64_MAX: none; 0: none; of period_clock(), 0: none */
+    uint64_t check_mask;         /* recorder_check and period_check come when stamp & check_mask is 0 */
+
     char *workdir;
     PyObject *compiled_name;     /* exec_source.c: file name (held) and text of what was compiled last */
     char *compiled_text; size_t compiled_size;
@@ -211,7 +229,7 @@ struct recorder {
 
     uint64_t calls, cut_items, cut_depth, cut_text;
     uint64_t cut_content_end;    /* contents from here on have not been counted in cut_text */
-    bool inside;                 /* a callback is being handled */
+    uint8_t busy;
     uint64_t python_inside;      /* Python code that ran within one: 0, or a fault of ours */
     bool no_memory;              /* an allocation of ours failed: recording ends at this event */
 };
@@ -236,6 +254,7 @@ activation *activation_push(recorder *r, ct_frame *frame, code_info *info, bool 
 activation *activation_resync(recorder *r, ct_frame *frame);   /* top of the stack is not frame: brings the stack in line; NULL: not recorded */
 void activation_pop(recorder *r, activation *a);               /* off the stack; stays known when suspended */
 void activation_end(recorder *r, activation *a);               /* gone: freed */
+void activations_lose_to(recorder *r, const activation *a);    /* a, and what is above it, ended unseen: LOST */
 activation *activation_suspended(recorder *r, ct_frame *frame);
 void activation_put_on_top(recorder *r, activation *a);
 void activations_trim(recorder *r, ct_frame *frame);           /* pops what is on the stack but not among frame's callers */
@@ -301,6 +320,20 @@ void lifetime_unwatch(const void *block);
 int lifetime_install(void);   /* -1 with an exception */
 void lifetime_remove(void);
 void lifetime_check(recorder *r); /* puts the hook back if another tool has taken it out, and forgets what may have died meanwhile */
+
+/* period.c. What an event means that comes while the recording is paused. */
+enum period_event { PERIOD_START, PERIOD_LINE, PERIOD_END /* the frame leaves its stack */, PERIOD_OTHER };
+enum period_answer { PERIOD_OFF /* switch the place off if possible */, PERIOD_IGNORE, PERIOD_RECORD };
+enum period_answer period_event(recorder *r, enum period_event event, int line, code_info *info, ct_frame *frame, PyThreadState *tstate);
+void period_passed(recorder *r, const code_info *info, int line); /* a line, or 0: the beginning, was recorded: a stop point? */
+void period_steps_reached(recorder *r);
+void period_check(recorder *r);                                   /* now and then: the limits of time and size */
+uint64_t period_clock(void);                                      /* nanoseconds */
+void period_pause(recorder *r, enum ct_gap_reason reason);        /* these three outside of events */
+void period_wait(recorder *r);                                    /* for a start point */
+void period_resume(recorder *r);                                  /* nothing after a limit */
+code_points *period_points_of(recorder *r, const char *path, const char *name); /* malloc'ed */
+int period_setup(PyObject *monitoring);                           /* -1 with an exception */
 
 /* exec_source.c: with include_exec, the texts that exec(), eval() and compile() get */
 int exec_source_install(recorder *r);

@@ -13,9 +13,14 @@ recorder *active_recorder;
 static recorder *ended_recorder; /* ended by a failure, waits for stop() */
 static uint64_t session_count;
 
+enum { USUAL_CHECK_MASK = 1023 };
+
 void
 recorder_check(recorder *r)
 {
+    period_check(r);
+    if (!r->no_memory && (r->stamp & USUAL_CHECK_MASK) != 0)
+        return;
     lifetime_check(r);
     if (!r->no_memory && !ct_recording_failed(r->out, NULL))
         return;
@@ -119,6 +124,66 @@ read_options(recorder *r, PyObject *options)
         : 0;
 }
 
+/* points: (where, line, starts) for each start and stop point; where is the end of a path, or with line 0 of a function's name. */
+static int
+read_points(recorder *r, PyObject *options)
+{
+    PyObject *points = PyDict_GetItemString(options, "points");
+    if (points == NULL)
+        return 0;
+    PyObject *fast = PySequence_Fast(points, "points must be a list");
+    if (fast == NULL)
+        return -1;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(fast);
+    r->points = calloc((size_t)count + 1, sizeof *r->points);
+    for (Py_ssize_t i = 0; r->points && i < count; i++) {
+        const char *where;
+        int line, starts;
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(fast, i), "sip", &where, &line, &starts)) {
+            Py_DECREF(fast);
+            return -1;
+        }
+        char *copy = strdup(where);
+        if (copy == NULL)
+            break;
+        r->points[r->point_count++] = (period_point){.where = copy, .line = line, .starts = starts != 0};
+    }
+    Py_DECREF(fast);
+    if (r->points == NULL || r->point_count != (size_t)count) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static int
+read_limits(recorder *r, PyObject *options)
+{
+    Py_ssize_t steps, size, milliseconds;
+    if (option_number(options, "max_steps", 1, PY_SSIZE_T_MAX, 0, &steps) < 0 || option_number(options, "max_size", 1, PY_SSIZE_T_MAX, 0, &size) < 0 ||
+        option_number(options, "max_milliseconds", 1, PY_SSIZE_T_MAX / 1000000, 0, &milliseconds) < 0)
+        return -1;
+    r->step_limit = steps ? (uint64_t)steps : UINT64_MAX;
+    r->size_limit = (uint64_t)size;
+    r->deadline = milliseconds ? period_clock() + (uint64_t)milliseconds * 1000000u : 0;
+    /* A slow program has few events: the time is looked at with each, the size with every 256th. */
+    r->check_mask = r->deadline ? 0 : r->size_limit ? 255 : USUAL_CHECK_MASK;
+    return read_points(r, options);
+}
+
+/* Before the first event: a recording may begin with a pause. */
+static void
+begin_periods(recorder *r, PyObject *options)
+{
+    bool waits = false;
+    for (size_t i = 0; i < r->point_count; i++)
+        waits |= r->points[i].starts;
+    if (waits)
+        period_wait(r);
+    else if (option_flag(options, "paused", false))
+        period_pause(r, CT_GAP_PAUSED);
+}
+
 static int
 write_meta(recorder *r, PyObject *options)
 {
@@ -185,6 +250,9 @@ recorder_free(recorder *r)
     paths_free(&r->skip);
     paths_free(&r->keep);
     paths_free(&r->own);
+    for (size_t i = 0; i < r->point_count; i++)
+        free(r->points[i].where);
+    free(r->points);
     free(r->ended);
     free(r->sources_kept);
     free(r->workdir);
@@ -227,7 +295,7 @@ session_start(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     r->session = ++session_count;
     r->interpreter = ct_thread_state()->interp;
-    if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0)
+    if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0 || read_limits(r, options) < 0)
         goto failed;
     if ((r->workdir = getcwd(NULL, 0)) == NULL && (r->workdir = strdup("/")) == NULL) {
         PyErr_NoMemory();
@@ -263,6 +331,7 @@ session_start(PyObject *module, PyObject *args)
     forked_from_recording = false;
     active_recorder = r;
     recorder_enter_thread(r, ct_thread_state());
+    begin_periods(r, options);
     if (events_install(r) < 0) {
         ct_recursion_room(-r->hidden_frames, -r->hidden_c_levels);
         active_recorder = NULL;
@@ -337,6 +406,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     size_t size;
     if (PyUnicode_Check(text) && text_utf8(r, text, 1 << 20, &bytes, &size))
         ct_define_meta(r->out, "exit.error", bytes, size);
+    if (r->stopped_by)
+        ct_define_meta(r->out, "stopped", r->stopped_by, strlen(r->stopped_by));
     define_number(r, "cut.items", r->cut_items);
     define_number(r, "cut.depth", r->cut_depth);
     define_number(r, "cut.string", r->cut_text);
@@ -345,6 +416,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     bool no_memory = r->no_memory;
     ct_error error = {0};
     ct_code code;
+    const char *stopped_by = r->stopped_by;
     uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside;
     ct_recording *out = r->out;
     recorder_free(r);
@@ -360,8 +432,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
-                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNsz}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by);
 }
 
 PyObject *
@@ -381,6 +453,31 @@ session_is_tracing(PyObject *module, PyObject *unused)
 {
     (void)module; (void)unused;
     return PyBool_FromLong(active_recorder != NULL);
+}
+
+PyObject *
+session_pause(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    if (active_recorder)
+        period_pause(active_recorder, CT_GAP_PAUSED);
+    Py_RETURN_NONE;
+}
+
+PyObject *
+session_resume(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    if (active_recorder)
+        period_resume(active_recorder);
+    Py_RETURN_NONE;
+}
+
+PyObject *
+session_is_paused(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    return PyBool_FromLong(active_recorder && (active_recorder->busy & RECORDER_PAUSED));
 }
 
 PyObject *

@@ -8,6 +8,9 @@ PyObject *session_start(PyObject *module, PyObject *args);          /* (journal_
 PyObject *session_stop(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *session_flush(PyObject *module, PyObject *unused);
 PyObject *session_is_tracing(PyObject *module, PyObject *unused);
+PyObject *session_pause(PyObject *module, PyObject *unused);
+PyObject *session_resume(PyObject *module, PyObject *unused);
+PyObject *session_is_paused(PyObject *module, PyObject *unused);
 PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
 PyObject *session_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
 

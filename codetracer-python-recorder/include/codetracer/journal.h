@@ -53,7 +53,11 @@ enum ct_record {
 };
 enum { CT_STEP_SHORT_MIN = -16, CT_STEP_SHORT_MAX = 47 };
 enum { CT_CALL_ATTACHED = 1 };
-enum { CT_GAP_PAUSED = 1 };
+enum ct_gap_reason {
+    CT_GAP_PAUSED = 1,  /* the program, or a signal, paused the recording */
+    CT_GAP_WAITING = 2, /* until a start point is reached */
+    CT_GAP_LIMIT = 3    /* a limit was reached: nothing more is recorded */
+};
 enum ct_stream_number { CT_STDOUT = 0, CT_STDERR = 1, CT_STDIN = 2 };
 enum ct_object_flag { CT_O_ADDRESS = 1, CT_O_PAYLOAD = 2, CT_O_ITEMS = 4, CT_O_FIELDS = 8, CT_O_LENGTH = 16 };
 

@@ -133,7 +133,11 @@ bool print_json(printer *p, const ct_event *event, text *out)
         }
         break;
     case CT_EVENT_GAP:
-        text_format(out, ",\"reason\":\"%s\"", event->reason == CT_GAP_PAUSED ? "paused" : "unknown");
+        text_format(out, ",\"reason\":\"%s\"",
+                    event->reason == CT_GAP_PAUSED    ? "paused"
+                    : event->reason == CT_GAP_WAITING ? "waiting"
+                    : event->reason == CT_GAP_LIMIT   ? "limit"
+                                                      : "unknown");
         break;
     default:
         break;

@@ -275,7 +275,11 @@ static void put_event(line *l, const ct_event *event)
         put_piece(l, NOTE);
         return;
     case CT_EVENT_GAP:
-        puts_as(l, NOTE, event->reason == CT_GAP_PAUSED ? "recording was paused here" : "events are missing here");
+        puts_as(l, NOTE,
+                event->reason == CT_GAP_PAUSED    ? "recording was paused here"
+                : event->reason == CT_GAP_WAITING ? "not recorded from here to the next start point"
+                : event->reason == CT_GAP_LIMIT   ? "not recorded from here on: a limit was reached"
+                                                  : "events are missing here");
         return;
     }
 }

@@ -1,0 +1,252 @@
+"""Which part of a run is recorded: start and stop points, limits, pause() and resume(), @record, a signal that switches.
+
+What is left out is marked in the trace as a gap. The state itself is the extension's (ext/period.c); here is what users write.
+"""
+
+import os
+import sys
+
+from . import _native, errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+    from typing import Any, Literal, Self, TypeVar
+
+    from .session import Recording
+
+    Function = TypeVar("Function", bound="Callable[..., Any]")
+
+UNITS = {"": 1, "B": 1, "K": 10**3, "KB": 10**3, "M": 10**6, "MB": 10**6, "G": 10**9, "GB": 10**9}
+
+
+# ---- options ----
+
+
+def point(text: object, name: str) -> tuple[str, int]:
+    """`FILE:LINE` as (file, line), `FUNCTION` as (function, 0). ValueError when it is neither."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string, FILE:LINE or FUNCTION, not {text!r}")
+    where, colon, number = text.rpartition(":")
+    if colon:
+        if where and number.isascii() and number.isdigit() and 0 < int(number) < 2**31:
+            return os.path.normpath(where), int(number)
+    elif text and all(part.isidentifier() or (part[:1] == "<" and part[-1:] == ">") for part in text.split(".")):
+        return text, 0
+    raise ValueError(f"{name} must be FILE:LINE or FUNCTION (as app.py:120, Account.withdraw), not {text!r}")
+
+
+def points(name: str, value: object) -> list[tuple[str, int, bool]]:
+    """For the extension: the points of `start_at` or `stop_at`, one or a list, each with whether recording starts there."""
+    texts = list(value) if isinstance(value, (list, tuple)) else [value]
+    return [(*point(text, name), name == "start_at") for text in texts]
+
+
+def milliseconds(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 10**9:
+        raise ValueError(f"{name} must be a number of seconds from 0.001 on, not {value!r}")
+    return int(value * 1000)
+
+
+def size(value: object, name: str) -> int:
+    """Bytes, of a whole number or a text like `50MB`."""
+    if isinstance(value, str):
+        text = value.strip().upper()
+        digits = text.rstrip("KMGB ")
+        unit = text[len(digits) :].strip()
+        if digits.isascii() and digits.isdigit() and unit in UNITS:
+            value = int(digits) * UNITS[unit]
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 60:
+        raise ValueError(f"{name} must be a number of bytes, as 500000 or 50MB, not {value!r}")
+    return value
+
+
+# ---- pausing ----
+
+
+def pause() -> None:
+    """From here on nothing is recorded, in no thread, until resume(). The program runs at its own speed meanwhile. Does nothing when
+    there is no recording, or it is paused."""
+    _native.pause()
+
+
+def resume() -> None:
+    """Goes on recording. Does nothing when there is no recording, or it is not paused, or a limit has ended it."""
+    _native.resume()
+
+
+def is_paused() -> bool:
+    """Whether there is a recording that records nothing just now: paused, waiting for a start point, or ended by a limit."""
+    return _native.is_paused()
+
+
+def toggle(number: int, frame: object) -> None:
+    """A signal handler: pauses or goes on."""
+    if _native.is_paused():
+        _native.resume()
+    else:
+        _native.pause()
+
+
+def toggle_signal(name: object) -> int:
+    """The number of a signal by name, `SIGUSR2` or `USR2`. ValueError."""
+    import _signal  # type: ignore[import-not-found]
+
+    text = str(name).upper()
+    found = getattr(_signal, text if text.startswith("SIG") else f"SIG{text}", None)
+    if not isinstance(found, int) or found in (getattr(_signal, "SIGKILL", -1), getattr(_signal, "SIGSTOP", -1)) or found <= 0:
+        raise ValueError(f"toggle_signal must be the name of a signal that can be handled, as SIGUSR2, not {name!r}")
+    return int(found)
+
+
+# ---- @record ----
+
+
+class _Period:
+    """Records while at least one such block runs, if nothing was recorded before it. Blocks may nest, in several threads."""
+
+    running = 0
+    resumed = False  # by us: the last block pauses
+
+    __slots__ = ("_path", "_options")
+
+    def __init__(self, path: "str | os.PathLike[str]", options: "dict[str, Any]") -> None:
+        self._path = path
+        self._options = options
+
+    def __enter__(self) -> "Self":
+        from . import session
+
+        if _Period.running == 0:
+            if session.current_here() is None and not _native.is_tracing() and not _native.recorded_elsewhere():
+                session.start(self._path, start_paused=True, **self._options)
+            _Period.resumed = _native.is_paused()
+        _Period.running += 1
+        if _Period.resumed:
+            _native.resume()
+        return self
+
+    def __exit__(self, *unused: object) -> "Literal[False]":
+        _Period.running -= 1
+        if _Period.running == 0 and _Period.resumed:
+            _native.pause()
+        return False
+
+
+class _Awaited:
+    """`await _Awaited(coroutine, period)`: records while the coroutine runs, not while it waits."""
+
+    __slots__ = ("_coroutine", "_period")
+
+    def __init__(self, coroutine: "Coroutine[Any, Any, Any]", period: _Period) -> None:
+        self._coroutine = coroutine
+        self._period = period
+
+    def __await__(self) -> "Generator[Any, Any, Any]":
+        return (yield from _driven(self._coroutine, self._period))
+
+
+def _driven(inner: "Any", period: _Period) -> "Generator[Any, Any, Any]":
+    """Runs a generator or coroutine, with the period around each piece of it."""
+    step, argument = inner.send, None
+    try:
+        while True:
+            try:
+                with period:
+                    given = step(argument)
+            except StopIteration as end:
+                return end.value
+            try:
+                argument = yield given
+                step = inner.send
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                step, argument = inner.throw, error
+    finally:
+        with period:
+            inner.close()
+
+
+def record(
+    path: "str | os.PathLike[str] | Function" = "trace-out", **options: "Any"
+) -> "Function | Callable[[Function], Function]":
+    """A decorator: what runs while the function runs is recorded, and nothing else.
+
+        @record("trace-out")
+        def suspicious(order): ...
+
+    The first call starts a recording into the folder, which is finished when the program ends, or by stop(); between calls it is paused. Of generators
+    and coroutines that is recorded which runs inside them, not what runs while they wait. When a recording is running already, it is left as it is;
+    when it is paused, it goes on for the call. Options are those of start(). Without any, `@record` alone will do.
+    """
+    if callable(path):
+        return _decorate(path, _Period("trace-out", options))
+    period = _Period(path, options)
+    return lambda function: _decorate(function, period)
+
+
+def _decorate(function: "Function", period: _Period) -> "Function":
+    import functools
+
+    flags = getattr(getattr(function, "__code__", None), "co_flags", None)
+    if flags is None:
+        raise errors.UsageError("ERR_USAGE", f"@record goes above a function, not above {function!r}")
+
+    if flags & 0x200:  # inspect.CO_ASYNC_GENERATOR
+
+        @functools.wraps(function)
+        async def wrapper(*args: "Any", **keywords: "Any") -> "AsyncGenerator[Any, Any]":
+            inner = function(*args, **keywords)
+            call, argument = inner.asend, None
+            try:
+                while True:
+                    try:
+                        given = await _Awaited(_send(call, argument), period)
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        argument = yield given
+                        call = inner.asend
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        call, argument = inner.athrow, error
+            finally:
+                await _Awaited(_send(inner.aclose), period)
+
+    elif flags & 0x80:  # CO_COROUTINE
+
+        @functools.wraps(function)
+        async def wrapper(*args: "Any", **keywords: "Any") -> "Any":
+            return await _Awaited(function(*args, **keywords), period)
+
+    elif flags & 0x20:  # CO_GENERATOR
+
+        @functools.wraps(function)
+        def wrapper(*args: "Any", **keywords: "Any") -> "Iterator[Any]":
+            return (yield from _driven(function(*args, **keywords), period))
+
+    else:
+
+        @functools.wraps(function)
+        def wrapper(*args: "Any", **keywords: "Any") -> "Any":
+            with period:
+                return function(*args, **keywords)
+
+    return wrapper  # type: ignore[return-value]
+
+
+async def _send(call: "Callable[..., Any]", *arguments: object) -> object:
+    return await call(*arguments)
+
+
+# ---- keeping only failures ----
+
+
+def failed(recording: "Recording", exit_status: int | None, exit_signal: int | None, error_text: str | None) -> bool:
+    """For --when-raises: whether the program failed, as far as is known when the recording ends."""
+    if exit_status or exit_signal or error_text or recording.program_failed or recording.raised:
+        return True
+    uncaught = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    return exit_status is None and uncaught is not None and not isinstance(uncaught, SystemExit)
