@@ -27,6 +27,8 @@ code_info_free(void *extra)
     free(info->names);
     free(info->global_keys);
     free(info->global_names);
+    free(info->actions);
+    free(info->global_actions);
     free(info);
 }
 
@@ -182,11 +184,19 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
     info->slot_count = (uint32_t)code->co_nlocalsplus;
     info->kinds = malloc(info->slot_count + 1);
     info->names = malloc((info->slot_count + 1) * sizeof *info->names);
-    if (info->kinds == NULL || info->names == NULL)
+    info->actions = malloc(info->slot_count + 1);
+    if (info->kinds == NULL || info->names == NULL || info->actions == NULL)
         return false;
     memcpy(info->kinds, PyBytes_AS_STRING(code->co_localspluskinds), info->slot_count);
-    for (uint32_t i = 0; i < info->slot_count; i++)
+    for (uint32_t i = 0; i < info->slot_count; i++) {
         info->names[i] = name_of(r, PyTuple_GET_ITEM(code->co_localsplusnames, i));
+        info->actions[i] = r->name_actions[info->names[i]];
+        info->hides |= info->actions[i] != VALUE_SHOW;
+    }
+    const char *name;
+    size_t size;
+    if (r->redaction && text_utf8(r, code->co_name, 256, &name, &size) && ct_name_is_secret(name, size))
+        info->return_action = VALUE_HIDE_TEXTS;
     return true;
 }
 
@@ -198,11 +208,13 @@ describe_globals(recorder *r, PyCodeObject *code, code_info *info)
     info->global_count = (size_t)PyTuple_GET_SIZE(code->co_names);
     info->global_keys = malloc((info->global_count + 1) * sizeof *info->global_keys);
     info->global_names = malloc((info->global_count + 1) * sizeof *info->global_names);
-    if (info->global_keys == NULL || info->global_names == NULL)
+    info->global_actions = malloc(info->global_count + 1);
+    if (info->global_keys == NULL || info->global_names == NULL || info->global_actions == NULL)
         return false;
     for (size_t i = 0; i < info->global_count; i++) {
         info->global_keys[i] = PyTuple_GET_ITEM(code->co_names, i);
         info->global_names[i] = name_of(r, info->global_keys[i]);
+        info->global_actions[i] = r->name_actions[info->global_names[i]];
     }
     return true;
 }

@@ -108,7 +108,9 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record;
     ct_event_begin(r->out);
-    size_t size = (size_t)(value_encode(r, value, bytes, &record) - bytes);
+    enum value_action action = head == CT_R_UNWIND ? VALUE_SHOW : (enum value_action)a->info->return_action;
+    size_t size = (size_t)((action ? value_encode_as(r, value, action, bytes, &record) : value_encode(r, value, bytes, &record)) - bytes);
+    r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED;
     ct_put_value(r->out, head, bytes, size);
     snapshot_write(r, a, frame);
     visit_value(r, record);

@@ -23,12 +23,9 @@ static uint64_t inputs_noted;
 enum { LARGEST_PIECE = 256 << 10 };
 
 static void
-note(enum ct_stream_number stream, PyObject *text)
+write_output(recorder *r, enum ct_stream_number stream, const char *bytes, size_t size)
 {
-    recorder *r = active_recorder;
-    const char *bytes;
-    size_t size;
-    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
+    if (size == 0)
         return;
     recorder_enter_thread(r, ct_thread_state());
     while (size) {
@@ -45,8 +42,31 @@ note(enum ct_stream_number stream, PyObject *text)
         bytes += piece;
         size -= piece;
     }
+}
+
+static void
+note(enum ct_stream_number stream, PyObject *text)
+{
+    recorder *r = active_recorder;
+    const char *bytes;
+    size_t size;
+    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
+        return;
     if (stream == CT_STDIN)
         inputs_noted++;
+    if (!r->redaction || redaction_mask(r, stream, &bytes, &size))
+        write_output(r, stream, bytes, size);
+}
+
+/* What was held, for it may have been the beginning of a secret, and was not. */
+void
+io_capture_flush(recorder *r)
+{
+    for (int stream = CT_STDOUT; stream <= CT_STDIN; stream++) {
+        ct_masked_stream *masked = &r->masked[stream];
+        write_output(r, (enum ct_stream_number)stream, (const char *)masked->held, masked->held_size);
+        masked->held_size = 0;
+    }
 }
 
 static bool

@@ -519,6 +519,61 @@ add_path(recorder *r, PyObject *object)
     return true;
 }
 
+/* As json.dumps() writes a text, without the quotes. */
+static void
+add_json(recorder *r, PyObject *text)
+{
+    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(text); i++) {
+        Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
+        if (c == '"' || c == '\\')
+            add_format(r, "\\%c", (char)c);
+        else if (c >= ' ' && c < 0x7F)
+            add_format(r, "%c", (char)c);
+        else if (c == '\n' || c == '\t' || c == '\r')
+            add(r, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
+        else if (c > 0xFFFF)
+            add_format(r, "\\u%04x\\u%04x", (unsigned)(0xD800 + ((c - 0x10000) >> 10)), (unsigned)(0xDC00 + ((c - 0x10000) & 0x3FF)));
+        else
+            add_format(r, "\\u%04x", (unsigned)c);
+    }
+}
+
+int
+literal_forms(recorder *r, const char *bytes, size_t size, PyObject *text, const char *forms[2], size_t sizes[2])
+{
+    size_t starts[3] = {0};
+    int count = 0, kept = 0;
+    r->literal.size = 0;
+    if (text) {
+        add_repr(r, text);
+        starts[++count] = r->literal.size;
+        add_json(r, text);
+    }
+    else
+        for (size_t i = 0; i < size; i++)
+            if (bytes[i] >= ' ' && bytes[i] < 0x7F && bytes[i] != '\\')
+                add_bytes(r, &bytes[i], 1);
+            else
+                add_format(r, bytes[i] == '\n' ? "\\n" : bytes[i] == '\t' ? "\\t" : bytes[i] == '\r' ? "\\r" : bytes[i] == '\\' ? "\\\\" : "\\x%02x",
+                           (uint8_t)bytes[i]);
+    starts[++count] = r->literal.size;
+    if (r->no_memory)
+        return 0;
+    for (int i = 0; i < count; i++) {
+        const char *form = (const char *)r->literal.bytes + starts[i];
+        size_t form_size = starts[i + 1] - starts[i];
+        if (text && i == 0) { /* within its quotes */
+            form++;
+            form_size -= 2;
+        }
+        if (form_size != size || memcmp(form, bytes, size) != 0) {
+            forms[kept] = form;
+            sizes[kept++] = form_size;
+        }
+    }
+    return kept;
+}
+
 bool
 literal_write(recorder *r, PyObject *object, type_info *info, object_record *record)
 {

@@ -127,11 +127,31 @@ append(recorder *r, PyObject *object)
         return;
     }
     object_record *child = NULL;
+    uint8_t *end = at + 1;
     if (object)
-        at = value_encode(r, object, at, &child);
+        end = value_encode(r, object, at, &child);
     else
-        *at++ = CT_V_UNBOUND;
-    scratch_take(&r->values, at);
+        *at = CT_V_UNBOUND;
+    r->state_hidden[HIDDEN_TEXTS - HIDDEN_ITEMS] += *at == CT_V_REDACTED;
+    scratch_take(&r->values, end);
+    if (child)
+        push_child(r, child);
+}
+
+/* Of what is under a secret's name; kind: how it is counted. */
+static void
+append_hidden(recorder *r, PyObject *object, enum hidden_kind kind, bool is_key)
+{
+    uint8_t *at = scratch_room(&r->values, CT_VALUE_MAX);
+    if (at == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    object_record *child;
+    uint8_t *end = is_key ? redaction_encode_key(r, object, at, &child) : value_encode_as(r, object, VALUE_HIDE_TEXTS, at, &child);
+    if (*at == CT_V_REDACTED)
+        r->state_hidden[kind - HIDDEN_ITEMS]++;
+    scratch_take(&r->values, end);
     if (child)
         push_child(r, child);
 }
@@ -147,7 +167,7 @@ append_varint(recorder *r, uint64_t number)
 }
 
 static void
-append_field(recorder *r, uint32_t name, PyObject *value)
+add_field_name(recorder *r, uint32_t name)
 {
     if (r->field_count == r->field_capacity) {
         size_t capacity = r->field_capacity ? r->field_capacity * 2 : 64;
@@ -160,7 +180,17 @@ append_field(recorder *r, uint32_t name, PyObject *value)
         r->field_capacity = capacity;
     }
     r->field_names[r->field_count++] = name;
-    append(r, value);
+}
+
+static void
+append_field(recorder *r, uint32_t name, PyObject *value)
+{
+    add_field_name(r, name);
+    uint8_t action = r->name_actions[name];
+    if (__builtin_expect(action >= VALUE_HIDE_TEXTS, 0) && value)
+        append_hidden(r, value, HIDDEN_ATTRIBUTES, false);
+    else
+        append(r, value);
 }
 
 static Py_ssize_t
@@ -174,36 +204,70 @@ true_length(PyObject *object, enum reading reading)
     }
 }
 
+/* Whether there is something in the value that could be hidden. */
+static inline bool
+may_hide(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type != &PyLong_Type && type != &PyFloat_Type && type != &PyBool_Type && value != Py_None;
+}
+
+/* An item of a list, tuple, set or deque. */
+static inline void
+append_item(recorder *r, PyObject *item, bool hidden)
+{
+    if (__builtin_expect(hidden, 0) && item)
+        append_hidden(r, item, HIDDEN_ITEMS, false);
+    else
+        append(r, item);
+}
+
+static void
+append_entry(recorder *r, const object_record *record, PyObject *key, PyObject *value)
+{
+    if (__builtin_expect(record->hidden, 0)) {
+        append_hidden(r, key, HIDDEN_ITEMS, true);
+        append_hidden(r, value, HIDDEN_ITEMS, false);
+        return;
+    }
+    append(r, key);
+    if (may_hide(value) && r->redaction && !record->keys_name_types && redaction_is_secret_key(r, key))
+        append_hidden(r, value, HIDDEN_ITEMS, false);
+    else
+        append(r, value);
+}
+
 /* Items of a container, after its true length and their number. */
 static void
-append_items(recorder *r, PyObject *object, enum reading reading, Py_ssize_t length)
+append_items(recorder *r, const object_record *record, Py_ssize_t length)
 {
+    PyObject *object = record->object;
+    enum reading reading = record->type->reading;
+    bool hidden = record->hidden;
     Py_ssize_t shown = length < r->limits.items ? length : r->limits.items;
     append_varint(r, (uint64_t)length);
     append_varint(r, (uint64_t)(reading == READ_DICT ? 2 * shown : shown));
     switch (reading) {
     case READ_LIST:
         for (Py_ssize_t i = 0; i < shown; i++)
-            append(r, ((PyListObject *)object)->ob_item[i]);
+            append_item(r, ((PyListObject *)object)->ob_item[i], hidden);
         break;
     case READ_TUPLE:
         for (Py_ssize_t i = 0; i < shown; i++)
-            append(r, ((PyTupleObject *)object)->ob_item[i]);
+            append_item(r, ((PyTupleObject *)object)->ob_item[i], hidden || (i < 64 && record->type->hidden_items >> i & 1));
         break;
     case READ_DICT: {
         Py_ssize_t position = 0;
         PyObject *key, *value;
-        for (Py_ssize_t i = 0; i < shown && PyDict_Next(object, &position, &key, &value); i++) {
-            append(r, key);
-            append(r, value);
-        }
+        for (Py_ssize_t i = 0; i < shown && PyDict_Next(object, &position, &key, &value); i++)
+            append_entry(r, record, key, value);
         break;
     }
     case READ_SET: {
         PySetObject *set = (PySetObject *)object;
         for (Py_ssize_t i = 0; i <= set->mask && shown > 0; i++)
             if (set->table[i].key && set->table[i].hash != -1) { /* a removed entry has the hash -1 */
-                append(r, set->table[i].key);
+                append_item(r, set->table[i].key, hidden);
                 shown--;
             }
         break;
@@ -213,7 +277,7 @@ append_items(recorder *r, PyObject *object, enum reading reading, Py_ssize_t len
         deque_block *block = deque->left;
         Py_ssize_t index = deque->left_index;
         for (; shown > 0; shown--) {
-            append(r, block->data[index]);
+            append_item(r, block->data[index], hidden);
             if (++index == DEQUE_BLOCK) {
                 block = block->right;
                 index = 0;
@@ -302,7 +366,7 @@ append_attributes(recorder *r, PyObject *object, type_info *type)
 static void
 append_enum_fields(recorder *r, PyObject *object, type_info *type)
 {
-    uint32_t name = ct_define_name(r->out, "_name_", 6), value = ct_define_name(r->out, "_value_", 7);
+    uint32_t name = name_define(r, "_name_", 6), value = name_define(r, "_value_", 7);
     PyObject *found_name = NULL, *found_value = NULL;
     ct_instance_attributes view = {0};
     if (type->managed_dict)
@@ -321,9 +385,13 @@ append_enum_fields(recorder *r, PyObject *object, type_info *type)
             found_value = view.values[index];
     }
     if (found_name)
-        append_field(r, ct_define_name(r->out, "name", 4), found_name);
-    if (found_value)
-        append_field(r, ct_define_name(r->out, "value", 5), found_value);
+        append_field(r, name_define(r, "name", 4), found_name);
+    if (found_value && found_name && r->redaction && redaction_is_secret_key(r, found_name)) {
+        add_field_name(r, name_define(r, "value", 5));
+        append_hidden(r, found_value, HIDDEN_ATTRIBUTES, false);
+    }
+    else if (found_value)
+        append_field(r, name_define(r, "value", 5), found_value);
 }
 
 /* Finishes the fields begun at r->values offset `at`: their shape goes before them. */
@@ -379,6 +447,15 @@ view_bytes(recorder *r, const PyMemoryViewObject *view)
     return got == (ssize_t)size ? bytes : NULL;
 }
 
+/* The payload of something like bytes. */
+static uint8_t *
+encode_buffer(recorder *r, const object_record *record, const void *bytes, size_t size, uint8_t *at)
+{
+    if (record->hidden) /* of a view's bytes as many are there as are kept */
+        return redaction_encode_payload(r, record->object, record->type->reading, bytes, size < r->limits.text ? size : r->limits.text, at);
+    return value_encode_bytes(r, bytes, size, at);
+}
+
 /* Encodes the whole state at the end of r->values and its children on r->children; returns the state's flags. */
 static uint8_t
 encode_state(recorder *r, object_record *record, Py_ssize_t length)
@@ -388,7 +465,7 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
     uint8_t flags = 0;
     r->field_count = 0;
     if (type->is_container) {
-        append_items(r, object, type->reading, length);
+        append_items(r, record, length);
         flags |= CT_O_ITEMS;
         if (type->member_count == 0 && !type->managed_dict && !type->has_dict)
             return flags;
@@ -414,15 +491,15 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
         else if (type->reading == READ_BASE_FLOAT)
             at = ct_write_float(at, ((PyFloatObject *)object)->ob_fval);
         else if (type->reading == READ_BASE_TEXT)
-            at = value_encode_str(r, object, at);
+            at = record->hidden ? redaction_encode_payload(r, object, READ_BASE_TEXT, NULL, 0, at) : value_encode_str(r, object, at);
         else if (type->reading == READ_BASE_BYTES)
-            at = value_encode_bytes(r, PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object), at);
+            at = encode_buffer(r, record, PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object), at);
         else if (type->reading == READ_BASE_COMPLEX) {
             Py_complex c = ((PyComplexObject *)object)->cval;
             at = ct_write_complex(at, c.real, c.imag);
         }
         else if (type->reading == READ_BYTEARRAY)
-            at = value_encode_bytes(r, PyByteArray_AS_STRING(object), (size_t)Py_SIZE(object), at);
+            at = encode_buffer(r, record, PyByteArray_AS_STRING(object), (size_t)Py_SIZE(object), at);
         else {
             PyMemoryViewObject *view = (PyMemoryViewObject *)object;
             bool readable = !(view->flags & (_Py_MEMORYVIEW_RELEASED)) && view->mbuf && !(view->mbuf->flags & _Py_MANAGED_BUFFER_RELEASED) &&
@@ -432,8 +509,10 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
             const void *bytes = view_bytes(r, view);
             if (bytes == NULL)
                 return 0;
-            at = value_encode_bytes(r, bytes, (size_t)view->view.len, at);
+            at = encode_buffer(r, record, bytes, (size_t)view->view.len, at);
         }
+        if (r->values.bytes[r->values.size] == CT_V_REDACTED)
+            r->state_hidden[(record->hidden ? HIDDEN_ITEMS : HIDDEN_TEXTS) - HIDDEN_ITEMS]++;
         scratch_take(&r->values, at);
         return CT_O_PAYLOAD;
     case READ_INSTANCE:
@@ -441,7 +520,7 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
         break;
     case READ_EXCEPTION: {
         PyBaseExceptionObject *exception = (PyBaseExceptionObject *)object;
-        append_field(r, ct_define_name(r->out, "args", 4), exception->args);
+        append_field(r, name_define(r, "args", 4), exception->args);
         for (size_t i = 0; i < type->member_count; i++) {
             PyObject *value = *(PyObject **)((char *)object + type->members[i].offset);
             if (value)
@@ -458,9 +537,9 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
         range_object *range = (range_object *)object;
         PySliceObject *slice = (PySliceObject *)object;
         bool is_range = type->reading == READ_RANGE;
-        append_field(r, ct_define_name(r->out, "start", 5), is_range ? range->start : slice->start);
-        append_field(r, ct_define_name(r->out, "stop", 4), is_range ? range->stop : slice->stop);
-        append_field(r, ct_define_name(r->out, "step", 4), is_range ? range->step : slice->step);
+        append_field(r, name_define(r, "start", 5), is_range ? range->start : slice->start);
+        append_field(r, name_define(r, "stop", 4), is_range ? range->stop : slice->stop);
+        append_field(r, name_define(r, "step", 4), is_range ? range->step : slice->step);
         break;
     }
     default:
@@ -735,6 +814,17 @@ keep_elements(const recorder *r, object_record *record)
     record->element_count = count;
 }
 
+/* What is hidden in the state that was written just now, and was not in the one before. */
+static void
+count_hidden(recorder *r, object_record *record)
+{
+    for (int i = 0; i < HIDDEN_IN_OBJECTS; i++) {
+        if (r->state_hidden[i] > record->hidden_values[i])
+            r->hidden[HIDDEN_ITEMS + i] += (uint64_t)(r->state_hidden[i] - record->hidden_values[i]);
+        record->hidden_values[i] = r->state_hidden[i];
+    }
+}
+
 void
 object_visit(recorder *r, object_record *record, int containers, int attributes)
 {
@@ -770,7 +860,15 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
 
     /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
     size_t children = r->child_count;
+    size_t known = r->secrets_known;
+    memset(r->state_hidden, 0, sizeof r->state_hidden);
     uint8_t flags = encode_state(r, record, length);
+    if (__builtin_expect(r->secrets_known != known, 0) && !r->no_memory) { /* a text became known, which may stand before it: {"a": s, "password": s} */
+        r->values.size = 0;
+        r->child_count = children;
+        memset(r->state_hidden, 0, sizeof r->state_hidden);
+        flags = encode_state(r, record, length);
+    }
     const uint8_t *state = r->values.bytes;
     size_t size = r->values.size;
     r->values.size = 0;
@@ -785,6 +883,7 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         record->length = length;
         if (length > r->limits.items)
             r->cut_items++;
+        count_hidden(r, record);
         keep_state(r, record, state, size, flags);
     }
     if (r->child_count == children) {

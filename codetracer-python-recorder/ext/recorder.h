@@ -6,6 +6,7 @@
  *   values.c        Python values -> journal values       reads C storage only
  *   objects.c       the object table                      which objects changed, key states
  *   types.c         Python types -> how to read them      classified once per type
+ *   redaction.c     what is kept out: secrets' names and texts
  *   literals.c      texts of Decimal, datetime, Path …    from their C storage or slots
  *   code_info.c     code objects -> definitions, filter   once per code object
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
@@ -24,6 +25,7 @@
 #include "compat/compat.h"
 
 #include "codetracer/record.h"
+#include "codetracer/redact.h"
 
 typedef struct recorder recorder;
 typedef struct activation activation;
@@ -48,6 +50,19 @@ typedef struct scratch { uint8_t *bytes; size_t size, capacity; } scratch;
 uint8_t *scratch_room(scratch *s, size_t count); /* NULL: no memory. The bytes are taken with scratch_take */
 static inline void scratch_take(scratch *s, const uint8_t *end) { s->size = (size_t)(end - s->bytes); }
 
+/* What is done with the value under a name, by the name's words or by a user's rule; a higher one wins. */
+enum value_action {
+    VALUE_SHOW,
+    VALUE_OF_NAMES,              /* __annotations__: its keys name no secrets, but types */
+    VALUE_HIDE_TEXTS,            /* a secret's name: str and bytes are hidden, in containers too; other objects are judged by their own fields */
+    VALUE_REDACT,                /* a rule: hidden, whatever it is */
+    VALUE_DROP                   /* a rule: left out; of what is returned or yielded stands that there was something */
+};
+
+/* What was hidden, by kind; the last: texts that were too many to be known. */
+enum hidden_kind { HIDDEN_VARIABLES, HIDDEN_RETURNS, HIDDEN_ITEMS, HIDDEN_ATTRIBUTES, HIDDEN_TEXTS, HIDDEN_OUTPUT, HIDDEN_FORGOTTEN, HIDDEN_KINDS };
+enum { HIDDEN_IN_OBJECTS = 3 };  /* kinds of what an object's state holds: HIDDEN_ITEMS … HIDDEN_TEXTS */
+
 /* The last journal value written for a slot. size 0: unbound. */
 typedef struct shadow {
     PyObject *lasting;           /* the value itself, if it is an immortal scalar; else NULL. Not held */
@@ -65,7 +80,7 @@ shadow_unbind(shadow *last)
     last->size = 0;
 }
 
-typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; shadow last; } named_shadow;
+typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; uint8_t action; shadow last; } named_shadow;
 
 /* The last values of a namespace (module or class body), or of the globals that a function refers to, in dict order. */
 typedef struct namespace_shadow { named_shadow *names; size_t count, capacity; } namespace_shadow;
@@ -115,6 +130,7 @@ struct type_info {
     bool managed_dict;
     bool has_dict;               /* an instance dict at dict_offset */
     Py_ssize_t dict_offset;
+    uint64_t hidden_items;       /* named tuples: bit i: the i-th field has a secret's name */
     size_t member_count;
     slot_member *members;        /* __slots__ of Python classes, base classes first */
     PyObject **key_objects;      /* in-line attributes: the i-th cached key (held) and its name id */
@@ -134,6 +150,9 @@ struct object_record {
     uint8_t visited_containers, visited_attributes; /* … and the levels that were left then */
     bool has_state;              /* state holds what the journal says of it; else only address (and length) were written */
     bool settled;                /* its state can never change */
+    bool hidden;                 /* it was under a secret's name: the texts in it are hidden */
+    bool keys_name_types;        /* an __annotations__ */
+    uint16_t hidden_values[HIDDEN_IN_OBJECTS]; /* in its state */
     uint8_t flags;               /* enum ct_object_flag of the state */
     int64_t length;              /* the true length written last, or -1 */
     PyObject *guards[2];         /* held exact strings from which a literal was made */
@@ -158,9 +177,13 @@ struct code_info {
     uint32_t parameter_count;
     uint8_t *kinds;              /* CPython's kinds of the slots */
     uint32_t *names;             /* journal names of the slots */
+    uint8_t *actions;            /* enum value_action of the slots */
+    bool hides;                  /* some slot's is not VALUE_SHOW */
+    uint8_t return_action;       /* of what is returned and yielded */
     size_t global_count;
     PyObject **global_keys;      /* names in co_names, borrowed from the code */
     uint32_t *global_names;
+    uint8_t *global_actions;
 };
 
 /* Where recording begins or ends: when line `line` of a file, or (line 0) a function, is reached. */
@@ -185,7 +208,7 @@ struct recorder {
     int hidden_frames, hidden_c_levels; /* of ours, below the program's */
     PyInterpreterState *interpreter; /* whose GIL is the lock; others (subinterpreters) may free and print beside it */
     uint64_t starting_tstate_id;
-    bool include_stdlib, include_exec, record_globals, capture_io;
+    bool include_stdlib, include_exec, record_globals, capture_io, redaction;
     path_list skip, keep, own;
 
     /* periods */
@@ -226,6 +249,17 @@ struct recorder {
     scratch values, text, literal;
     object_record **children; size_t child_count, child_capacity;
     uint32_t *field_names; size_t field_count, field_capacity;
+
+    /* redaction */
+    ct_secrets *secrets;
+    size_t secrets_known;        /* 0: nothing is searched */
+    uint8_t *name_actions;       /* enum value_action by journal name */
+    size_t name_action_capacity;
+    struct key_verdict *key_verdicts;
+    struct searched_text { uint64_t low, high; bool found; } searched[256]; /* long texts, by hash */
+    ct_masked_stream masked[3];  /* by enum ct_stream_number */
+    uint16_t state_hidden[HIDDEN_IN_OBJECTS]; /* in the state that is being encoded */
+    uint64_t hidden[HIDDEN_KINDS];
 
     uint64_t calls, cut_items, cut_depth, cut_text;
     uint64_t cut_content_end;    /* contents from here on have not been counted in cut_text */
@@ -291,6 +325,8 @@ uint8_t *value_encode_int(recorder *r, PyLongObject *number, uint8_t *at);
 uint8_t *value_encode_bytes(recorder *r, const void *bytes, size_t size, uint8_t *at);
 /* The text of an exact or derived str as WTF-8, at most `limit` bytes, in r->text from its start; *size bytes. False: no memory. */
 bool text_utf8(recorder *r, PyObject *text, size_t limit, const char **bytes, size_t *size);
+/* Of a value under a name with that action. */
+uint8_t *value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t *at, object_record **record);
 uint32_t name_of(recorder *r, PyObject *text); /* journal name of a str; kept by pointer (held) */
 void names_forget(recorder *r);
 
@@ -313,6 +349,23 @@ PyObject *dict_get_text(PyObject *dict, const char *key); /* borrowed; NULL if a
 
 /* literals.c: writes the text of an object that is shown as a literal into r->values (appended); false: cannot be read, show it opaque. */
 bool literal_write(recorder *r, PyObject *object, type_info *info, object_record *record);
+
+/* The forms in which repr() and json.dumps() write a text (or, text NULL, repr() bytes), where they differ from it: their number. In r->literal. */
+int literal_forms(recorder *r, const char *bytes, size_t size, PyObject *text, const char *forms[2], size_t sizes[2]);
+
+/* redaction.c */
+bool redaction_setup(recorder *r);  /* false: no memory */
+void redaction_free(recorder *r);
+uint32_t name_define(recorder *r, const char *bytes, size_t size); /* a journal name, with its action */
+bool redaction_is_secret_key(recorder *r, PyObject *key);
+/* A key of a dict whose texts are hidden: the name of a field stays. */
+uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_record **record);
+/* The payload of a str or bytes subclass, bytearray or memoryview that is hidden. */
+uint8_t *redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at);
+bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known text in these bytes; to be asked if r->secrets_known */
+/* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */
+bool redaction_mask(recorder *r, int stream, const char **bytes, size_t *size);
+void redaction_argument(recorder *r, bool *after_option, const char **bytes, size_t *size, char *buffer, size_t capacity);
 
 /* lifetime.c */
 void lifetime_watch(const void *block);
@@ -342,6 +395,7 @@ void exec_source_remove(recorder *r);
 /* io_capture.c */
 int io_capture_install(recorder *r);
 void io_capture_remove(void);
+void io_capture_flush(recorder *r);
 
 /* fork.c */
 int fork_setup(void);

@@ -118,6 +118,7 @@ read_options(recorder *r, PyObject *options)
     r->include_exec = option_flag(options, "include_exec", false);
     r->record_globals = option_flag(options, "globals_referenced", false);
     r->capture_io = option_flag(options, "capture_io", true);
+    r->redaction = option_flag(options, "redaction", true);
     return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
             option_paths(options, "own_prefixes", &r->own) < 0
         ? -1
@@ -192,6 +193,7 @@ write_meta(recorder *r, PyObject *options)
         PyObject *fast = PySequence_Fast(meta, "meta must be a list of (key, value)");
         if (fast == NULL)
             return -1;
+        bool after_option = false;
         for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast); i++) {
             const char *key;
             PyObject *value;
@@ -201,8 +203,12 @@ write_meta(recorder *r, PyObject *options)
             }
             const char *bytes;
             size_t size;
-            if (text_utf8(r, value, 1 << 20, &bytes, &size))
-                ct_define_meta(r->out, key, bytes, size);
+            char buffer[512];
+            if (!text_utf8(r, value, 1 << 20, &bytes, &size))
+                continue;
+            if (strcmp(key, "arg") == 0)
+                redaction_argument(r, &after_option, &bytes, &size, buffer, sizeof buffer);
+            ct_define_meta(r->out, key, bytes, size);
         }
         Py_DECREF(fast);
     }
@@ -247,6 +253,7 @@ recorder_free(recorder *r)
     names_forget(r);
     objects_free(r);
     types_free(r);
+    redaction_free(r);
     paths_free(&r->skip);
     paths_free(&r->keep);
     paths_free(&r->own);
@@ -297,6 +304,10 @@ session_start(PyObject *module, PyObject *args)
     r->interpreter = ct_thread_state()->interp;
     if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0 || read_limits(r, options) < 0)
         goto failed;
+    if (!redaction_setup(r)) {
+        PyErr_NoMemory();
+        goto failed;
+    }
     if ((r->workdir = getcwd(NULL, 0)) == NULL && (r->workdir = strdup("/")) == NULL) {
         PyErr_NoMemory();
         goto failed;
@@ -365,10 +376,35 @@ define_number(recorder *r, const char *key, unsigned long long value)
     ct_define_meta(r->out, key, number, (size_t)size);
 }
 
+/* What was redacted, by kind: in the metadata, and as a dict of those that are not 0. NULL: no memory for that, with an exception. */
+static PyObject *
+write_hidden(recorder *r)
+{
+    static const char *const NAMES[HIDDEN_KINDS] = {
+        [HIDDEN_VARIABLES] = "redacted.variables", [HIDDEN_RETURNS] = "redacted.returns", [HIDDEN_ITEMS] = "redacted.items",
+        [HIDDEN_ATTRIBUTES] = "redacted.attributes", [HIDDEN_TEXTS] = "redacted.texts", [HIDDEN_OUTPUT] = "redacted.output",
+        [HIDDEN_FORGOTTEN] = "redacted.unknown",
+    };
+    PyObject *counts = PyDict_New();
+    if (!r->redaction)
+        ct_define_meta(r->out, "redaction", "off", 3);
+    for (int i = 0; i < HIDDEN_KINDS && r->redaction; i++) {
+        if (r->hidden[i] == 0)
+            continue;
+        define_number(r, NAMES[i], r->hidden[i]);
+        PyObject *number = PyLong_FromUnsignedLongLong(r->hidden[i]);
+        if (counts && (number == NULL || PyDict_SetItemString(counts, strchr(NAMES[i], '.') + 1, number) < 0))
+            Py_CLEAR(counts);
+        Py_XDECREF(number);
+    }
+    return counts;
+}
+
 /* What ended since the last event. */
 static void
 end_events(recorder *r)
 {
+    io_capture_flush(r);
     recorder_enter_thread(r, ct_thread_state());
     recorder_write_ended(r);
     threads_write_exits(r);
@@ -405,12 +441,13 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     const char *bytes;
     size_t size;
     if (PyUnicode_Check(text) && text_utf8(r, text, 1 << 20, &bytes, &size))
-        ct_define_meta(r->out, "exit.error", bytes, size);
+        ct_define_meta(r->out, "exit.error", bytes, r->secrets_known && redaction_finds(r, bytes, size) ? 0 : size);
     if (r->stopped_by)
         ct_define_meta(r->out, "stopped", r->stopped_by, strlen(r->stopped_by));
     define_number(r, "cut.items", r->cut_items);
     define_number(r, "cut.depth", r->cut_depth);
     define_number(r, "cut.string", r->cut_text);
+    PyObject *hidden = write_hidden(r);
 
     ct_recording_counts counts;
     bool no_memory = r->no_memory;
@@ -432,8 +469,9 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNsz}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
-                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by);
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by,
+                         "redacted", hidden);
 }
 
 PyObject *

@@ -177,7 +177,7 @@ collect_members(recorder *r, PyTypeObject *type, slot_member *into)
             if (member->type != Py_T_OBJECT_EX || member->offset <= 0)
                 continue;
             if (into)
-                into[count] = (slot_member){member->offset, ct_define_name(r->out, member->name, strlen(member->name))};
+                into[count] = (slot_member){member->offset, name_define(r, member->name, strlen(member->name))};
             count++;
         }
     return count;
@@ -190,6 +190,21 @@ declares_slots(PyTypeObject *type)
         if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) && ((PyHeapTypeObject *)type)->ht_slots)
             return true;
     return false;
+}
+
+/* Which of a named tuple's first 64 fields have a secret's name. */
+static uint64_t
+hidden_items(recorder *r, PyTypeObject *type)
+{
+    PyObject *fields = NULL;
+    uint64_t hidden = 0;
+    for (PyTypeObject *base = type; base && fields == NULL; base = base->tp_base)
+        if ((base->tp_flags & Py_TPFLAGS_HEAPTYPE) && base->tp_dict)
+            fields = dict_get_text(base->tp_dict, "_fields");
+    for (Py_ssize_t i = 0; fields && PyTuple_Check(fields) && i < PyTuple_GET_SIZE(fields) && i < 64; i++)
+        if (PyTuple_GET_ITEM(fields, i) && redaction_is_secret_key(r, PyTuple_GET_ITEM(fields, i)))
+            hidden |= UINT64_C(1) << i;
+    return hidden;
 }
 
 static void
@@ -249,6 +264,8 @@ type_info_of(recorder *r, PyTypeObject *type)
             r->no_memory = true;
         }
     }
+    if (info->reading == READ_TUPLE && r->redaction)
+        info->hidden_items = hidden_items(r, type);
     if (info->reading == READ_OPAQUE && (info->managed_dict || info->has_dict || info->member_count || declares_slots(type)))
         info->reading = READ_INSTANCE;
     info->is_container = info->reading >= READ_LIST && info->reading <= READ_DEQUE;

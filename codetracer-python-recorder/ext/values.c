@@ -94,9 +94,28 @@ count_characters(const char *utf8, size_t size)
     return count;
 }
 
+static uint8_t *
+write_redacted(uint8_t *at)
+{
+    *at++ = CT_V_REDACTED;
+    return at;
+}
+
+/* Also what stands across the limit: its first half would stay. */
+static bool
+has_secret(recorder *r, PyObject *text)
+{
+    enum { LONGEST_SECRET = 256 };
+    const char *bytes;
+    size_t size;
+    return text_utf8(r, text, r->limits.text + LONGEST_SECRET, &bytes, &size) && redaction_finds(r, bytes, size);
+}
+
 uint8_t *
 value_encode_text(recorder *r, const char *utf8, size_t size, uint8_t *at)
 {
+    if (r->secrets_known && redaction_finds(r, utf8, size))
+        return write_redacted(at);
     if (size <= CT_V_TEXT_MAX)
         return ct_write_short_text(at, utf8, size);
     size_t kept = size;
@@ -113,6 +132,8 @@ value_encode_str(recorder *r, PyObject *text, uint8_t *at)
 {
     const char *bytes;
     size_t size, length = (size_t)PyUnicode_GET_LENGTH(text);
+    if (r->secrets_known && has_secret(r, text))
+        return write_redacted(at);
     if (!text_utf8(r, text, r->limits.text, &bytes, &size))
         return ct_write_short_text(at, "", 0);
     if (size <= CT_V_TEXT_MAX && size + 4 <= r->limits.text)
@@ -126,6 +147,8 @@ value_encode_str(recorder *r, PyObject *text, uint8_t *at)
 uint8_t *
 value_encode_bytes(recorder *r, const void *bytes, size_t size, uint8_t *at)
 {
+    if (r->secrets_known && redaction_finds(r, bytes, size < r->limits.text ? size : r->limits.text))
+        return write_redacted(at);
     if (size <= CT_V_BYTES_MAX)
         return ct_write_short_bytes(at, bytes, size);
     if (size > r->limits.text)
@@ -223,7 +246,7 @@ name_of(recorder *r, PyObject *text)
     size_t size;
     if (!text_utf8(r, text, 4096, &bytes, &size))
         return 0;
-    uint32_t name = ct_define_name(r->out, bytes, size);
+    uint32_t name = name_define(r, bytes, size);
     /* Kept by address, so the str is held: only exact ones, and not without bound. */
     if (PyUnicode_CheckExact(text) && size <= 256) {
         if (r->names.live >= 1 << 16)

@@ -1,0 +1,289 @@
+/* Which values are kept out of the trace, and how: by the words of names, in containers under such names, and by the texts that became known so.
+ *
+ * A name is decided once: by its journal id in r->name_actions, for keys of dicts in a small table by their bytes. Nothing is done for an event whose names are
+ * harmless. A container under a secret's name is marked in its record, for as long as it lives, and its texts are hidden wherever it is seen. Rules, and what
+ * cannot be hidden: docs/redaction.md; words and search: lib/redact.
+ *
+ * Invariant: a text that is hidden by its name is known before anything else of the same event is searched, as far as it stands in a variable of that event.
+ */
+#include "recorder.h"
+
+#include <stdlib.h>
+
+#define XXH_STATIC_LINKING_ONLY
+#include <xxhash.h>
+
+enum { KNOWN_KEYS = 1024, LONGEST_KEY = 256, SHORT_KEY = 16 };
+
+/* The verdict on a key of up to 16 bytes, told by the bytes themselves: a key is not held. */
+struct key_verdict { uint64_t head, tail; uint8_t size, action; };
+
+bool
+redaction_setup(recorder *r)
+{
+    r->name_action_capacity = 256;
+    r->name_actions = calloc(r->name_action_capacity, 1);
+    if (!r->redaction)
+        return r->name_actions != NULL;
+    r->key_verdicts = calloc(KNOWN_KEYS, sizeof *r->key_verdicts);
+    r->secrets = ct_secrets_new(NULL);
+    return r->name_actions && r->key_verdicts && r->secrets;
+}
+
+void
+redaction_free(recorder *r)
+{
+    ct_secrets_free(r->secrets);
+    free(r->key_verdicts);
+    free(r->name_actions);
+}
+
+/* ---- names ---- */
+
+uint32_t
+name_define(recorder *r, const char *bytes, size_t size)
+{
+    static const char HIDDEN[] = "<redacted>";
+    if (r->secrets_known && ct_secrets_found(r->secrets, bytes, size)) { /* setattr(x, password, …) */
+        bytes = HIDDEN;
+        size = sizeof HIDDEN - 1;
+    }
+    uint32_t name = ct_define_name(r->out, bytes, size);
+    if (name >= r->name_action_capacity) {
+        size_t capacity = r->name_action_capacity;
+        while (capacity <= name)
+            capacity *= 2;
+        uint8_t *actions = realloc(r->name_actions, capacity);
+        if (actions == NULL) {
+            r->no_memory = true;
+            return 0;
+        }
+        memset(actions + r->name_action_capacity, 0, capacity - r->name_action_capacity);
+        r->name_actions = actions;
+        r->name_action_capacity = capacity;
+    }
+    if (r->redaction) {
+        if (ct_name_is_secret(bytes, size))
+            r->name_actions[name] = VALUE_HIDE_TEXTS;
+        else if (size == 15 && memcmp(bytes, "__annotations__", 15) == 0)
+            r->name_actions[name] = VALUE_OF_NAMES;
+    }
+    return name;
+}
+
+static bool
+is_secret_key(recorder *r, const char *bytes, size_t size)
+{
+    if (size > SHORT_KEY || size < 2)
+        return size <= LONGEST_KEY && size >= 2 && ct_name_is_secret(bytes, size);
+    uint64_t head = 0, tail = 0;
+    if (size >= 8) {
+        memcpy(&head, bytes, 8);
+        memcpy(&tail, bytes + size - 8, 8);
+    }
+    else if (size >= 4) {
+        memcpy(&head, bytes, 4);
+        memcpy(&tail, bytes + size - 4, 4);
+    }
+    else {
+        memcpy(&head, bytes, 2);
+        memcpy(&tail, bytes + size - 2, 2);
+    }
+    uint64_t hash = (head ^ tail << 7 ^ size) * UINT64_C(0x9E3779B97F4A7C15);
+    struct key_verdict *known = &r->key_verdicts[hash >> 32 & (KNOWN_KEYS - 1)];
+    if (known->size != size || known->head != head || known->tail != tail)
+        *known = (struct key_verdict){head, tail, (uint8_t)size, ct_name_is_secret(bytes, size)};
+    return known->action;
+}
+
+bool
+redaction_is_secret_key(recorder *r, PyObject *key)
+{
+    if (PyUnicode_Check(key)) {
+        if (PyUnicode_IS_COMPACT_ASCII(key))
+            return is_secret_key(r, (const char *)PyUnicode_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
+        const char *bytes;
+        size_t size;
+        return PyUnicode_GET_LENGTH(key) <= LONGEST_KEY && text_utf8(r, key, LONGEST_KEY, &bytes, &size) && is_secret_key(r, bytes, size);
+    }
+    return PyBytes_Check(key) && is_secret_key(r, PyBytes_AS_STRING(key), (size_t)PyBytes_GET_SIZE(key)); /* os.environ */
+}
+
+/* A key that is the name of a field, `user`, and no secret itself: it stays, in a dict whose texts are hidden. */
+static bool
+is_plain_word(PyObject *key)
+{
+    enum { LONGEST_WORD = 24 };
+    if (!PyUnicode_CheckExact(key) || !PyUnicode_IS_COMPACT_ASCII(key) || PyUnicode_GET_LENGTH(key) > LONGEST_WORD)
+        return false;
+    const char *bytes = (const char *)PyUnicode_DATA(key);
+    for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(key); i++)
+        if (!((bytes[i] | 0x20) >= 'a' && (bytes[i] | 0x20) <= 'z') && bytes[i] != '_' && bytes[i] != '-' && bytes[i] != '.')
+            return false;
+    return true;
+}
+
+uint8_t *
+redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_record **record)
+{
+    return is_plain_word(key) ? value_encode(r, key, at, record) : value_encode_as(r, key, VALUE_HIDE_TEXTS, at, record);
+}
+
+/* ---- known texts ---- */
+
+static void
+add_known(recorder *r, const void *bytes, size_t size)
+{
+    ct_secret_added added = ct_secrets_add(r->secrets, bytes, size);
+    if (added == CT_SECRET_NEW) {
+        r->secrets_known++;
+        memset(r->searched, 0, sizeof r->searched);
+    }
+    else if (added == CT_SECRET_FULL)
+        r->hidden[HIDDEN_FORGOTTEN]++;
+}
+
+/* Where it is new, also as repr() and json.dumps() write it. */
+static void
+learn(recorder *r, const char *bytes, size_t size, PyObject *text)
+{
+    size_t before = r->secrets_known;
+    add_known(r, bytes, size);
+    if (r->secrets_known == before || r->no_memory)
+        return;
+    const char *forms[2];
+    size_t sizes[2];
+    int count = literal_forms(r, bytes, size, text, forms, sizes);
+    for (int i = 0; i < count; i++)
+        add_known(r, forms[i], sizes[i]);
+}
+
+static void
+learn_str(recorder *r, PyObject *text)
+{
+    const char *bytes;
+    size_t size;
+    if (PyUnicode_GET_LENGTH(text) >= CT_SECRET_LEAST && text_utf8(r, text, SIZE_MAX, &bytes, &size))
+        learn(r, bytes, size, text);
+}
+
+static void
+learn_bytes(recorder *r, const void *bytes, size_t size)
+{
+    if (size >= CT_SECRET_LEAST)
+        learn(r, bytes, size, NULL);
+}
+
+/* A search costs about a nanosecond a byte, and the same long text is encoded at every line: what was searched is remembered by its hash, until another secret
+ * becomes known. */
+bool
+redaction_finds(recorder *r, const void *bytes, size_t size)
+{
+    if (size < CT_SECRET_LEAST)
+        return false;
+    if (size <= 64)
+        return ct_secrets_found(r->secrets, bytes, size);
+    XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, size, r->session ^ (uint64_t)(uintptr_t)r);
+    struct searched_text *known = &r->searched[hash.low64 % (sizeof r->searched / sizeof *r->searched)];
+    if (known->low != hash.low64 || known->high != hash.high64)
+        *known = (struct searched_text){hash.low64, hash.high64, ct_secrets_found(r->secrets, bytes, size)};
+    return known->found;
+}
+
+/* ---- values ---- */
+
+static void
+hide_object(object_record *record)
+{
+    if (record->hidden)
+        return;
+    switch (record->type->reading) {
+    case READ_LIST: case READ_TUPLE: case READ_DICT: case READ_SET: case READ_DEQUE: case READ_BASE_TEXT: case READ_BASE_BYTES: case READ_BYTEARRAY:
+    case READ_MEMORYVIEW:
+        record->hidden = true;
+        record->has_state = record->settled = false; /* what was written in clear is written again */
+        record->element_count = -1;
+        record->visited = 0;
+        break;
+    default:
+        break;
+    }
+}
+
+uint8_t *
+value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t *at, object_record **record)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    *record = NULL;
+    if (action == VALUE_REDACT || action == VALUE_DROP) {
+        *at++ = action == VALUE_REDACT ? CT_V_REDACTED : CT_V_DROPPED;
+        return at;
+    }
+    if (action == VALUE_HIDE_TEXTS && (type == &PyUnicode_Type || type == &PyBytes_Type)) {
+        if (type == &PyUnicode_Type)
+            learn_str(r, object);
+        else
+            learn_bytes(r, PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+        *at++ = CT_V_REDACTED;
+        return at;
+    }
+    at = value_encode(r, object, at, record);
+    if (*record && action == VALUE_HIDE_TEXTS)
+        hide_object(*record);
+    else if (*record && action == VALUE_OF_NAMES)
+        (*record)->keys_name_types = true;
+    return at;
+}
+
+uint8_t *
+redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at)
+{
+    if (reading == READ_BASE_TEXT)
+        learn_str(r, object);
+    else
+        learn_bytes(r, bytes, size);
+    *at++ = CT_V_REDACTED;
+    return at;
+}
+
+/* ---- output and facts ---- */
+
+bool
+redaction_mask(recorder *r, int stream, const char **bytes, size_t *size)
+{
+    const void *masked;
+    if (!ct_secrets_mask(r->secrets, &r->masked[stream], *bytes, *size, &masked, size, &r->hidden[HIDDEN_OUTPUT])) {
+        r->no_memory = true;
+        return false;
+    }
+    *bytes = masked;
+    return *size != 0;
+}
+
+/* Arguments of the program: `--password=x`, and what follows `--password`. `after_option` is the state between two arguments. */
+void
+redaction_argument(recorder *r, bool *after_option, const char **bytes, size_t *size, char *buffer, size_t capacity)
+{
+    static const char HIDDEN[] = "<redacted>";
+    const char *equals = memchr(*bytes, '=', *size);
+    bool option = *size > 1 && (*bytes)[0] == '-';
+    if (!r->redaction)
+        return;
+    if (*after_option && !option) {
+        learn(r, *bytes, *size, NULL);
+        *bytes = HIDDEN;
+        *size = sizeof HIDDEN - 1;
+        *after_option = false;
+        return;
+    }
+    size_t name = equals ? (size_t)(equals - *bytes) : *size;
+    bool secret = (option || equals) && ct_name_is_secret(*bytes, name);
+    *after_option = secret && option && equals == NULL;
+    if (!secret || equals == NULL || name + sizeof HIDDEN + 1 > capacity)
+        return;
+    learn(r, equals + 1, *size - name - 1, NULL);
+    memcpy(buffer, *bytes, name + 1);
+    memcpy(buffer + name + 1, HIDDEN, sizeof HIDDEN - 1);
+    *bytes = buffer;
+    *size = name + 1 + sizeof HIDDEN - 1;
+}
