@@ -33,7 +33,7 @@ typedef struct ct_verified {
 } ct_verified;
 
 /* path: as for ct_trace_open(). allocator: memory.h; NULL: the C library's. found is called in this thread, once for each finding. CT_OK: verified,
- * whatever was found. Else the trace could not be looked at (CT_E_IO, CT_E_NOMEM, CT_E_VERSION and so on): *error says why. Memory grows with the definitions and
+ * whatever was found. Else the trace could not be looked at (CT_E_IO, CT_E_NOMEM and so on): *error says why. Memory grows with the definitions and
  * with what is alive at one time, not with the steps. */
 CT_API ct_code ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function found, void *context, ct_verified *verified,
                          ct_error *error);

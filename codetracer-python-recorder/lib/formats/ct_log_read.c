@@ -20,6 +20,7 @@ typedef struct log_in {
     bool is_cbor;
     layout layout;
     uint64_t position;             /* in the file */
+    uint64_t chunk;                /* number of the next one */
     ct_frames frames;
     ct_buffer pending;             /* CBOR: what is not handed on yet */
 } log_in;
@@ -147,9 +148,9 @@ on_event(ct_reading *r, ct_input *in)
     }
 }
 
-/* The events of a chunk. *good: all of them. */
+/* The events of a chunk. *good: all of them. *left: bytes behind them. */
 static ct_code
-split_events(log_in *log, uint64_t count, uint64_t place, bool *good)
+split_events(log_in *log, uint64_t count, uint64_t place, bool *good, uint64_t *left)
 {
     ct_reading *r = log->r;
     ct_input in = {log->frames.raw.bytes, log->frames.raw.bytes + log->frames.raw.size, false};
@@ -163,6 +164,7 @@ split_events(log_in *log, uint64_t count, uint64_t place, bool *good)
             return CT_OK;
         }
     }
+    *left = ct_input_left(&in);
     return CT_OK;
 }
 
@@ -264,6 +266,7 @@ read_piece(log_in *log)
     uint64_t there = ct_inner_size(log->file) - log->position, limit = there, count = UINT64_MAX, size = 0;
     uint64_t place = ct_inner_place(log->file, log->position);
     ct_frame_end end = CT_FRAME_WHOLE;
+    ct_log_chunk chunk = {.file = log->file, .header = log->position, .before = r->events};
     bool good = true, last = false;
     if (there == 0)
         return CT_END;
@@ -280,6 +283,10 @@ read_piece(log_in *log)
         if (limit == 0)
             return CT_END;
         log->position += CHUNK_HEADER;
+        chunk.frame = log->position;
+        chunk.told = limit;
+        chunk.first = ct_load_number(header + 8, 8);
+        chunk.number = log->chunk++;
     }
     if (log->layout == BARE) {
         size_t wanted = there < PIECE ? (size_t)there : PIECE, got;
@@ -298,7 +305,7 @@ read_piece(log_in *log)
         if (log->is_cbor)
             CT_TRY(cbor_events(log, log->frames.raw.bytes, log->frames.raw.size, place, &good));
         else
-            CT_TRY(split_events(log, count, place, &good));
+            CT_TRY(split_events(log, count, place, &good, &chunk.left));
     }
     if (end != CT_FRAME_WHOLE) {
         ct_reading_problem(r, end == CT_FRAME_CUT ? WORDS.cut : end == CT_FRAME_TOO_LARGE ? WORDS.large : WORDS.damaged, place);
@@ -307,6 +314,10 @@ read_piece(log_in *log)
     if (!good) {
         ct_reading_problem(r, NO_EVENT, place);
         return CT_END;
+    }
+    if (r->watch && log->layout == CHUNKS && !log->is_cbor) {
+        chunk.stored = size;
+        CT_TRY(r->watch->chunk(r->watch->context, &chunk, r->error));
     }
     log->position += log->layout == CHUNKS ? limit : size;
     return last ? CT_END : CT_OK;

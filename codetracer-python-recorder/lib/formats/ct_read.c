@@ -26,10 +26,10 @@ read_container(ct_reading *r)
 }
 
 ct_code
-ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, ct_error *error)
+ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error)
 {
     ct_error own;
-    ct_reading r = {.sink = sink, .error = error ? error : &own, .tree.allocator = sink->allocator};
+    ct_reading r = {.sink = sink, .watch = watch, .error = error ? error : &own, .tree.allocator = sink->allocator};
     CT_TRY(ct_container_open(source, sink->allocator, &r.container, error));
     sink->state->message = NULL;
     ct_code code = read_container(&r);
@@ -49,5 +49,5 @@ ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
     ct_source source;
     CT_TRY(ct_source_open_file(path, &source, error));
-    return ct_ct_read_source(&source, sink, error);
+    return ct_ct_read_source(&source, sink, NULL, error);
 }

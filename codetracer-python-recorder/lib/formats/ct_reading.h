@@ -5,11 +5,25 @@
 #include "formats/ct_streams.h"
 #include "formats/stream.h"
 
+/* A chunk of events.log in split-binary, after its events were handed on: for who asks for more than a reader needs. */
+typedef struct ct_log_chunk {
+    ct_inner *file;
+    uint64_t header, frame;        /* where they begin in the file */
+    uint64_t number;               /* of the chunk, from 0 */
+    uint64_t first, before;        /* the number of its first event as its header says; events in the chunks before it */
+    uint64_t told, stored;         /* bytes of its frame as its header says, and as they are */
+    uint64_t left;                 /* bytes behind the last event that its header counts */
+} ct_log_chunk;
+
+/* What it returns, if not CT_OK, ends the pass. */
+typedef struct ct_log_watch { ct_code (*chunk)(void *context, const ct_log_chunk *chunk, ct_error *error); void *context; } ct_log_watch;
+
 typedef struct ct_reading {
     ct_container *container;
     const ct_stream_sink *sink;
     ct_error *error;
     ct_stream_tree tree;
+    const ct_log_watch *watch;     /* NULL: nobody asks */
     uint64_t events;               /* handed on so far */
     ct_problem problem;            /* the first one: the pass reads on and returns it at its end */
 } ct_reading;
@@ -29,8 +43,8 @@ ct_reading_at(ct_reading *r, uint64_t place)
     r->sink->state->event = r->events++;
 }
 
-/* As ct_ct_read(), of a container that lies anywhere; it closes the source. */
-ct_code ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, ct_error *error);
+/* As ct_ct_read(), of a container that lies anywhere; it closes the source. watch: of events.log; may be NULL. */
+ct_code ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error);
 
 /* ---- ct_meta_read.c ---- */
 

@@ -29,7 +29,7 @@ typedef struct rules {
     ct_container *container;
     bool ours;
     unsigned flags;
-    uint64_t functions, variables, types, steps;
+    uint64_t steps;
     bool counted;                  /* steps could be counted to the end */
 } rules;
 
@@ -65,12 +65,10 @@ static ct_code
 walk(rules *r, uint64_t block, unsigned level, bool chained)
 {
     uint8_t map[LARGEST_BLOCK];
-    uint64_t place = block * r->block_size, usable = r->block_size / 8 - 1, span = 1;
+    uint64_t place = block * r->block_size, usable = r->block_size / 8 - 1;
     if (place + r->block_size > r->source.size)
         return CT_OK; /* cut off: the reader says so */
     CT_TRY(ct_source_read(&r->source, place, map, r->block_size, r->error));
-    for (unsigned i = 1; i < level; i++)
-        span *= usable;
     for (uint64_t i = 0; i < usable + chained && !r->told; i++) {
         uint64_t to = ct_load_number(map + i * 8, 8);
         bool up = i == usable;
@@ -149,14 +147,12 @@ find(rules *r, const char *name, ct_inner **file)
     return code;
 }
 
-/* Records of a table, from its offsets. */
 static ct_code
-check_table(rules *r, const char *stem, uint64_t *count)
+check_table(rules *r, const char *stem)
 {
     char data_name[PART], offsets_name[PART];
     ct_inner *data, *offsets;
     uint64_t before = 0;
-    *count = 0;
     snprintf(data_name, sizeof data_name, "%s.dat", stem);
     snprintf(offsets_name, sizeof offsets_name, "%s.off", stem);
     CT_TRY(find(r, data_name, &data));
@@ -183,7 +179,6 @@ check_table(rules *r, const char *stem, uint64_t *count)
     }
     if (before != ct_inner_size(data))
         ADD(r, "table", ct_inner_place(offsets, 0), "%s ends at %" PRIu64 ", %s has %" PRIu64 " bytes", offsets_name, before, data_name, ct_inner_size(data));
-    *count = size >= 8 ? size / 8 - 1 : 0;
     return CT_OK;
 }
 
@@ -241,7 +236,7 @@ check_meta(rules *r)
             (void)ct_take_text(&in);
         (void)ct_take_text(&in);
         ct_text recorder = ct_take_text(&in);
-        r->ours = recorder.size == 26 && memcmp(recorder.bytes, "codetracer-python-recorder", 26) == 0;
+        r->ours = recorder.size == sizeof CT_OUR_RECORDER - 1 && memcmp(recorder.bytes, CT_OUR_RECORDER, recorder.size) == 0;
         if (r->flags & 0xC0 && !(r->flags & CT_META_COLUMNS))
             ADD(r, "meta", place, "flags %04x: the bits of columns need bit 4", r->flags);
         if (!in.bad)
@@ -276,19 +271,19 @@ pass_sized(rules *r, ct_input *in, uint64_t place)
     (void)ct_take_text(in);
 }
 
-/* One frame's header: section 3.1.1.1 of RFC 8878. */
-static ct_code
-check_frame(rules *r, const char *name, ct_inner *data, uint64_t offset)
+/* A frame's header: section 3.1.1.1 of RFC 8878. */
+ct_code
+ct_frame_rules(const ct_report *report, bool ours, const char *name, ct_inner *file, uint64_t offset, ct_error *error)
 {
     uint8_t header[FRAME_HEADER];
     size_t got;
-    CT_TRY(ct_inner_read(data, offset, header, sizeof header, &got, r->error));
+    CT_TRY(ct_inner_read(file, offset, header, sizeof header, &got, error));
     if (got < 5)
         return CT_OK;
     if (ZSTD_getFrameContentSize(header, got) == ZSTD_CONTENTSIZE_UNKNOWN)
-        ADD(r, "frame", ct_inner_place(data, offset), "%s: a zstd frame does not say how much it holds", name);
-    if (r->ours && !(header[4] & 4))
-        ADD(r, "frame", ct_inner_place(data, offset), "%s: a zstd frame has no checksum, and this recorder writes one", name);
+        ct_report_add(report, "frame", NULL, ct_inner_place(file, offset), UINT64_MAX, "%s: a zstd frame does not say how much it holds", name);
+    if (ours && !(header[4] & 4))
+        ct_report_add(report, "frame", NULL, ct_inner_place(file, offset), UINT64_MAX, "%s: a zstd frame has no checksum, and this recorder writes one", name);
     return CT_OK;
 }
 
@@ -333,7 +328,7 @@ check_chunks(rules *r, const char *stem, pass_record pass, uint64_t *records, bo
     for (; position < size && code == CT_OK; chunk++) {
         uint64_t taken, place = ct_inner_place(data, position), inside = 0;
         ct_frame_end end;
-        code = check_frame(r, stem, data, position);
+        code = ct_frame_rules(r->report, r->ours, stem, data, position, r->error);
         if (code == CT_OK)
             code = check_index_entry(r, stem, index, chunk, position);
         if (code == CT_OK)
@@ -406,17 +401,16 @@ static void
 check_call(calls *c, ct_input *record, uint64_t place)
 {
     rules *r = c->r;
-    uint64_t key = c->key++, function = ct_take_varint(record);
+    uint64_t key = c->key++;
+    (void)ct_take_varint(record); /* the function: the rules of the stream ask whether it and the arguments' variables are there */
     int64_t parent = ct_take_svarint(record);
     open_call call = {.key = key, .place = place};
     call.entry = ct_take_varint(record);
     call.exit = ct_take_varint(record);
     call.depth = ct_take_varint(record);
     for (uint64_t left = ct_take_count(record, 2); left > 0 && !record->bad; left--) {
-        uint64_t variable = ct_take_varint(record);
+        (void)ct_take_varint(record);
         (void)ct_take_text(record);
-        if (!record->bad && variable >= r->variables)
-            ADD(r, "id-undefined", place, "call %" PRIu64 ": an argument is variable %" PRIu64 ", varnames has %" PRIu64, key, variable, r->variables);
     }
     (void)ct_take_text(record);
     (void)ct_take_text(record);
@@ -431,8 +425,6 @@ check_call(calls *c, ct_input *record, uint64_t place)
     }
     if (record->bad)
         return; /* the reader tells */
-    if (function >= r->functions)
-        ADD(r, "id-undefined", place, "call %" PRIu64 " is of function %" PRIu64 ", funcs has %" PRIu64, key, function, r->functions);
     if (call.exit < call.entry || (r->counted && r->steps && call.exit >= r->steps))
         ADD(r, "call-tree", place, "call %" PRIu64 " goes from step %" PRIu64 " to step %" PRIu64 " of %" PRIu64, key, call.entry, call.exit, r->steps);
     open_call *above = parent_of(c, parent, call.entry);
@@ -487,13 +479,11 @@ check_calls(rules *r)
 static ct_code
 check_streams(rules *r)
 {
-    uint64_t paths, views, values, records;
+    uint64_t values, records;
     bool whole, counted;
-    CT_TRY(check_table(r, "paths", &paths));
-    CT_TRY(check_table(r, "funcs", &r->functions));
-    CT_TRY(check_table(r, "types", &r->types));
-    CT_TRY(check_table(r, "varnames", &r->variables));
-    CT_TRY(check_table(r, "srcviews", &views));
+    static const char *const tables[] = {"paths", "funcs", "types", "varnames", "srcviews"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        CT_TRY(check_table(r, tables[i]));
     if (r->flags & CT_META_STEPS_CHUNKED)
         CT_TRY(check_chunks(r, "steps", pass_step, &r->steps, &r->counted));
     if (r->flags & CT_META_VALUES_CHUNKED) {

@@ -241,8 +241,8 @@ check_end(check *c, bool is_folder)
 static ct_code
 run(check *c, bool is_folder, ct_code code, ct_error *error)
 {
-    if (code == CT_E_CORRUPT) {
-        ct_report_add(c->report, "structure", c->part, error->position, UINT64_MAX, "%s", error->message);
+    if (code == CT_E_CORRUPT || code == CT_E_VERSION) {
+        ct_report_add(c->report, code == CT_E_VERSION ? "version" : "structure", c->part, error->position, UINT64_MAX, "%s", error->message);
         return CT_OK;
     }
     CT_TRY(code);

@@ -4,6 +4,10 @@
 
 #include "codetracer/io.h"
 #include "codetracer/verify.h"
+#include "formats/ctfs_read.h"
+
+/* The recorder's name in the metadata of traces that this project writes. */
+#define CT_OUR_RECORDER "codetracer-python-recorder"
 
 typedef struct ct_report {
     ct_finding_function found;
@@ -23,5 +27,7 @@ ct_code ct_journal_rules_inner(const ct_report *report, const ct_source *source,
 
 /* ---- container_rules.c: the structure of a container and of the multi-stream layout; what a reader complains about is left to it ---- */
 ct_code ct_container_rules(const ct_report *report, const char *path, ct_error *error);
+/* One frame of the stream with that name; ours: in a container of this project. */
+ct_code ct_frame_rules(const ct_report *report, bool ours, const char *name, ct_inner *file, uint64_t offset, ct_error *error);
 
 #endif

@@ -3,40 +3,50 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "formats/ct_reading.h"
 #include "formats/open.h"
 #include "verify/folder_rules.h"
 #include "verify/stream_rules.h"
 
-/* A reader's complaint is a finding: it has read as far as the bytes make sense. */
+/* What a reader says of the bytes is a finding: it has read as far as they make sense. */
 static ct_code
-check_stream(const ct_report *report, ct_stream_reader read, const char *path, bool in_folder, bool bare, ct_stream_rules *rules, ct_error *error)
+complaint(const ct_report *report, ct_code code, ct_error *error)
 {
-    ct_stream_rules_start(rules, report, NULL);
-    rules->bare = bare;
-    ct_code code = read(path, &rules->sink, error);
+    if (code == CT_E_CORRUPT || code == CT_E_VERSION) {
+        ct_report_add(report, code == CT_E_VERSION ? "version" : "format", NULL, error->position, UINT64_MAX, "%s", error->message);
+        return CT_OK;
+    }
+    return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
+}
+
+/* code: what the reader that had the rules behind it returned. */
+static ct_code
+end_stream(const ct_report *report, ct_stream_rules *rules, ct_code code, ct_error *error)
+{
     report->verified->events = rules->state.event + 1;
     report->verified->steps = rules->steps;
     if (code == CT_OK)
         ct_stream_rules_end(rules);
-    if (code == CT_E_CORRUPT) {
-        ct_report_add(report, "format", NULL, error->position, UINT64_MAX, "%s", error->message);
-        code = CT_OK;
-    }
-    else if (code == CT_OK && in_folder)
-        code = ct_folder_rules(report, path, (const char *)rules->paths.bytes, rules->path_count);
+    return complaint(report, code, error);
+}
+
+static ct_code
+check_folder(const ct_report *report, ct_stream_reader read, const char *path, ct_error *error)
+{
+    ct_stream_rules rules;
+    ct_stream_rules_start(&rules, report, NULL);
+    ct_code code = read(path, &rules.sink, error);
+    bool whole = code == CT_OK;
+    code = end_stream(report, &rules, code, error);
+    if (whole && code == CT_OK)
+        code = ct_folder_rules(report, path, (const char *)rules.paths.bytes, rules.path_count);
+    ct_stream_rules_free(&rules);
     return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
 }
 
 /* ---- containers ---- */
-
-static void
-ignore(void *context, const ct_finding *finding)
-{
-    (void)context;
-    (void)finding;
-}
 
 /* Step by step: where they are, and how many values they have. */
 static void
@@ -50,17 +60,53 @@ compare_steps(const ct_report *report, const ct_stream_rules *log, const ct_stre
         }
 }
 
-/* The streams that the Nim library reads, as far as the reader of containers goes: read to the end, and counted. */
+static void
+take_recorder(void *context, const char *key, const char *bytes, size_t size)
+{
+    ct_stream_rules *r = context;
+    if (strcmp(key, "recorder") == 0)
+        r->ours = size == sizeof CT_OUR_RECORDER - 1 && memcmp(bytes, CT_OUR_RECORDER, size) == 0;
+}
+
+/* A chunk of events.log beyond what its reader asks of it. */
+static ct_code
+check_log_chunk(void *context, const ct_log_chunk *chunk, ct_error *error)
+{
+    const ct_stream_rules *rules = context;
+    uint64_t place = ct_inner_place(chunk->file, chunk->header);
+    if (chunk->first != chunk->before)
+        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: chunk %" PRIu64 " begins with event %" PRIu64 ", its header says %" PRIu64,
+                      chunk->number, chunk->before, chunk->first);
+    if (chunk->left)
+        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: chunk %" PRIu64 " holds %" PRIu64 " bytes behind the events that its header counts",
+                      chunk->number, chunk->left);
+    if (chunk->told != chunk->stored)
+        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: the frame of chunk %" PRIu64 " has %" PRIu64 " bytes, its header says %" PRIu64,
+                      chunk->number, chunk->stored, chunk->told);
+    return ct_frame_rules(rules->report, rules->ours, "events.log", chunk->file, chunk->frame, error);
+}
+
+/* Of the streams beside events.log only what is asked of both layouts alike: events.log has all that the other rules are about. */
+static void
+pass_on_ids(void *context, const ct_finding *finding)
+{
+    if (strcmp(finding->rule, "id-undefined") == 0)
+        ct_report_add(context, finding->rule, NULL, finding->byte, UINT64_MAX, "the streams beside events.log: %s", finding->sentence);
+}
+
+/* The streams that the Nim library reads: read to the end, and held against events.log. log: NULL when that is broken. */
 static ct_code
 check_multi(const ct_report *report, const char *path, const ct_stream_rules *log, ct_error *error)
 {
     ct_source source;
     ct_stream_rules rules;
-    ct_verified unused = {0};
-    const ct_report silent = {ignore, NULL, &unused, report->allocator}; /* the rules of the stream are for events.log: here is another layout */
+    ct_verified own = {0};
+    ct_report through = *report;
+    const ct_report ids = {pass_on_ids, &through, &own, report->allocator};
     ct_code code = ct_source_open_file(path, &source, error);
     CT_TRY(code);
-    ct_stream_rules_start(&rules, &silent, NULL);
+    ct_stream_rules_start(&rules, &ids, NULL);
+    rules.bare = true;
     ct_reading r = {.sink = &rules.sink, .error = error, .tree.allocator = report->allocator};
     code = ct_container_open(&source, report->allocator, &r.container, error);
     if (code == CT_OK) {
@@ -69,22 +115,19 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
             code = ct_multi_read(&r);
             if (code == CT_OK && r.problem.message)
                 code = ct_fail(error, CT_E_CORRUPT, r.problem.message, r.problem.place, 0);
-            if (code == CT_OK && rules.steps == log->steps)
+            if (code == CT_OK && log && rules.steps == log->steps)
                 compare_steps(report, log, &rules);
-            if (code == CT_OK && (rules.steps != log->steps || rules.calls_seen != log->calls_seen || rules.values != log->values || rules.outputs != log->outputs))
+            if (code == CT_OK && log
+                && (rules.steps != log->steps || rules.calls_seen != log->calls_seen || rules.values != log->values || rules.outputs != log->outputs))
                 ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: events.log has %" PRIu64 " steps, %" PRIu64 " calls, %" PRIu64
                               " values, %" PRIu64 " events, the streams have %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64, log->steps, log->calls_seen,
                               log->values, log->outputs, rules.steps, rules.calls_seen, rules.values, rules.outputs);
         }
         ct_container_close(r.container);
     }
-    if (code == CT_E_CORRUPT) {
-        ct_report_add(report, "format", NULL, error->position, UINT64_MAX, "%s", error->message);
-        code = CT_OK;
-    }
     ct_stream_tree_free(&r.tree);
     ct_stream_rules_free(&rules);
-    return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
+    return complaint(report, code, error);
 }
 
 /* The journal that a container of this project holds as a whole. */
@@ -112,19 +155,15 @@ check_inner_journal(const ct_report *report, const char *path, ct_error *error)
     return code;
 }
 
-/* Which layout the reader takes. */
+/* Which layout the reader takes. CT_E_CORRUPT, CT_E_VERSION: neither, for the container cannot be read. */
 static ct_code
 has_log(const ct_report *report, const char *path, bool *log, ct_error *error)
 {
     ct_source source;
     ct_container *container;
     ct_code code;
-    *log = true; /* a container that cannot be read: the reader says so */
     CT_TRY(ct_source_open_file(path, &source, error));
-    code = ct_container_open(&source, report->allocator, &container, error);
-    if (code == CT_E_CORRUPT)
-        return CT_OK;
-    CT_TRY(code);
+    CT_TRY(ct_container_open(&source, report->allocator, &container, error));
     *log = ct_container_find(container, "events.log", CT_LAST_ENTRY, &code, error) != NULL || code == CT_E_CORRUPT;
     ct_container_close(container);
     return code == CT_E_CORRUPT ? CT_OK : code;
@@ -134,12 +173,20 @@ static ct_code
 check_container(const ct_report *report, const char *path, ct_error *error)
 {
     ct_stream_rules rules;
+    const ct_log_watch watch = {check_log_chunk, &rules};
+    ct_source source;
     const uint64_t before = report->verified->findings;
     bool log;
-    CT_TRY(has_log(report, path, &log, error));
-    ct_code code = check_stream(report, ct_ct_read, path, false, !log, &rules, error);
-    if (code == CT_OK && report->verified->findings == before && log)
-        code = check_multi(report, path, &rules, error);
+    ct_code code = has_log(report, path, &log, error);
+    if (code != CT_OK)
+        return complaint(report, code, error);
+    CT_TRY(ct_source_open_file(path, &source, error));
+    ct_stream_rules_start(&rules, report, NULL);
+    rules.bare = !log;
+    rules.sink.meta = take_recorder;
+    code = end_stream(report, &rules, ct_ct_read_source(&source, &rules.sink, &watch, error), error);
+    if (code == CT_OK && log)
+        code = check_multi(report, path, report->verified->findings == before ? &rules : NULL, error);
     ct_stream_rules_free(&rules);
     if (code == CT_OK)
         code = ct_container_rules(report, path, error);
@@ -156,7 +203,6 @@ ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function f
     enum ct_trace_format format;
     ct_error own = {0};
     const ct_report report = {found, context, verified, allocator};
-    ct_stream_rules rules;
     *verified = (ct_verified){0};
     error = error ? error : &own;
     CT_TRY(ct_trace_find(path, file, &format, error));
@@ -165,7 +211,5 @@ ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function f
         return ct_journal_rules(&report, file, error);
     if (format == CT_TRACE_CT)
         return check_container(&report, file, error);
-    ct_code code = check_stream(&report, readers[format], file, true, false, &rules, error);
-    ct_stream_rules_free(&rules);
-    return code;
+    return check_folder(&report, readers[format], file, error);
 }

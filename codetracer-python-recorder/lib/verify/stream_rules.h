@@ -22,6 +22,7 @@ typedef struct ct_stream_rules {
     ct_buffer paths;               /* every path, ended by a zero byte */
     uint64_t path_count, variable_count;
     bool python;                   /* some path ends in .py */
+    bool ours;                     /* containers: this project's recorder made the trace, as meta.dat says */
     ct_rule_function *functions;
     size_t function_count, function_capacity;
     ct_rule_type *types;

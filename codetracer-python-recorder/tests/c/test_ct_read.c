@@ -35,7 +35,7 @@ read_memory(const void *at, size_t size, event_text *into)
     event_text_start(into);
     error = (ct_error){0};
     ct_source_of_memory(at, size, &source);
-    return ct_ct_read_source(&source, &into->sink, &error);
+    return ct_ct_read_source(&source, &into->sink, NULL, &error);
 }
 
 /* Only the lines that begin so. */

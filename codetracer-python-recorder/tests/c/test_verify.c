@@ -139,6 +139,12 @@ structure(void)
     f.b.size = 30;
     ONE_FINDING(&f, "structure", 0);
     free_file(&f);
+
+    a_whole_one(&f);
+    f.b.at[8] = 2; /* the format's version, under a right checksum */
+    store(f.b.at + 56, XXH3_64bits(f.b.at, 56), 8);
+    ONE_FINDING(&f, "version", 8);
+    free_file(&f);
 }
 
 static void

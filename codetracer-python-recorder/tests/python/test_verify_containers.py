@@ -143,9 +143,9 @@ def tool():
 def made(tool, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     trace = reading.record_journal(folder, PROGRAM, events=False).trace
-    for form in ("ct", "ct-multi"):
+    for form in ("ct", "ct-multi", "ct-single"):
         subprocess.run([tool, "convert", str(trace), str(folder / form), "--to", form], check=True, capture_output=True, timeout=60)
-    return {form: (folder / form).read_bytes() for form in ("ct", "ct-multi")}
+    return {form: (folder / form).read_bytes() for form in ("ct", "ct-multi", "ct-single")}
 
 
 def rules_of(tool, path, container, status=1):
@@ -248,6 +248,160 @@ def mapping(container):
 )
 def test_a_broken_rule_of_the_container_is_named(tool, made, tmp_path, rule, change):
     assert rule in rules_of(tool, tmp_path / "t.ct", change(Parts(made["ct-multi"]).bytes_of()))
+
+
+def place_of(container, name, which):
+    """Where a file's first byte is; which: of several entries of that name."""
+    found = []
+    for at in range(16, BLOCK - 23, 24):
+        code, letters = number(container, at + 16), ""
+        while code:
+            letters, code = letters + LETTERS[code % 40], code // 40
+        if letters == name:
+            found.append(number(container, number(container, at + 8) * BLOCK) * BLOCK)
+    return found[which]
+
+
+class Log:
+    """The events of events.log, in one chunk behind the eight bytes in front (docs/ct-format.md)."""
+
+    def __init__(self, data):
+        size, self.count, self.first = (int.from_bytes(data[at : at + n], "little") for at, n in ((8, 4), (12, 4), (16, 8)))
+        assert size == len(data) - 24
+        self.prefix, self.raw = data[:8], zstandard.ZstdDecompressor().decompress(data[24:])
+        self.frame, self.behind = frame, b""
+
+    def bytes_of(self):
+        body = self.frame(self.raw) + self.behind
+        return self.prefix + len(body).to_bytes(4, "little") + self.count.to_bytes(4, "little") + u64(self.first) + body
+
+
+def log_first(log):
+    log.first = 1
+
+
+def log_count(log):
+    log.count -= 1
+
+
+def log_behind(log):
+    log.behind = b"more"
+
+
+def log_no_checksum(log):
+    log.frame = lambda raw: frame(raw, checksum=False)
+
+
+def log_no_size(log):
+    log.frame = lambda raw: frame(raw, size=False)
+
+
+def log_bad_checksum(log):
+    log.frame = lambda raw: frame(raw)[:-1] + bytes([frame(raw)[-1] ^ 1])
+
+
+def add_event(event):
+    def apply(log):
+        log.raw += event
+        log.count += 1
+
+    return apply
+
+
+LOG_BROKEN = {
+    "chunk first": log_first,
+    "chunk count": log_count,
+    "chunk size": log_behind,
+    "frame checksum": log_no_checksum,
+    "frame size": log_no_size,
+    "format checksum": log_bad_checksum,
+    "format tag": add_event(b"\x18"),
+    "format cut": add_event(b"\x00" + u64(0)),
+    "id-undefined path": add_event(b"\x00" + u64(99) + u64(1)),
+    "id-undefined function": add_event(b"\x07" + u64(99) + b"\1\0\0\0\x80"),
+}
+
+
+@pytest.mark.parametrize("form", ["ct", "ct-single"])
+@pytest.mark.parametrize("name", LOG_BROKEN)
+def test_a_broken_frame_of_events_log_is_named(tool, made, tmp_path, form, name):
+    files = take_apart(made[form])
+    (at,) = (i for i, (name, _) in enumerate(files) if name == "events.log")
+    log = Log(files[at][1])
+    assert log.prefix[:5] == b"\xc0\xde\x72\xac\xe2" and log.first == 0
+    LOG_BROKEN[name](log)
+    files[at] = ("events.log", log.bytes_of())
+    (tmp_path / "t.ct").write_bytes(container := put_together(files))
+    *findings, _ = verify(tool, tmp_path / "t.ct", status=1)
+    rule = name.split()[0]
+    place = place_of(container, "events.log", 0) + (24 if rule == "frame" else 8)
+    assert (rule, place) in [(finding["rule"], finding["byte"]) for finding in findings]
+
+
+@pytest.mark.parametrize("form, which", [("ct", 0), ("ct", -1), ("ct-single", 0), ("ct-multi", 0)])
+@pytest.mark.parametrize("at, value", [(4, b"\4\0"), (6, b"\0\x40")], ids=["version", "flags"])
+def test_a_meta_dat_that_nobody_knows_is_named(tool, made, tmp_path, form, which, at, value):
+    container = put_together(take_apart(made[form]))
+    place = place_of(container, "meta.dat", which) + at
+    (tmp_path / "t.ct").write_bytes(change_bytes(container, place, value))
+    *findings, _ = verify(tool, tmp_path / "t.ct", status=1)
+    assert ("version", place) in [(finding["rule"], finding["byte"]) for finding in findings]
+
+
+def test_a_container_of_another_version_is_named(tool, made, tmp_path):
+    (tmp_path / "t.ct").write_bytes(change_bytes(made["ct"], 5, b"\x09"))
+    assert [(f["rule"], f["byte"]) for f in verify(tool, tmp_path / "t.ct", status=1)[:-1]] == [("version", 5)]
+
+
+def undefined_type(parts):
+    raw = parts.raw("values")
+    at = raw.index(b"type_id") + 7
+    assert raw[at] < 23
+    items = records(raw[:at] + b"\x17" + raw[at + 1 :])
+    parts.put_records("values", items)
+
+
+def undefined_variable(parts):
+    items = records(parts.raw("values"))
+    at = next(i for i, item in enumerate(items) if item[:1] == b"\0" and item[1:2] > b"\0")
+    items[at] = items[at][:2] + b"\x63" + items[at][3:]
+    parts.put_records("values", items)
+
+
+def undefined_argument(parts):
+    calls = records(parts.raw("calls"))
+    fields = call_fields(calls[3])
+    assert fields[5][0] == 1
+    fields[5] = fields[5][:1] + b"\x63" + fields[5][2:]
+    calls[3] = call_record(fields)
+    parts.put_records("calls", calls)
+
+
+@pytest.mark.parametrize("form", ["ct", "ct-multi"])
+@pytest.mark.parametrize(
+    "stem, change", [("values", undefined_type), ("values", undefined_variable), ("calls", undefined_argument), ("calls", call(3, 0, lambda function: 99))]
+)
+def test_ids_of_the_streams_are_held_against_their_tables(tool, made, tmp_path, form, stem, change):
+    files = take_apart(made[form])
+    parts = Parts(made["ct-multi"])
+    parts.files.update(dict(reversed(files)))  # of equal names the first
+    change(parts)
+    for i, (name, _) in enumerate(files):
+        if name == stem + ".dat":
+            files[i] = (name, parts.files[name])
+    (tmp_path / "t.ct").write_bytes(container := put_together(files))
+    *findings, _ = verify(tool, tmp_path / "t.ct", status=1)
+    assert {(finding["rule"], finding["byte"]) for finding in findings} == {("id-undefined", place_of(container, stem + ".dat", 0))}
+
+
+def test_both_halves_are_read_when_one_is_damaged(tool, made, tmp_path):
+    container = bytearray(put_together(take_apart(made["ct"])))
+    places = [place_of(container, name, 0) + 30 for name in ("events.log", "steps.dat")]
+    for place in places:
+        container[place] ^= 0x55
+    (tmp_path / "t.ct").write_bytes(container)
+    *findings, _ = verify(tool, tmp_path / "t.ct", status=1)
+    assert {finding["byte"] for finding in findings if finding["rule"] == "format"} == {places[0] - 22, places[1] - 30}
 
 
 def test_halves_are_compared_step_by_step(tool, made, tmp_path):
