@@ -174,9 +174,10 @@ def test_json_lines_are_json_and_exact(everything, changes):
     assert locals_["huge"] == {"type": "int", "value": str(int.from_bytes(b"\x5a" * 40, "little"))}
     assert isinstance(locals_["f2"], float) and locals_["f3"] == 1e300 and math.copysign(1, locals_["f4"]) == -1
     assert locals_["nan"] == {"type": "float", "value": "nan"} and locals_["lone"] == "a\udc80b"
+    assert locals_["redacted"] == {"type": "Redacted", "text": "<redacted>"} and locals_["dropped"] == {"type": "Dropped", "text": "<dropped>"}
     assert locals_["cutlong"] == {"type": "str", "value": "a" * 100, "length": 500}
     assert eval(locals_["byt"]["text"]) == b"a'\x00\xff\n"
-    first = steps[26]["locals"]["lst"]
+    first = steps[28]["locals"]["lst"]
     assert first[:2] == [1, {"type": "tuple", "items": [2.5, "t"]}] and first[2]["cycle"] is True
     assert locals_["pt"]["type"] == "__main__.Point" and locals_["pt"]["fields"]["x"] == 1
     call = next(event for event in events if event["event"] == "call" and event["function"] == "add")
@@ -230,7 +231,7 @@ def test_a_full_disk_is_said(loop):
 
 def test_info(everything):
     out = run("info", everything).out
-    for expected in ("program       /p/main.py x", "steps         43 of 72 events", "complete      yes", "ended with    status 3", "limits"):
+    for expected in ("program       /p/main.py x", "steps         45 of 74 events", "complete      yes", "ended with    status 3", "limits"):
         assert expected in out
 
 
