@@ -48,6 +48,7 @@ typedef struct ct_journal_counts {
     uint32_t paths, names, codes, types, shapes, metas;
     bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */
     bool imported;            /* made from a trace in another format: its id, times and sizes are not that trace's */
+    bool rescued;             /* imported, and all of it is there, though a part of the trace is damaged (CT_E_CORRUPT): another part tells the same */
 } ct_journal_counts;
 
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded

@@ -218,19 +218,20 @@ tell_form(log_in *log)
 }
 
 static ct_code
-open_log(ct_reading *r, log_in *log, bool *there)
+open_log(ct_reading *r, log_in *log, ct_log_state *state)
 {
     ct_code code;
     uint8_t start[PREFIX + CHUNK_HEADER + 4], name[16] = {0};
     size_t got, size = 0;
     *log = (log_in){.r = r, .pending.allocator = r->sink->allocator};
-    *there = false;
+    *state = CT_LOG_ABSENT;
     log->file = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
     if (code != CT_OK || !log->file)
         return code;
     ct_inner *format = ct_container_find(r->container, "events.fmt", CT_LAST_ENTRY, &code, r->error);
     if (format && ct_inner_size(format) < sizeof name)
         CT_TRY(ct_inner_read(format, 0, name, sizeof name - 1, &size, r->error));
+    *state = CT_LOG_FOREIGN;
     if (code != CT_OK || (size && memcmp(name, "split-binary", 13) != 0 && memcmp(name, "cbor", 5) != 0))
         return code;
     log->is_cbor = name[0] == 'c';
@@ -247,7 +248,7 @@ open_log(ct_reading *r, log_in *log, bool *there)
     log->layout = first == ZSTD_MAGICNUMBER ? FRAMES : in_chunk ? CHUNKS : BARE;
     if (!size)
         CT_TRY(tell_form(log));
-    *there = got > 0 && (log->is_cbor || log->layout == CHUNKS);
+    *state = got > 0 && (log->is_cbor || log->layout == CHUNKS) ? CT_LOG_READABLE : CT_LOG_DAMAGED;
     return CT_OK;
 }
 
@@ -324,10 +325,10 @@ read_piece(log_in *log)
 }
 
 ct_code
-ct_log_is_readable(ct_reading *r, bool *readable)
+ct_log_look(ct_reading *r, ct_log_state *state)
 {
     log_in log;
-    ct_code code = open_log(r, &log, readable);
+    ct_code code = open_log(r, &log, state);
     close_log(&log);
     return code;
 }
@@ -336,13 +337,13 @@ ct_code
 ct_log_read(ct_reading *r)
 {
     log_in log;
-    bool there;
+    ct_log_state state;
     ct_meta meta;
     ct_code code = ct_read_meta(r, CT_LAST_ENTRY, &meta);
     if (code != CT_OK)
         return code;
-    code = open_log(r, &log, &there);
-    while (code == CT_OK && there)
+    code = open_log(r, &log, &state);
+    while (code == CT_OK && state == CT_LOG_READABLE)
         code = read_piece(&log);
     if (log.pending.size)
         ct_reading_problem(r, WORDS.cut, ct_inner_place(log.file, log.position ? log.position - 1 : 0));

@@ -9,13 +9,13 @@
 static ct_code
 read_container(ct_reading *r)
 {
-    bool readable;
+    ct_log_state state;
     ct_code code;
-    CT_TRY(ct_log_is_readable(r, &readable));
-    if (readable)
+    CT_TRY(ct_log_look(r, &state));
+    if (state == CT_LOG_READABLE)
         return ct_log_read(r);
     ct_inner *steps = ct_container_find(r->container, "steps.dat", CT_FIRST_ENTRY, &code, r->error), *log = NULL;
-    if (code == CT_OK && steps)
+    if (code == CT_OK && steps && state != CT_LOG_DAMAGED)
         return ct_multi_read(r);
     if (code == CT_OK)
         log = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
@@ -25,14 +25,26 @@ read_container(ct_reading *r)
                : ct_fail(r->error, CT_E_CORRUPT, "the container holds no trace: neither events.log nor steps.dat", 0, 0);
 }
 
-ct_code
-ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error)
+static ct_code
+read_streams_beside(ct_reading *r)
+{
+    ct_code code;
+    ct_inner *log = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error), *steps = NULL;
+    if (code == CT_OK)
+        steps = ct_container_find(r->container, "steps.dat", CT_FIRST_ENTRY, &code, r->error);
+    if (code != CT_OK)
+        return code;
+    return log && steps ? ct_multi_read(r) : ct_fail(r->error, CT_E_CORRUPT, "the container has no streams beside events.log", 0, 0);
+}
+
+static ct_code
+read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_code (*read)(ct_reading *), ct_error *error)
 {
     ct_error own;
     ct_reading r = {.sink = sink, .watch = watch, .error = error ? error : &own, .tree.allocator = sink->allocator};
     CT_TRY(ct_container_open(source, sink->allocator, &r.container, error));
     sink->state->message = NULL;
-    ct_code code = read_container(&r);
+    ct_code code = read(&r);
     if (code == CT_OK && r.problem.message)
         code = ct_fail(error, CT_E_CORRUPT, r.problem.message, r.problem.place, 0);
     else if (code == CT_E_CORRUPT && sink->state->message)
@@ -45,9 +57,23 @@ ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_
 }
 
 ct_code
+ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error)
+{
+    return read_source(source, sink, watch, read_container, error);
+}
+
+ct_code
 ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
 {
     ct_source source;
     CT_TRY(ct_source_open_file(path, &source, error));
     return ct_ct_read_source(&source, sink, NULL, error);
+}
+
+ct_code
+ct_ct_read_streams(const char *path, const ct_stream_sink *sink, ct_error *error)
+{
+    ct_source source;
+    CT_TRY(ct_source_open_file(path, &source, error));
+    return read_source(&source, sink, NULL, read_streams_beside, error);
 }

@@ -63,8 +63,10 @@ ct_code ct_read_meta(const ct_reading *r, ct_which which, ct_meta *meta);
 
 /* ---- ct_log_read.c: section 8 ---- */
 
-/* Whether there is an events.log that can be read, at least from its beginning. */
-ct_code ct_log_is_readable(ct_reading *r, bool *readable);
+/* What there is of events.log: none, one in a form that events.fmt names and that this program does not know, one that is damaged from its beginning, or one that
+ * can be read, at least from its beginning. */
+typedef enum ct_log_state { CT_LOG_ABSENT, CT_LOG_FOREIGN, CT_LOG_DAMAGED, CT_LOG_READABLE } ct_log_state;
+ct_code ct_log_look(ct_reading *r, ct_log_state *state);
 ct_code ct_log_read(ct_reading *r);
 
 /* ---- ct_multi_read.c: sections 2 to 6 ---- */

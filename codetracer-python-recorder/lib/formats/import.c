@@ -8,7 +8,10 @@
 #include "codetracer/import.h"
 #include "formats/import_values.h"
 #include "formats/intern.h"
+#include "formats/open.h"
 #include "formats/variable_order.h"
+
+const char CT_IMPORT_RESCUED[] = "events.log or its meta.dat is damaged here; all of the trace was read from the streams beside them, which do not say where functions begin";
 
 typedef struct variable_in { char *name; size_t size; uint32_t id; /* + 1 */ } variable_in;
 
@@ -767,61 +770,118 @@ free_import(import *im)
     ct_free(im->allocator, im);
 }
 
-/* The reader runs twice: first to learn which variables each function has (a journal's code says so before its first call), then to write.
- * Damage that ends the first run ends the second one at the same event: what stands before it is written. */
-static ct_code
-import_with(ct_stream_reader read, const char *path, ct_recording *recording, ct_error *error)
+static import *
+new_import(ct_recording *recording)
 {
     const ct_allocator *allocator = ct_recording_allocator(recording);
     import *im = ct_allocate_zero(allocator, 1, sizeof *im);
     if (!im)
-        return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+        return NULL;
     im->r = im->values.r = recording;
     im->allocator = im->values.allocator = im->values.record.allocator = im->slots.keys.allocator = allocator;
     im->steps[0].values.bytes.allocator = im->steps[1].values.bytes.allocator = allocator;
     im->arguments.bytes.allocator = im->result.bytes.allocator = allocator;
-    ct_stream_sink sink = {
-        .context = im, .state = &im->state, .allocator = allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step,
-        .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
-        .drop_step = on_drop_step, .meta = on_meta};
-    ct_code own = start(im), code = own;
-    if (own == CT_OK)
-        code = read(path, &sink, error);
-    if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT)) {
-        own = begin_writing(im);
-        sink.meta = NULL;
-        sink.source = on_source;
-        if (own == CT_OK)
-            code = read(path, &sink, error);
-        if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT))
-            own = end_writing(im, code == CT_E_CORRUPT);
-    }
-    if (own != CT_OK)
-        code = ct_fail(error, own, im->state.message, im->state.byte, 0);
-    free_import(im);
+    return im;
+}
+
+static ct_code
+run(import *im, ct_stream_reader read, const char *path, ct_error *error)
+{
+    const ct_stream_sink sink = {
+        .context = im, .state = &im->state, .allocator = im->allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type,
+        .step = on_step, .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
+        .drop_step = on_drop_step, .meta = im->writing ? on_meta : NULL, .source = im->writing ? on_source : NULL};
+    return read(path, &sink, error);
+}
+
+/* What the import itself could not do. */
+static ct_code
+own_failure(const import *im, ct_code code, ct_error *error)
+{
+    return ct_fail(error, code, im->state.message, im->state.byte, 0);
+}
+
+/* The first run: which variables each function has, for a journal's code says so before its first call. */
+static ct_code
+learn(import *im, ct_stream_reader read, const char *path, ct_error *error)
+{
+    ct_code code = start(im);
+    return code == CT_OK ? run(im, read, path, error) : own_failure(im, code, error);
+}
+
+/* The second one. Damage that ended the first ends it at the same event: what stands before it is written. */
+static ct_code
+write_all(import *im, ct_stream_reader read, const char *path, ct_error *error)
+{
+    ct_code own = begin_writing(im);
+    ct_code code = own == CT_OK ? run(im, read, path, error) : own;
+    if (own == CT_OK && (code == CT_OK || code == CT_E_CORRUPT))
+        own = end_writing(im, code == CT_E_CORRUPT);
+    return own == CT_OK ? code : own_failure(im, own, error);
+}
+
+/* Of a trace that `read` finds damaged: the import of what `beside` reads instead, if all of that is intact. */
+static ct_code
+learn_beside(import **im, ct_stream_reader beside, const char *path, bool *rescued, ct_error *error)
+{
+    ct_error damage;
+    import *other = new_import((*im)->r);
+    if (!other)
+        return own_failure(*im, no_memory(*im), error);
+    ct_code code = learn(other, beside, path, &damage);
+    *rescued = code == CT_OK;
+    free_import(*rescued ? *im : other);
+    if (*rescued)
+        *im = other;
+    if (code == CT_OK || code == CT_E_CORRUPT || code == CT_E_VERSION)
+        return CT_OK;
+    if (error)
+        *error = damage;
     return code;
+}
+
+/* beside: another reader of the same trace, or NULL. */
+static ct_code
+import_with(ct_stream_reader read, ct_stream_reader beside, const char *path, ct_recording *recording, ct_error *error)
+{
+    ct_error own;
+    bool rescued = false;
+    import *im = new_import(recording);
+    if (!im)
+        return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+    error = error ? error : &own;
+    ct_code code = learn(im, read, path, error);
+    const uint64_t place = error->position;
+    if (code == CT_E_CORRUPT && beside) {
+        ct_code other = learn_beside(&im, beside, path, &rescued, error);
+        code = other == CT_OK ? code : other;
+    }
+    if (code == CT_OK || code == CT_E_CORRUPT)
+        code = write_all(im, rescued ? beside : read, path, error);
+    free_import(im);
+    return rescued && code == CT_OK ? ct_fail(error, CT_E_CORRUPT, CT_IMPORT_RESCUED, place, 0) : code;
 }
 
 ct_code
 ct_import_json(const char *path, ct_recording *recording, ct_error *error)
 {
-    return import_with(ct_json_read, path, recording, error);
+    return import_with(ct_json_read, NULL, path, recording, error);
 }
 
 ct_code
 ct_import_ct(const char *path, ct_recording *recording, ct_error *error)
 {
-    return import_with(ct_ct_read, path, recording, error);
+    return import_with(ct_ct_read, ct_ct_read_streams, path, recording, error);
 }
 
 ct_code
 ct_import_binary(const char *path, ct_recording *recording, ct_error *error)
 {
-    return import_with(ct_binary_read, path, recording, error);
+    return import_with(ct_binary_read, NULL, path, recording, error);
 }
 
 ct_code
 ct_import_binary_v0(const char *path, ct_recording *recording, ct_error *error)
 {
-    return import_with(ct_binary_v0_read, path, recording, error);
+    return import_with(ct_binary_v0_read, NULL, path, recording, error);
 }

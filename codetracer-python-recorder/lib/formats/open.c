@@ -109,7 +109,7 @@ import_into(int file, const char *path, const reader *from, const ct_allocator *
 
 /* What could be read of a trace that is damaged; nothing: NULL. */
 static void
-open_intact_part(int file, const ct_allocator *allocator, ct_journal **journal)
+open_intact_part(int file, const ct_allocator *allocator, bool rescued, ct_journal **journal)
 {
     ct_source source;
     ct_journal_counts counts;
@@ -117,6 +117,7 @@ open_intact_part(int file, const ct_allocator *allocator, ct_journal **journal)
         return;
     ct_journal_count(*journal, &counts);
     (*journal)->counts.imported = true;
+    (*journal)->counts.rescued = rescued;
     if (counts.events)
         return;
     ct_journal_close(*journal);
@@ -138,7 +139,7 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
     ct_code code = import_into(file, path, from, options->allocator, error);
     if (code != CT_OK) {
         if (code == CT_E_CORRUPT)
-            open_intact_part(file, options->allocator, journal);
+            open_intact_part(file, options->allocator, error->message == CT_IMPORT_RESCUED, journal);
         else
             close(file);
         return code;
@@ -338,6 +339,8 @@ ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **jo
     static const ct_trace_options none = {0};
     bool is_folder;
     enum ct_trace_format found;
+    ct_error own;
+    error = error ? error : &own;
     if (!path || !journal)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (!options)

@@ -101,6 +101,8 @@ typedef ct_code (*ct_stream_reader)(const char *path, const ct_stream_sink *sink
 ct_code ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 /* A CTFS container. error->position: the byte of the container, or of the file within it where there is none. */
 ct_code ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error);
+/* The multi-stream layout of a container that has events.log, too, which is what ct_ct_read() reads; CT_E_CORRUPT also when there are not both. */
+ct_code ct_ct_read_streams(const char *path, const ct_stream_sink *sink, ct_error *error);
 /* trace.bin in CBOR, with the same beside it. error->position: where the frame begins that is damaged, or holds what is wrong. */
 ct_code ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error);
 /* trace.bin in Cap'n Proto, with the same beside it. error->position: the byte of the unpacked message. */

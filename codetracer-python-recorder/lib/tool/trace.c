@@ -17,8 +17,10 @@ int trace_open(const char *command, const char *path, ct_journal **journal)
         return STATUS_OK;
     damaged = *journal != NULL;
     if (damaged) {
+        ct_journal_counts counts;
+        ct_journal_count(*journal, &counts);
         text sentence = {0};
-        text_format(&sentence, "%s; what stands before that was read%c", error.message, 0);
+        text_format(&sentence, "%s%s%c", error.message, counts.rescued ? "" : "; what stands before that was read", 0);
         error.message = sentence.bytes;
         complain_error(command, path, &error);
         text_free(&sentence);
