@@ -16,6 +16,7 @@ class Summary(TypedDict, total=False):
     cut_string: int
     failed: tuple[int, str] | None
     stopped_by: str | None
+    redacted: dict[str, int]
 
 class Exported(TypedDict):
     steps: int

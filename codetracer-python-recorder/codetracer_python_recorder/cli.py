@@ -47,6 +47,7 @@ What is recorded:
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;
                             codetracer-trace shows them, CodeTracer has no place for them (default: none)
+  --no-redaction            passwords, keys and other secrets, too, which are hidden otherwise
   --max-depth N             containers inside containers (6)
   --max-attr-depth N        attributes of attributes (3)
   --max-items N             items of a container (10000)
@@ -104,6 +105,7 @@ TEXTS = ("start_at", "stop_at", "max_size")
 SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
     "--include-exec": ("include_exec", True),
+    "--no-redaction": ("redaction", False),
     "--start-paused": ("start_paused", True),
     "--when-raises": ("when_raises", True),
     "--quiet": ("quiet", True),

@@ -226,8 +226,10 @@ activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached)
     a->attached = attached;
     a->slot_count = slots;
     a->names = a->globals = NULL;
-    for (uint32_t i = 0; i < slots; i++)
+    for (uint32_t i = 0; i < slots; i++) {
         shadow_unbind(&a->slots[i]);
+        a->slots[i].action = info->actions[i];
+    }
     activation_put_on_top(r, a);
     if (a->in_generator) {
         /* The same frame address in the table: an earlier generator whose end was not reported, nor its death seen. */

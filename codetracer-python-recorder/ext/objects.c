@@ -127,13 +127,11 @@ append(recorder *r, PyObject *object)
         return;
     }
     object_record *child = NULL;
-    uint8_t *end = at + 1;
     if (object)
-        end = value_encode(r, object, at, &child);
+        at = value_encode(r, object, at, &child);
     else
-        *at = CT_V_UNBOUND;
-    r->state_hidden[HIDDEN_TEXTS - HIDDEN_ITEMS] += *at == CT_V_REDACTED;
-    scratch_take(&r->values, end);
+        *at++ = CT_V_UNBOUND;
+    scratch_take(&r->values, at);
     if (child)
         push_child(r, child);
 }
@@ -204,37 +202,48 @@ true_length(PyObject *object, enum reading reading)
     }
 }
 
-/* Whether there is something in the value that could be hidden. */
-static inline bool
-may_hide(PyObject *value)
+/* The elements of a list or tuple; named: which of the first 64 are fields with a secret's name. */
+static void
+append_elements(recorder *r, PyObject **elements, Py_ssize_t count, bool hidden, uint64_t named)
 {
-    PyTypeObject *type = Py_TYPE(value);
-    return type != &PyLong_Type && type != &PyFloat_Type && type != &PyBool_Type && value != Py_None;
+    if (__builtin_expect(!hidden && !named, 1)) {
+        for (Py_ssize_t i = 0; i < count; i++)
+            append(r, elements[i]);
+        return;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (elements[i] && (hidden || (i < 64 && named >> i & 1)))
+            append_hidden(r, elements[i], HIDDEN_ITEMS, false);
+        else
+            append(r, elements[i]);
 }
 
-/* An item of a list, tuple, set or deque. */
+/* An item of a set or deque. */
 static inline void
 append_item(recorder *r, PyObject *item, bool hidden)
 {
-    if (__builtin_expect(hidden, 0) && item)
+    if (__builtin_expect(hidden, 0))
         append_hidden(r, item, HIDDEN_ITEMS, false);
     else
         append(r, item);
 }
 
 static void
-append_entry(recorder *r, const object_record *record, PyObject *key, PyObject *value)
+append_entries(recorder *r, const object_record *record, Py_ssize_t count)
 {
-    if (__builtin_expect(record->hidden, 0)) {
-        append_hidden(r, key, HIDDEN_ITEMS, true);
-        append_hidden(r, value, HIDDEN_ITEMS, false);
-        return;
+    bool hidden = record->hidden, judge = r->redaction && !record->keys_name_types;
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    for (Py_ssize_t i = 0; i < count && PyDict_Next(record->object, &position, &key, &value); i++) {
+        if (__builtin_expect(hidden, 0))
+            append_hidden(r, key, HIDDEN_ITEMS, true);
+        else
+            append(r, key);
+        if (__builtin_expect(hidden || (judge && redaction_is_secret_key(r, key)), 0))
+            append_hidden(r, value, HIDDEN_ITEMS, false);
+        else
+            append(r, value);
     }
-    append(r, key);
-    if (may_hide(value) && r->redaction && !record->keys_name_types && redaction_is_secret_key(r, key))
-        append_hidden(r, value, HIDDEN_ITEMS, false);
-    else
-        append(r, value);
 }
 
 /* Items of a container, after its true length and their number. */
@@ -249,20 +258,14 @@ append_items(recorder *r, const object_record *record, Py_ssize_t length)
     append_varint(r, (uint64_t)(reading == READ_DICT ? 2 * shown : shown));
     switch (reading) {
     case READ_LIST:
-        for (Py_ssize_t i = 0; i < shown; i++)
-            append_item(r, ((PyListObject *)object)->ob_item[i], hidden);
+        append_elements(r, ((PyListObject *)object)->ob_item, shown, hidden, 0);
         break;
     case READ_TUPLE:
-        for (Py_ssize_t i = 0; i < shown; i++)
-            append_item(r, ((PyTupleObject *)object)->ob_item[i], hidden || (i < 64 && record->type->hidden_items >> i & 1));
+        append_elements(r, ((PyTupleObject *)object)->ob_item, shown, hidden, record->type->hidden_items);
         break;
-    case READ_DICT: {
-        Py_ssize_t position = 0;
-        PyObject *key, *value;
-        for (Py_ssize_t i = 0; i < shown && PyDict_Next(object, &position, &key, &value); i++)
-            append_entry(r, record, key, value);
+    case READ_DICT:
+        append_entries(r, record, shown);
         break;
-    }
     case READ_SET: {
         PySetObject *set = (PySetObject *)object;
         for (Py_ssize_t i = 0; i <= set->mask && shown > 0; i++)
@@ -511,8 +514,6 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
                 return 0;
             at = encode_buffer(r, record, bytes, (size_t)view->view.len, at);
         }
-        if (r->values.bytes[r->values.size] == CT_V_REDACTED)
-            r->state_hidden[(record->hidden ? HIDDEN_ITEMS : HIDDEN_TEXTS) - HIDDEN_ITEMS]++;
         scratch_take(&r->values, at);
         return CT_O_PAYLOAD;
     case READ_INSTANCE:

@@ -59,6 +59,10 @@ enum value_action {
     VALUE_DROP                   /* a rule: left out; of what is returned or yielded stands that there was something */
 };
 
+/* Whether a str with that hash, as a key, has a secret's name. A key is not held; the hash of 64 bits is as good, and there, as it is in a dict. */
+typedef struct key_verdict { Py_hash_t hash; bool secret; } key_verdict;
+enum { KEY_VERDICTS = 1024 };
+
 /* What was hidden, by kind; the last: texts that were too many to be known. */
 enum hidden_kind { HIDDEN_VARIABLES, HIDDEN_RETURNS, HIDDEN_ITEMS, HIDDEN_ATTRIBUTES, HIDDEN_TEXTS, HIDDEN_OUTPUT, HIDDEN_FORGOTTEN, HIDDEN_KINDS };
 enum { HIDDEN_IN_OBJECTS = 3 };  /* kinds of what an object's state holds: HIDDEN_ITEMS … HIDDEN_TEXTS */
@@ -68,6 +72,7 @@ typedef struct shadow {
     PyObject *lasting;           /* the value itself, if it is an immortal scalar; else NULL. Not held */
     object_record *record;       /* of the object that the value is, or NULL. It may have died: then the record has another id, or none */
     uint64_t id;                 /* the record's then */
+    uint8_t action;              /* enum value_action of the name; stays when it is unbound */
     uint8_t size;                /* 0: unbound */
     uint8_t bytes[CT_VALUE_MAX];
 } shadow;
@@ -80,7 +85,7 @@ shadow_unbind(shadow *last)
     last->size = 0;
 }
 
-typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; uint8_t action; shadow last; } named_shadow;
+typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; shadow last; } named_shadow;
 
 /* The last values of a namespace (module or class body), or of the globals that a function refers to, in dict order. */
 typedef struct namespace_shadow { named_shadow *names; size_t count, capacity; } namespace_shadow;
@@ -255,7 +260,7 @@ struct recorder {
     size_t secrets_known;        /* 0: nothing is searched */
     uint8_t *name_actions;       /* enum value_action by journal name */
     size_t name_action_capacity;
-    struct key_verdict *key_verdicts;
+    key_verdict *key_verdicts;   /* [KEY_VERDICTS] */
     struct searched_text { uint64_t low, high; bool found; } searched[256]; /* long texts, by hash */
     ct_masked_stream masked[3];  /* by enum ct_stream_number */
     uint16_t state_hidden[HIDDEN_IN_OBJECTS]; /* in the state that is being encoded */
@@ -357,7 +362,7 @@ int literal_forms(recorder *r, const char *bytes, size_t size, PyObject *text, c
 bool redaction_setup(recorder *r);  /* false: no memory */
 void redaction_free(recorder *r);
 uint32_t name_define(recorder *r, const char *bytes, size_t size); /* a journal name, with its action */
-bool redaction_is_secret_key(recorder *r, PyObject *key);
+bool redaction_judge_key(recorder *r, PyObject *key);
 /* A key of a dict whose texts are hidden: the name of a field stays. */
 uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_record **record);
 /* The payload of a str or bytes subclass, bytearray or memoryview that is hidden. */
@@ -366,6 +371,18 @@ bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known te
 /* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */
 bool redaction_mask(recorder *r, int stream, const char **bytes, size_t *size);
 void redaction_argument(recorder *r, bool *after_option, const char **bytes, size_t *size, char *buffer, size_t capacity);
+
+static inline bool
+redaction_is_secret_key(recorder *r, PyObject *key)
+{
+    if (PyUnicode_CheckExact(key)) {
+        Py_hash_t hash = ((PyASCIIObject *)key)->hash;
+        const key_verdict *known = &r->key_verdicts[(uint64_t)hash % KEY_VERDICTS];
+        if (__builtin_expect(known->hash == hash && hash != -1 && hash != 0, 1))
+            return known->secret;
+    }
+    return redaction_judge_key(r, key);
+}
 
 /* lifetime.c */
 void lifetime_watch(const void *block);

@@ -1,6 +1,6 @@
 /* Which values are kept out of the trace, and how: by the words of names, in containers under such names, and by the texts that became known so.
  *
- * A name is decided once: by its journal id in r->name_actions, for keys of dicts in a small table by their bytes. Nothing is done for an event whose names are
+ * A name is decided once: by its journal id in r->name_actions, for keys of dicts in a small table by the hash that a str in a dict has. Nothing is done for an event whose names are
  * harmless. A container under a secret's name is marked in its record, for as long as it lives, and its texts are hidden wherever it is seen. Rules, and what
  * cannot be hidden: docs/redaction.md; words and search: lib/redact.
  *
@@ -13,10 +13,7 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-enum { KNOWN_KEYS = 1024, LONGEST_KEY = 256, SHORT_KEY = 16 };
-
-/* The verdict on a key of up to 16 bytes, told by the bytes themselves: a key is not held. */
-struct key_verdict { uint64_t head, tail; uint8_t size, action; };
+enum { LONGEST_KEY = 256 };
 
 bool
 redaction_setup(recorder *r)
@@ -25,7 +22,7 @@ redaction_setup(recorder *r)
     r->name_actions = calloc(r->name_action_capacity, 1);
     if (!r->redaction)
         return r->name_actions != NULL;
-    r->key_verdicts = calloc(KNOWN_KEYS, sizeof *r->key_verdicts);
+    r->key_verdicts = calloc(KEY_VERDICTS, sizeof *r->key_verdicts);
     r->secrets = ct_secrets_new(NULL);
     return r->name_actions && r->key_verdicts && r->secrets;
 }
@@ -71,42 +68,23 @@ name_define(recorder *r, const char *bytes, size_t size)
     return name;
 }
 
-static bool
-is_secret_key(recorder *r, const char *bytes, size_t size)
-{
-    if (size > SHORT_KEY || size < 2)
-        return size <= LONGEST_KEY && size >= 2 && ct_name_is_secret(bytes, size);
-    uint64_t head = 0, tail = 0;
-    if (size >= 8) {
-        memcpy(&head, bytes, 8);
-        memcpy(&tail, bytes + size - 8, 8);
-    }
-    else if (size >= 4) {
-        memcpy(&head, bytes, 4);
-        memcpy(&tail, bytes + size - 4, 4);
-    }
-    else {
-        memcpy(&head, bytes, 2);
-        memcpy(&tail, bytes + size - 2, 2);
-    }
-    uint64_t hash = (head ^ tail << 7 ^ size) * UINT64_C(0x9E3779B97F4A7C15);
-    struct key_verdict *known = &r->key_verdicts[hash >> 32 & (KNOWN_KEYS - 1)];
-    if (known->size != size || known->head != head || known->tail != tail)
-        *known = (struct key_verdict){head, tail, (uint8_t)size, ct_name_is_secret(bytes, size)};
-    return known->action;
-}
-
 bool
-redaction_is_secret_key(recorder *r, PyObject *key)
+redaction_judge_key(recorder *r, PyObject *key)
 {
+    const char *bytes = NULL;
+    size_t size = 0;
     if (PyUnicode_Check(key)) {
-        if (PyUnicode_IS_COMPACT_ASCII(key))
-            return is_secret_key(r, (const char *)PyUnicode_DATA(key), (size_t)PyUnicode_GET_LENGTH(key));
-        const char *bytes;
-        size_t size;
-        return PyUnicode_GET_LENGTH(key) <= LONGEST_KEY && text_utf8(r, key, LONGEST_KEY, &bytes, &size) && is_secret_key(r, bytes, size);
+        if (PyUnicode_GET_LENGTH(key) > LONGEST_KEY || !text_utf8(r, key, LONGEST_KEY, &bytes, &size))
+            return false;
     }
-    return PyBytes_Check(key) && is_secret_key(r, PyBytes_AS_STRING(key), (size_t)PyBytes_GET_SIZE(key)); /* os.environ */
+    else if (PyBytes_Check(key)) { /* os.environ */
+        bytes = PyBytes_AS_STRING(key);
+        size = (size_t)PyBytes_GET_SIZE(key);
+    }
+    bool secret = size > 1 && size <= LONGEST_KEY && ct_name_is_secret(bytes, size);
+    if (PyUnicode_CheckExact(key) && ((PyASCIIObject *)key)->hash != -1)
+        r->key_verdicts[(uint64_t)((PyASCIIObject *)key)->hash % KEY_VERDICTS] = (key_verdict){((PyASCIIObject *)key)->hash, secret};
+    return secret;
 }
 
 /* A key that is the name of a field, `user`, and no secret itself: it stays, in a dict whose texts are hidden. */
@@ -242,6 +220,7 @@ redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, co
         learn_str(r, object);
     else
         learn_bytes(r, bytes, size);
+    r->state_hidden[0]++;
     *at++ = CT_V_REDACTED;
     return at;
 }

@@ -59,7 +59,7 @@ is_same(const uint8_t *bytes, const shadow *last, size_t size)
  * record is the object of the shadow's record as long as that has the same id and is of this object: then the bytes are the same, and only what is
  * inside must be looked at. Adversarial test: tests/programs/elements_alike.py. */
 static inline void
-write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global, const uint8_t *action)
+write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global)
 {
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record = last->record;
@@ -70,10 +70,10 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         return;
     }
     uint8_t *end;
-    if (__builtin_expect(*action != VALUE_SHOW, 0)) {
-        if (*action == VALUE_DROP)
+    if (__builtin_expect(last->action != VALUE_SHOW, 0)) {
+        if (last->action == VALUE_DROP)
             return; /* never bound */
-        end = value_encode_as(r, value, *action, bytes, &record);
+        end = value_encode_as(r, value, (enum value_action)last->action, bytes, &record);
     }
     else
         end = value_encode(r, value, bytes, &record);
@@ -90,7 +90,7 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         else
             ct_put_slot(r->out, slot, bytes, size);
         if (bytes[0] == CT_V_REDACTED)
-            r->hidden[*action >= VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
+            r->hidden[last->action >= VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
         last->size = (uint8_t)size;
         memcpy(last->bytes, bytes, size);
     }
@@ -144,7 +144,7 @@ namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject 
         names->capacity = capacity;
     }
     named_shadow *entry = &names->names[names->count++];
-    *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .action = r->name_actions[name]};
+    *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .last.action = r->name_actions[name]};
     return entry;
 }
 
@@ -158,7 +158,7 @@ write_name(recorder *r, namespace_shadow *names, size_t *index, PyObject *key, P
         return;
     *index = (size_t)(entry - names->names) + 1;
     entry->seen = true;
-    write_if_changed(r, &entry->last, entry->name, value, 0, &entry->action);
+    write_if_changed(r, &entry->last, entry->name, value, 0);
 }
 
 /* Names not seen this time are gone; what remains closes up, so that a name bound again comes last, as in the dict. */
@@ -228,14 +228,16 @@ write_globals(recorder *r, activation *a, ct_frame *frame)
             return;
         }
         *a->globals = (namespace_shadow){names, info->global_count, info->global_count};
-        for (size_t i = 0; i < info->global_count; i++)
+        for (size_t i = 0; i < info->global_count; i++) {
             names[i].name = info->global_names[i];
+            names[i].last.action = info->global_actions[i];
+        }
     }
     for (size_t i = 0; i < info->global_count; i++) {
         shadow *last = &a->globals->names[i].last;
         PyObject *value = PyDict_GetItemWithError(globals, info->global_keys[i]); /* both exact strs: no code runs */
         if (value && is_shown(value))
-            write_if_changed(r, last, info->global_names[i], value, CT_R_GLOBAL, &info->global_actions[i]);
+            write_if_changed(r, last, info->global_names[i], value, CT_R_GLOBAL);
         else
             write_unbound(r, last, info->global_names[i], CT_R_GLOBAL_UNBIND);
     }
@@ -270,7 +272,7 @@ snapshot_write(recorder *r, activation *a, ct_frame *frame)
     for (uint32_t i = 0; i < a->slot_count; i++) {
         PyObject *value = slot_value(slots, info, i);
         if (value && is_shown(value))
-            write_if_changed(r, &a->slots[i], i, value, 0, &info->actions[i]);
+            write_if_changed(r, &a->slots[i], i, value, 0);
         else
             write_unbound(r, &a->slots[i], i, CT_R_UNBIND);
     }

@@ -94,15 +94,17 @@ count_characters(const char *utf8, size_t size)
     return count;
 }
 
+/* A value that a known secret stands in. */
 static uint8_t *
-write_redacted(uint8_t *at)
+write_redacted(recorder *r, uint8_t *at)
 {
+    r->state_hidden[HIDDEN_TEXTS - HIDDEN_ITEMS]++;
     *at++ = CT_V_REDACTED;
     return at;
 }
 
 /* Also what stands across the limit: its first half would stay. */
-static bool
+static __attribute__((noinline)) bool
 has_secret(recorder *r, PyObject *text)
 {
     enum { LONGEST_SECRET = 256 };
@@ -115,7 +117,7 @@ uint8_t *
 value_encode_text(recorder *r, const char *utf8, size_t size, uint8_t *at)
 {
     if (r->secrets_known && redaction_finds(r, utf8, size))
-        return write_redacted(at);
+        return write_redacted(r, at);
     if (size <= CT_V_TEXT_MAX)
         return ct_write_short_text(at, utf8, size);
     size_t kept = size;
@@ -132,8 +134,8 @@ value_encode_str(recorder *r, PyObject *text, uint8_t *at)
 {
     const char *bytes;
     size_t size, length = (size_t)PyUnicode_GET_LENGTH(text);
-    if (r->secrets_known && has_secret(r, text))
-        return write_redacted(at);
+    if (__builtin_expect(r->secrets_known != 0, 0) && has_secret(r, text))
+        return write_redacted(r, at);
     if (!text_utf8(r, text, r->limits.text, &bytes, &size))
         return ct_write_short_text(at, "", 0);
     if (size <= CT_V_TEXT_MAX && size + 4 <= r->limits.text)
@@ -148,7 +150,7 @@ uint8_t *
 value_encode_bytes(recorder *r, const void *bytes, size_t size, uint8_t *at)
 {
     if (r->secrets_known && redaction_finds(r, bytes, size < r->limits.text ? size : r->limits.text))
-        return write_redacted(at);
+        return write_redacted(r, at);
     if (size <= CT_V_BYTES_MAX)
         return ct_write_short_bytes(at, bytes, size);
     if (size > r->limits.text)

@@ -119,7 +119,16 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
     add_number(out, "values", result->cut_values);
     ct_buffer_add_byte(out, ',');
     add_number(out, "variables", result->cut_variables);
-    ADD(out, "}}}");
+    ADD(out, "}},\"redacted\":{");
+    static const char *const kinds[] = {"variables", "returns", "items", "attributes", "texts", "output", "unknown"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "redacted.%s", kinds[i]);
+        if (i)
+            ct_buffer_add_byte(out, ',');
+        add_meta_number(out, kinds[i], journal, key);
+    }
+    ADD(out, "}}");
 }
 
 /* ---- files/ ---- */

@@ -22,13 +22,15 @@ letter_of(char c)
 static bool
 is_word(piece word, const char *expected)
 {
-    return strlen(expected) == word.size && memcmp(expected, word.bytes, word.size) == 0;
+    return word.size > 1 && expected[0] == word.bytes[0] && strlen(expected) == word.size && memcmp(expected, word.bytes, word.size) == 0;
 }
 
 /* Whether the text is a pair's two words without the blank between them. */
 static bool
 is_pair(piece text, const char *pair)
 {
+    if (text.size < 6 || text.bytes[0] != pair[0])
+        return false; /* most, quickly */
     const char *blank = strchr(pair, ' ');
     size_t first = (size_t)(blank - pair), second = strlen(blank + 1);
     return text.size == first + second && memcmp(text.bytes, pair, first) == 0 && memcmp(text.bytes + first, blank + 1, second) == 0;

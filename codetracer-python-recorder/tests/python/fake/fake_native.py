@@ -23,7 +23,7 @@ def start(journal_path, live_path, options):
     if "start-enospc" in _faults:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), journal_path)
     unknown = set(options) - {
-        "script", "max_depth", "max_attr_depth", "max_items", "max_string", "include_stdlib", "include_exec", "globals_referenced",
+        "script", "max_depth", "max_attr_depth", "max_items", "max_string", "include_stdlib", "include_exec", "redaction", "globals_referenced",
         "capture_io", "skip_prefixes", "keep_prefixes", "own_prefixes", "meta", "main_code", "main_source", "hidden_frames", "compression_level",
     }  # fmt: skip
     assert not unknown, unknown
