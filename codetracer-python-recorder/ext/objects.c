@@ -234,6 +234,14 @@ append_entries(recorder *r, const object_record *record, Py_ssize_t count)
     bool hidden = record->hidden, judge = r->redaction && !record->keys_name_types;
     Py_ssize_t position = 0;
     PyObject *key, *value;
+    if (judge && !record->has_state) { /* new: what is secret in it becomes known first, for it may stand under a harmless key, too */
+        uint8_t bytes[CT_VALUE_MAX];
+        object_record *child;
+        for (Py_ssize_t i = 0; i < count && PyDict_Next(record->object, &position, &key, &value); i++)
+            if (__builtin_expect(redaction_is_secret_key(r, key), 0))
+                value_encode_as(r, value, VALUE_HIDE_TEXTS, bytes, &child);
+        position = 0;
+    }
     for (Py_ssize_t i = 0; i < count && PyDict_Next(record->object, &position, &key, &value); i++) {
         if (__builtin_expect(hidden, 0))
             append_hidden(r, key, HIDDEN_ITEMS, true);
