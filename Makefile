@@ -148,14 +148,22 @@ $(PROGRAMS)/.installed: $(PACKAGE)/tests/requirements-programs.txt | $(VENV)/.ha
 		--target $(PROGRAMS) -r $<'
 	@touch $@
 
+# Frameworks from PyPI that tests record programs with.
+FRAMEWORKS := build/frameworks-$(VERSION)
+$(FRAMEWORKS)/.installed: $(PACKAGE)/tests/requirements-frameworks.txt | $(VENV)/.has-tools
+	@echo "Fetching frameworks into $(FRAMEWORKS)"
+	@$(LOCK) bash -euc 'rm -rf $(FRAMEWORKS); $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--target $(FRAMEWORKS) -r $<'
+	@touch $@
+
 .PHONY: test
-test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed link
+test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed $(FRAMEWORKS)/.installed link
 	$(call run_tests,$(VENV),$(BUILD),,,)
 
 # The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
 PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
 .PHONY: test-sanitize
-test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGRAMS)/.installed
+test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGRAMS)/.installed $(FRAMEWORKS)/.installed
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \

@@ -27,6 +27,8 @@ Record every line, local, call and value of a Python program.
   {name} -o DIR prog.py                 record into DIR
   {name} -m package.module args...      record what `python -m` would run
   {name} -c 'print(1 + 1)'              record a piece of code
+  {name} --pytest args...               record a run of pytest, without pytest's own lines
+  {name} --unittest args...             the same of unittest
   {name} --format=json prog.py          another format
   codetracer-trace print trace-out                   read a trace
 
@@ -112,18 +114,20 @@ SWITCHES: dict[str, tuple[str, object]] = {
     "--propagate-script-exit": ("propagate", True),
     "--no-propagate-script-exit": ("propagate", False),
 }
+FRAMEWORKS = ("--pytest", "--unittest")
 DEFAULT_FOLDER = "trace-out"
 
 
 class Options:
     """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
 
-    __slots__ = ("kind", "target", "arguments", "out_dir", "format", "limits", "quiet", "propagate", "toggle_signal", "show")
+    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "toggle_signal", "show")
 
     def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
         """UsageError when the line is wrong."""
         self.show: str | None = None
         self.kind = self.target = ""
+        self.framework: str | None = None
         self.arguments: list[str] = []
         given: dict[str, object] = {}
         at = 0
@@ -147,6 +151,10 @@ class Options:
                     value = arguments[at]
                     at += 1
                 self.kind, self.target, self.arguments = argument[:2], value, arguments[at:]
+                break
+            if argument in FRAMEWORKS:
+                self.framework = argument[2:]
+                self.kind, self.target, self.arguments = run.MODULE, self.framework, arguments[at:]
                 break
             if argument in ("-h", "--help"):
                 self.show = HELP.format(
@@ -293,7 +301,10 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
     def begin(frames: int) -> None:
         if options.toggle_signal is not None:
             _signal.signal(options.toggle_signal, periods.toggle)
-        recording.begin(options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames)
+        recording.begin(
+            options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
+            framework=options.framework,
+        )  # fmt: skip
 
     try:
         program.run(options.arguments, begin)

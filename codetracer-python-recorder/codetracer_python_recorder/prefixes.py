@@ -1,4 +1,5 @@
-"""Which folders hold code that is not recorded: the standard library (without site-packages below it), and this package.
+"""Which folders hold code that is not recorded: the standard library (without site-packages below it), this package, and the inside of test frameworks when
+they run the program.
 
 The folders are those of `sysconfig.get_path("stdlib")` and `("platstdlib")`, put together from what is loaded already:
 importing sysconfig costs more than the rest of the start, and the program would find it in its sys.modules. A test compares.
@@ -44,3 +45,30 @@ def site_packages(standard: list[str]) -> list[str]:
 
 def own() -> list[str]:
     return _with_real([os.path.dirname(__file__)])
+
+
+# What runs tests: packages whose own code is not what is being debugged. Test modules for one framework often import from the other.
+_TEST_TOOLS = (
+    "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "pygments", "py", "xdist", "execnet", "coverage", "pytest_cov", "pytest_asyncio",
+    "hypothesis", "_hypothesis_pytestplugin", "_hypothesis_globals", "anyio/pytest_plugin.py",
+)  # fmt: skip
+FRAMEWORKS = {"pytest": _TEST_TOOLS, "unittest": ("unittest", *_TEST_TOOLS)}
+
+
+def framework(name: str) -> list[str]:
+    """The folders of a framework's packages, and the files of its modules, loaded or not."""
+    from _frozen_importlib_external import PathFinder
+
+    found: list[str] = []
+    for entry in FRAMEWORKS[name]:
+        package, _, file = entry.partition("/")
+        spec = getattr(sys.modules.get(package), "__spec__", None)
+        if spec is None:
+            try:
+                spec = PathFinder.find_spec(package)
+            except Exception:
+                continue
+        if spec is not None:
+            places = spec.submodule_search_locations or ([spec.origin] if spec.has_location else [])
+            found += [os.path.join(place, file) if file else place for place in places]
+    return _with_real(found)

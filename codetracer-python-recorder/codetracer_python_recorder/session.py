@@ -12,7 +12,7 @@ from . import _native, errors, export, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import CodeType, TracebackType
     from typing import Any, Literal, Self
 
@@ -176,32 +176,36 @@ class Recording:
         code: "CodeType | None" = None,
         source: str | None = None,
         hidden_frames: int = 0,
+        framework: str | None = None,
+        meta: "Iterable[tuple[str, str]]" = (),
     ) -> None:
         """The last thing before the program's own code. `code` and `source`: of a program that lies in no file. `hidden_frames`: frames of
-        ours below the program's, which are not to count against its recursion limit."""
+        ours below the program's, which are not to count against its recursion limit. `framework`: the one of prefixes.FRAMEWORKS that runs the
+        program and is not recorded itself. `meta`: more lines of metadata."""
         global current
         standard = prefixes.standard_library()
         try:
             workdir = os.getcwd()
         except OSError:
             workdir = ""
-        meta = [
+        lines = [
             ("program", program),
             *(("arg", argument) for argument in arguments),
             ("workdir", workdir),
             ("stem", self.stem),
             ("python", f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))} {sys.executable}"),
             ("recorder", f"{folder.RECORDER} {_native.version}"),
+            *meta,
         ]
         if script:
-            meta.append(("script", _tidy(script)))
+            lines.append(("script", _tidy(script)))
         options: dict[str, object] = {
             **self.limits.recording,
             "script": script or "",
             "skip_prefixes": standard,
             "keep_prefixes": prefixes.site_packages(standard),
-            "own_prefixes": prefixes.own(),
-            "meta": meta,
+            "own_prefixes": prefixes.own() + (prefixes.framework(framework) if framework else []),
+            "meta": lines,
             "hidden_frames": hidden_frames,
         }
         if self.format != "journal":

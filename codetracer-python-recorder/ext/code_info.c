@@ -52,7 +52,7 @@ lies_under(const char *path, const path_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         size_t size = strlen(list->paths[i]);
-        if (strncmp(path, list->paths[i], size) == 0 && (path[size] == '/' || (size && path[size - 1] == '/')))
+        if (strncmp(path, list->paths[i], size) == 0 && (path[size] == '/' || path[size] == 0 || (size && path[size - 1] == '/')))
             return true;
     }
     return false;

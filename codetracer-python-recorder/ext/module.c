@@ -7,7 +7,7 @@ static PyMethodDef FUNCTIONS[] = {
     {"start", session_start, METH_VARARGS,
      "start(journal_path, live_path, options)\n--\n\nBegin recording, in all threads of this process.\n\n"
      "Both files are created. options is a dict: max_depth, max_attr_depth, max_items, max_string, include_stdlib, include_exec, redaction,\n"
-     "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories), meta (pairs of str), paused,\n"
+     "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories and files), meta (pairs of str), paused,\n"
      "points (triples: end of a path or function's name, line or 0, starts), max_steps, max_size, max_milliseconds.\n"
      "Raises RuntimeError when a recording is active or no monitoring tool id is free, OSError when the files cannot be made."},
     {"stop", (PyCFunction)(void (*)(void))session_stop, METH_VARARGS | METH_KEYWORDS,
@@ -21,6 +21,10 @@ static PyMethodDef FUNCTIONS[] = {
     {"resume", session_resume, METH_NOARGS,
      "resume()\n--\n\nGo on recording. Nothing when not paused, or when a limit has ended the recording for good."},
     {"is_paused", session_is_paused, METH_NOARGS, "is_paused()\n--\n\nTrue while a recording is active and paused, waits for a start point, or is at its limit."},
+    {"position", session_position, METH_NOARGS,
+     "position()\n--\n\nThe number of steps so far and this thread's number in the trace; None when nothing is being recorded just now."},
+    {"define_meta", session_define_meta, METH_VARARGS,
+     "define_meta(key, value)\n--\n\nA line of the trace's metadata; a value that holds a known secret is hidden. Nothing when not recording."},
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
     {"run", (PyCFunction)(void (*)(void))session_run, METH_FASTCALL,

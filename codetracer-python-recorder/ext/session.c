@@ -519,6 +519,37 @@ session_is_paused(PyObject *module, PyObject *unused)
 }
 
 PyObject *
+session_position(PyObject *module, PyObject *unused)
+{
+    (void)module; (void)unused;
+    recorder *r = active_recorder;
+    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r))
+        Py_RETURN_NONE;
+    recorder_enter_thread(r, ct_thread_state()); /* it may have had no event yet, and so no number */
+    return Py_BuildValue("KK", (unsigned long long)r->out->steps, (unsigned long long)r->thread->number);
+}
+
+PyObject *
+session_define_meta(PyObject *module, PyObject *args)
+{
+    (void)module;
+    const char *key, *bytes;
+    PyObject *value;
+    size_t size;
+    if (!PyArg_ParseTuple(args, "sU", &key, &value))
+        return NULL;
+    recorder *r = active_recorder;
+    if (r && recorder_is_ours(r) && text_utf8(r, value, 1 << 20, &bytes, &size)) {
+        if (r->secrets_known && redaction_finds(r, bytes, size)) {
+            bytes = "<redacted>";
+            size = strlen(bytes);
+        }
+        ct_define_meta(r->out, key, bytes, size);
+    }
+    Py_RETURN_NONE;
+}
+
+PyObject *
 session_recorded_elsewhere(PyObject *module, PyObject *unused)
 {
     (void)module; (void)unused;

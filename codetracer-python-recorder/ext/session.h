@@ -11,6 +11,8 @@ PyObject *session_is_tracing(PyObject *module, PyObject *unused);
 PyObject *session_pause(PyObject *module, PyObject *unused);
 PyObject *session_resume(PyObject *module, PyObject *unused);
 PyObject *session_is_paused(PyObject *module, PyObject *unused);
+PyObject *session_position(PyObject *module, PyObject *unused);
+PyObject *session_define_meta(PyObject *module, PyObject *args);     /* (key, value) */
 PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
 PyObject *session_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
 

@@ -1,0 +1,190 @@
+"""What `pytest --codetracer` does: a recording around each test, or one around the session.
+
+A test's recording lasts from before its setup to after its teardown. It must not change what the tests do: whatever goes wrong with a recording is told
+at the end of the run, and the tests go on. With pytest-xdist the workers record, and hand to the controller what is to be told.
+"""
+
+import hashlib
+import os
+import re
+
+import pytest
+
+from . import _native, errors, export, session, spans
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
+KEPT_OF_FAILED = ("failed", "error", "interrupted")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
+LONGEST_NAME = 100
+
+
+def configure(config: pytest.Config) -> None:
+    try:
+        format = export.canonical(config.option.codetracer_format)
+    except ValueError as error:
+        raise pytest.UsageError(f"--codetracer-format: {error}") from None
+    if not config.option.codetracer:
+        raise pytest.UsageError("--codetracer= needs the name of a folder")
+    if _native.is_tracing():
+        raise pytest.UsageError("pytest is being recorded already; leave out either --codetracer or codetracer-record")
+    shown = config.option.codetracer
+    config.option.codetracer = os.path.join(config.invocation_params.dir, shown)  # workers may run elsewhere
+    config.pluginmanager.register(Plugin(config, shown, format), "codetracer-recording")
+
+
+def folder_of(node: str) -> str:
+    """The folder for a test, below the one for all: a level for each part of its node id, `tests/test_pay.py/TestCard/test_refund[eur]`. Different
+    node ids have different folders: a part that had to be changed ends with a hash of what it was."""
+    path, colons, rest = node.partition("::")
+    parts = path.split("/")
+    # Behind the path, a bracket begins parameters, in which colons and slashes are text.
+    names, bracket, parameters = rest.partition("[")
+    parts += names.split("::") if colons else []
+    if bracket:
+        parts[-1] += bracket + parameters
+    return os.path.join(*map(_safe, parts))
+
+
+def _safe(part: str) -> str:
+    name = _UNSAFE.sub("_", part) or "_"
+    if name[0] in ".-":
+        name = "_" + name[1:]
+    name = name[:LONGEST_NAME]
+    return name if name == part else f"{name}-{hashlib.sha256(part.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+class Plugin:
+    def __init__(self, config: pytest.Config, shown: str, format: str) -> None:
+        self.config = config
+        self.root: str = config.option.codetracer
+        self.shown = shown
+        self.format = format
+        self.per_test = config.option.codetracer_per == "test"
+        self.failed_only: bool = config.option.codetracer_failed_only
+        self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
+        # The controller of pytest-xdist runs no test.
+        self.runs_tests = self.worker is not None or getattr(config.option, "dist", "no") == "no"
+        self.recording: session.Recording | None = None
+        self.path = ""  # of the recording that runs
+        self.outcome: str | None = None
+        self.duration = 0.0
+        self.written = 0
+        self.problems: list[str] = []
+        self.failed: dict[str, str] = {}  # node id: its trace
+
+    # ---- recordings ----
+
+    def begin(self, path: str, stem: str, arguments: list[str], script: str | None, meta: "list[tuple[str, str]]") -> None:
+        try:
+            recording = session.Recording(path, self.format, stem, session.Limits({}))
+            recording.begin(arguments, program="pytest", script=script, framework="pytest", meta=meta)
+        except (errors.RecorderError, ValueError, RuntimeError) as error:
+            self.problems.append(f"{' '.join(arguments)}: not recorded: {error}")
+            return
+        self.recording, self.path = recording, path
+
+    def end(self, keep: bool) -> None:
+        recording, self.recording = self.recording, None
+        if recording is None:
+            return
+        position = _native.position()
+        recording.unwanted = not keep or (position is not None and position[0] == 0)  # as of a test that is skipped by a mark
+        try:
+            result = recording.finish()
+        except errors.RecorderError as error:
+            self.problems.append(str(error))
+        else:
+            self.written += result is not None and result.path is not None
+
+    # ---- one for each test ----
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> "Generator[None, Any, None]":
+        self.outcome, self.duration = None, 0.0
+        if not self.per_test:
+            span = spans.Span("span_test", item.nodeid, "test")
+            yield
+            outcome = self.outcome or "interrupted"
+            span.finish(
+                "error" if outcome in KEPT_OF_FAILED else "ok", {"test.outcome": outcome, "test.duration": f"{self.duration:.6f}"}
+            )
+            return
+        folder = folder_of(item.nodeid)
+        if self.worker is not None and self.config.option.dist == "each":
+            folder = os.path.join(self.worker, folder)
+        path = getattr(item, "path", None)
+        self.begin(
+            os.path.join(self.root, folder), os.path.basename(folder), [item.nodeid], str(path) if path else None, [("test.id", item.nodeid)]
+        )
+        yield
+        outcome = self.outcome or "interrupted"
+        if self.recording is not None:
+            _native.define_meta("test.outcome", outcome)
+            _native.define_meta("test.duration", f"{self.duration:.6f}")
+            self.end(not self.failed_only or outcome in KEPT_OF_FAILED)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self) -> "Generator[None, Any, None]":
+        result = yield
+        if self.recording is None:
+            return
+        report: Any = result.get_result()
+        report.codetracer = self.path
+        if report.failed and self.per_test:
+            report.sections.append(("codetracer", f"codetracer-trace print {self.shown_path(self.path)}"))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and self.worker is None and self.per_test and hasattr(report, "codetracer"):
+            self.failed[report.nodeid] = report.codetracer
+        if report.when == "setup":  # again, when a test is run again
+            self.outcome, self.duration = None, 0.0
+        self.duration += report.duration
+        if report.failed:
+            self.outcome = "failed" if report.when == "call" else "error"
+        elif hasattr(report, "wasxfail") and self.outcome is None:
+            self.outcome = "xfailed" if report.skipped else "xpassed"
+        elif report.skipped:
+            self.outcome = "skipped"
+        elif report.when == "call":
+            self.outcome = "passed"
+
+    # ---- one for the session ----
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionstart(self) -> None:
+        if not self.per_test and self.runs_tests:
+            path = os.path.join(self.root, self.worker) if self.worker else self.root
+            self.begin(path, "pytest", [str(argument) for argument in self.config.invocation_params.args], None, [])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if not self.per_test:
+            self.end(not self.failed_only or session.testsfailed > 0)
+        if self.worker is not None:
+            self.config.workeroutput["codetracer"] = (self.written, self.problems)  # type: ignore[attr-defined]
+
+    # ---- what is told ----
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: "Any") -> None:
+        written, problems = getattr(node, "workeroutput", {}).get("codetracer", (0, []))
+        self.written += written
+        self.problems += problems
+
+    def pytest_terminal_summary(self, terminalreporter: "Any") -> None:
+        terminalreporter.section("codetracer")
+        terminalreporter.line(f"{self.written} trace{'' if self.written == 1 else 's'} in {self.shown}")
+        for node, path in self.failed.items():
+            terminalreporter.line(f"{node}: codetracer-trace print {self.shown_path(path)}")
+        for problem in self.problems:
+            terminalreporter.line(problem)
+
+    def shown_path(self, path: str) -> str:
+        """A trace's folder to be typed into a shell."""
+        import shlex
+
+        return shlex.quote(os.path.join(self.shown, os.path.relpath(path, self.root)))
