@@ -6,13 +6,14 @@
  *     import.h    another format into a recording            memory.h    the caller's memory
  *     verify.h    hold a trace against every rule            version.h   which library this is
  *     redact.h    names and texts that are secrets          api.h       what is public
- *     error.h     how failure is told
+ *     filter.h    how much of which function is recorded     error.h     how failure is told
  */
 #ifndef CODETRACER_CODETRACER_H
 #define CODETRACER_CODETRACER_H
 
 #include "codetracer/error.h"
 #include "codetracer/export.h"
+#include "codetracer/filter.h"
 #include "codetracer/import.h"
 #include "codetracer/io.h"
 #include "codetracer/journal.h"
