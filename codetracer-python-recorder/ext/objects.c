@@ -100,7 +100,7 @@ object_find_or_new(recorder *r, PyObject *object)
     return record;
 }
 
-static void
+static inline void
 push_child(recorder *r, object_record *child)
 {
     if (r->child_count == r->child_capacity) {
@@ -137,7 +137,7 @@ append(recorder *r, PyObject *object)
 }
 
 /* Of what is under a secret's name; kind: how it is counted. */
-static void
+static __attribute__((noinline)) void
 append_hidden(recorder *r, PyObject *object, enum hidden_kind kind, bool is_key)
 {
     uint8_t *at = scratch_room(&r->values, CT_VALUE_MAX);
@@ -869,15 +869,15 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
 
     /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
     size_t children = r->child_count;
-    size_t known = r->secrets_known;
-    memset(r->state_hidden, 0, sizeof r->state_hidden);
-    uint8_t flags = encode_state(r, record, length);
-    if (__builtin_expect(r->secrets_known != known, 0) && !r->no_memory) { /* a text became known, which may stand before it: {"a": s, "password": s} */
+    size_t known;
+    uint8_t flags;
+    do { /* again when a text became known, which may stand before it, too */
+        known = r->secrets_known;
         r->values.size = 0;
         r->child_count = children;
         memset(r->state_hidden, 0, sizeof r->state_hidden);
         flags = encode_state(r, record, length);
-    }
+    } while (__builtin_expect(r->secrets_known != known, 0));
     const uint8_t *state = r->values.bytes;
     size_t size = r->values.size;
     r->values.size = 0;
