@@ -17,6 +17,7 @@ class Summary(TypedDict, total=False):
     failed: tuple[int, str] | None
     stopped_by: str | None
     redacted: dict[str, int]
+    dropped_steps: int
 
 class Exported(TypedDict):
     steps: int
@@ -47,7 +48,7 @@ def define_meta(key: str, value: str) -> None:
 
 def export(
     journal_path: str,
-    format: Literal["ct", "json", "binary", "binary-v0"],
+    format: Literal["journal", "ct", "json", "binary", "binary-v0"],
     target: str,
     options: dict[str, int],
     progress: Callable[[int, int], None] | None,

@@ -61,6 +61,7 @@ Which part of the run is recorded (what is left out is marked; the program runs 
   --max-steps N             at most N lines
   --max-seconds S           at most so long
   --max-size SIZE           until the recording takes 50MB, 2GB …
+  --last N|SIZE             keep only the end: at least the last N lines, or about 50MB; the disk holds no more
   --when-raises             keep the trace only if the program fails
   --start-paused            begin when the program calls resume(), or by the signal
   --toggle-signal NAME      this signal, as SIGUSR2, pauses the recording and goes on
@@ -98,12 +99,13 @@ VALUES = {
     "--max-steps": "max_steps",
     "--max-seconds": "max_seconds",
     "--max-size": "max_size",
+    "--last": "last",
     "--toggle-signal": "toggle_signal",
 }
 # These may be given more than once.
 LISTS = ("start_at", "stop_at")
 # Read by what takes them.
-TEXTS = ("start_at", "stop_at", "max_size")
+TEXTS = ("start_at", "stop_at", "max_size", "last")
 SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
     "--include-exec": ("include_exec", True),

@@ -38,18 +38,21 @@ def export(
     folder: str,
     stem: str,
     budget: dict[str, int],
+    rewrite: bool,
     progress: "Callable[[int, int], None] | None" = None,
 ) -> "Exported | None":
-    """Makes the trace from the journal inside the folder. The journal format is the journal itself, moved there.
+    """Makes the trace from the journal inside the folder. The journal format is the journal itself, moved there;
+    `rewrite`: written anew, because only its end was kept and it has holes.
     Raises OSError, ValueError, KeyboardInterrupt."""
     from . import _native
 
     os.mkdir(folder, 0o700)
-    if format == "journal":
+    if format == "journal" and not rewrite:
         os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
         return None
-    target = os.path.join(folder, file_names(format, stem)[0]) if format in CONTAINERS else folder
-    return _native.export(journal, format, target, budget, progress)
+    target = os.path.join(folder, file_names(format, stem)[0]) if format in (*CONTAINERS, "journal") else folder
+    exported = _native.export(journal, format, target, budget, progress)
+    return None if format == "journal" else exported
 
 
 class Progress:

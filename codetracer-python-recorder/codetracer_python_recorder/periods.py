@@ -61,6 +61,19 @@ def size(value: object, name: str) -> int:
     return value
 
 
+def last(value: object, name: str) -> tuple[str, int]:
+    """`last`: a number of steps, or a size with its unit."""
+    if isinstance(value, str) and not value.strip().isdigit():
+        return "last_bytes", size(value, name)
+    try:
+        steps = int(value)  # type: ignore[call-overload]
+        if isinstance(value, (bool, float)) or not 1 <= steps <= 1 << 60:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number of steps, as 100000, or a size, as 50MB, not {value!r}") from None
+    return "last_steps", steps
+
+
 # ---- pausing ----
 
 

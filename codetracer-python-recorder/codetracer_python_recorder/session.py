@@ -29,7 +29,7 @@ EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export
 SWITCHES = ("include_stdlib", "include_exec", "redaction")
 GLOBALS = ("none", "referenced")
 # Which part of the run: checked and turned into what the extension takes.
-PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "max_size")
+PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "max_size", "last")
 
 
 class Limits:
@@ -66,6 +66,10 @@ class Limits:
     def begins_paused(self) -> bool:
         return bool(self.recording.get("paused")) or any(starts for _, _, starts in self.recording.get("points", ()))  # type: ignore[attr-defined]
 
+    @property
+    def keeps_end(self) -> bool:
+        return "last_steps" in self.recording or "last_bytes" in self.recording
+
     def _period(self, name: str, value: object) -> None:
         if name in ("start_at", "stop_at"):
             points = self.recording.setdefault("points", [])
@@ -76,6 +80,9 @@ class Limits:
             self.recording[name] = _within((1, 1 << 62), name, value)
         elif name == "max_seconds":
             self.recording["max_milliseconds"] = periods.milliseconds(value, name)
+        elif name == "last":
+            key, number = periods.last(value, name)
+            self.recording[key] = number
         else:
             self.recording[name] = periods.size(value, name)
 
@@ -109,7 +116,9 @@ class Result:
         if self.path is None:
             return self.note
         summary = self.summary
-        text = f"{self.path}: {_count(summary.get('steps', 0), 'step')}, {export.size_text(self.size)}"
+        steps, dropped = summary.get("steps", 0), summary.get("dropped_steps", 0)
+        counted = f"the last {steps - dropped:,} of {_count(steps, 'step')}" if dropped else _count(steps, "step")
+        text = f"{self.path}: {counted}, {export.size_text(self.size)}"
         cut = [
             f"{_count(number, what)} ({option})"
             for number, what, option in (
@@ -273,7 +282,7 @@ class Recording:
             return self.result
         try:
             exported = export.export(
-                self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, progress
+                self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress
             )
             names = os.listdir(self.folder.exported)
             self.folder.commit()
@@ -388,7 +397,7 @@ def start(path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **lim
 
     Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
     include_stdlib, include_exec, redaction (booleans; the last is on by default), globals ("none" or "referenced"). Periods: start_at, stop_at (a text or a list of texts), start_paused,
-    when_raises (booleans), max_steps, max_seconds, max_size. They mean what the command line's options mean; of when_raises: the trace is kept only if
+    when_raises (booleans), max_steps, max_seconds, max_size, last. They mean what the command line's options mean; of when_raises: the trace is kept only if
     an exception left the with-block, stop() got an exit code other than 0, or the program ends by an exception.
 
     RuntimeError when a recording is active; ValueError when `path` is a file or a format or limit is not possible;

@@ -8,12 +8,12 @@ static PyMethodDef FUNCTIONS[] = {
      "start(journal_path, live_path, options)\n--\n\nBegin recording, in all threads of this process.\n\n"
      "Both files are created. options is a dict: max_depth, max_attr_depth, max_items, max_string, include_stdlib, include_exec, redaction,\n"
      "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories and files), meta (pairs of str), paused,\n"
-     "points (triples: end of a path or function's name, line or 0, starts), max_steps, max_size, max_milliseconds.\n"
+     "points (triples: end of a path or function's name, line or 0, starts), max_steps, max_size, max_milliseconds, last_steps, last_bytes.\n"
      "Raises RuntimeError when a recording is active or no monitoring tool id is free, OSError when the files cannot be made."},
     {"stop", (PyCFunction)(void (*)(void))session_stop, METH_VARARGS | METH_KEYWORDS,
      "stop(exit_status=None, exit_signal=None, error_text=None)\n--\n\nEnd the recording and complete the journal.\n\n"
      "Returns a dict of counts: steps, events, calls, file_bytes, cut_items, cut_depth, cut_string, redacted (counts by kind), failed: None or (errno, text), and\n"
-     "stopped_by: None or the limit that ended it.\n"
+     "stopped_by: None or the limit that ended it, dropped_steps: the first ones, of which only the end was kept.\n"
      "An empty dict when nothing was being recorded."},
     {"flush", session_flush, METH_NOARGS, "flush()\n--\n\nWait until everything recorded so far is in the journal file."},
     {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},

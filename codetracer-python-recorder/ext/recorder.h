@@ -221,6 +221,7 @@ struct recorder {
     bool waiting;                /* paused until a start point is reached */
     const char *stopped_by;      /* the limit that ended recording for good, or NULL */
     uint64_t step_limit, size_limit, deadline; /* UINT64_MAX: none; 0: none; of period_clock(), 0: none */
+    uint64_t keep_steps, keep_bytes; /* only the end is kept: so many steps, or bytes; 0: everything */
     uint64_t check_mask;         /* recorder_check and period_check come when stamp & check_mask is 0 */
 
     char *workdir;

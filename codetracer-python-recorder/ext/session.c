@@ -160,10 +160,13 @@ read_points(recorder *r, PyObject *options)
 static int
 read_limits(recorder *r, PyObject *options)
 {
-    Py_ssize_t steps, size, milliseconds;
+    Py_ssize_t steps, size, milliseconds, last_steps, last_bytes;
     if (option_number(options, "max_steps", 1, PY_SSIZE_T_MAX, 0, &steps) < 0 || option_number(options, "max_size", 1, PY_SSIZE_T_MAX, 0, &size) < 0 ||
-        option_number(options, "max_milliseconds", 1, PY_SSIZE_T_MAX / 1000000, 0, &milliseconds) < 0)
+        option_number(options, "max_milliseconds", 1, PY_SSIZE_T_MAX / 1000000, 0, &milliseconds) < 0 ||
+        option_number(options, "last_steps", 1, PY_SSIZE_T_MAX, 0, &last_steps) < 0 || option_number(options, "last_bytes", 1, PY_SSIZE_T_MAX, 0, &last_bytes) < 0)
         return -1;
+    r->keep_steps = (uint64_t)last_steps;
+    r->keep_bytes = (uint64_t)last_bytes;
     r->step_limit = steps ? (uint64_t)steps : UINT64_MAX;
     r->size_limit = (uint64_t)size;
     r->deadline = milliseconds ? period_clock() + (uint64_t)milliseconds * 1000000u : 0;
@@ -320,6 +323,8 @@ session_start(PyObject *module, PyObject *args)
         .live_path = PyBytes_AS_STRING(live_bytes),
         /* The longest record: a text at its limit, or a container's items, each at most CT_VALUE_MAX bytes (a dict's twice). */
         .segment_bytes = r->segment_bytes,
+        .keep_steps = r->keep_steps,
+        .keep_bytes = r->keep_bytes,
         .block_size = r->block_bytes,
         .compression_level = r->compression_level,
         .largest_record = (uint32_t)(r->limits.text + 4096 > (size_t)r->limits.items * 2 * CT_VALUE_MAX + 4096
@@ -469,9 +474,9 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsNsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
                          "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by,
-                         "redacted", hidden);
+                         "redacted", hidden, "dropped_steps", counts.dropped_steps);
 }
 
 PyObject *

@@ -54,12 +54,16 @@ typedef struct ct_recording_options {
     const char *live_path;        /* created; must not exist; removed by ct_recording_finish. NULL: what is not written yet lies in memory, and is lost
                                      with the process */
     uint64_t start_time_ns;       /* since 1970 UTC; 0 = now */
-    uint32_t block_size;          /* raw bytes after which a block is sealed; 0 = 512 KiB */
+    uint32_t block_size;          /* raw bytes after which a block is sealed; 0 = 512 KiB; 128 KiB when only the end is kept */
     uint32_t largest_record;      /* longest record the caller will ever ask room for; 0 = 2 MiB */
     uint32_t queue_blocks;        /* slots of the live file; 0 = 6. When all wait to be written, the caller waits */
     uint32_t seal_milliseconds;   /* 0 = 200 */
     int compression_level;        /* zstd; 0 = 1 */
-    uint64_t segment_bytes;       /* 0 = 4 MiB */
+    uint64_t segment_bytes;       /* 0 = 4 MiB; 256 KiB when only the end is kept */
+    /* Only the end of the recording is kept: what comes before at least the last keep_steps steps, or makes the file larger than about keep_bytes, is given
+     * back to the file system while recording goes on, segment by segment. Both 0: everything is kept. Needs journal_path, on a file system that can make
+     * holes in files (CT_E_IO). */
+    uint64_t keep_steps, keep_bytes;
     const ct_allocator *allocator; /* NULL: the C library's (memory.h) */
 } ct_recording_options;
 
@@ -90,8 +94,9 @@ CT_API ct_code ct_recording_flush(ct_recording *recording, ct_error *error);
  * stay as they are, for recovery). The recording is gone in any case. Between two events only. */
 CT_API ct_code ct_recording_finish(ct_recording *recording, ct_error *error);
 
-/* Bytes written to the journal so far, bytes of blocks before compression, and how often the caller had to wait for the disk (stalls). */
-typedef struct ct_recording_counts { uint64_t file_bytes, raw_bytes, steps, events, contents, stalls; } ct_recording_counts;
+/* Bytes written to the journal so far, bytes of blocks before compression, how often the caller had to wait for the disk (stalls), and how many of
+ * the steps are not there any more because only the end is kept. */
+typedef struct ct_recording_counts { uint64_t file_bytes, raw_bytes, steps, events, contents, stalls, dropped_steps; } ct_recording_counts;
 CT_API void ct_recording_count(const ct_recording *recording, ct_recording_counts *counts);
 
 /* Key state. When recording->wants_segment is true at an event boundary, call ct_segment_begin(), write KEY_BEGIN … KEY_END with the

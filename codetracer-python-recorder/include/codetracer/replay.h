@@ -46,6 +46,7 @@ typedef struct ct_journal ct_journal;
 typedef struct ct_journal_counts {
     uint64_t events, steps, contents, segments, blocks, file_bytes, stored_bytes[3], raw_bytes[3]; /* per block kind */
     uint32_t paths, names, codes, types, shapes, metas;
+    uint64_t dropped_steps;   /* before the first one that is there: a recording that kept only its end. Steps are numbered from 0 nevertheless */
     bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */
     bool imported;            /* made from a trace in another format: its id, times and sizes are not that trace's */
     bool rescued;             /* imported, and all of it is there, though a part of the trace is damaged (CT_E_CORRUPT): another part tells the same */

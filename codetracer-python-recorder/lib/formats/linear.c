@@ -318,6 +318,45 @@ exit_thread(linear *l, uint64_t thread)
     return l->sink->thread(l->sink->context, CT_LINEAR_THREAD_EXIT, thread);
 }
 
+static bool
+begins_call(const ct_event *event)
+{
+    return event->kind == CT_EVENT_CALL || event->kind == CT_EVENT_RESUME || event->kind == CT_EVENT_THROW;
+}
+
+static bool
+ends_call(const ct_event *event)
+{
+    return event->kind == CT_EVENT_RETURN || event->kind == CT_EVENT_YIELD || event->kind == CT_EVENT_UNWIND || event->kind == CT_EVENT_LOST;
+}
+
+/* The calls that are running before the first event: there are such when the beginning of the recording was not kept. The state is the one behind the
+ * event: what it began is there already, what it ended is not there any more. */
+static ct_code
+take_running(linear *l, const ct_event *first)
+{
+    size_t index;
+    uint64_t current = first->thread ? first->thread->number : 0;
+    for (size_t i = 0; i < ct_replay_thread_count(l->replay); i++) {
+        const ct_thread *thread = ct_replay_thread(l->replay, i);
+        size_t depth = thread->depth;
+        if (thread->number == current && begins_call(first))
+            depth--;
+        CT_TRY(thread_index(l, thread->number, &index));
+        for (size_t k = 0; k < depth; k++)
+            CT_TRY(push(l, &l->threads[index], thread->stack[k]->code));
+        if (thread->number == current && ends_call(first))
+            CT_TRY(push(l, &l->threads[index], first->activation->code));
+    }
+    if (first->kind == CT_EVENT_THREAD_START || first->kind == CT_EVENT_THREAD_EXIT || !first->thread)
+        return CT_OK; /* the next event switches to its thread, and so opens its calls */
+    CT_TRY(thread_index(l, current, &index));
+    CT_TRY(start_thread(l, index));
+    for (size_t i = 0; i < l->threads[index].depth; i++)
+        CT_TRY(enter(l, l->threads[index].codes[i], NULL, 0));
+    return CT_OK;
+}
+
 /* ---- snapshots ---- */
 
 static ct_code
@@ -604,6 +643,8 @@ run(linear *l, const ct_export_options *options)
         l->sink->encoder(l->sink->context, l);
     CT_TRY(begin(l));
     while ((code = ct_replay_next(l->replay, &event, l->error)) == CT_OK) {
+        if (done == 0 && counts.dropped_steps)
+            CT_TRY(take_running(l, event));
         CT_TRY(on_event(l, event));
         if (++done % PROGRESS_EVERY == 0 && options->progress)
             CT_TRY(options->progress(options->progress_context, done, counts.events > done ? counts.events : done));

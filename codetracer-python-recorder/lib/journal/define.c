@@ -84,6 +84,8 @@ ct_define_shape(ct_recording *recording, const uint32_t *names, size_t count)
     if (ct_known_find(&writer->shapes, key, &number))
         return (uint32_t)number;
     number = writer->shape_count++;
+    if (ct_keeps_end(&writer->keep) && !ct_keep_shape(writer, (uint32_t)number, count))
+        ct_writer_refuse(writer, CT_E_NOMEM, no_memory);
     at = ct_writer_record(writer, CT_BLOCK_DEFINITIONS, FIXED_ROOM + count * NUMBER_ROOM);
     if (at) {
         *at++ = CT_DEF_SHAPE;
@@ -186,7 +188,8 @@ ct_content(ct_recording *recording, enum ct_content_kind kind, const void *bytes
     uint64_t number;
     uint8_t *at;
 
-    if (ct_recent_find(&writer->contents, &memory, key, &number))
+    bool is_known = ct_recent_find(&writer->contents, &memory, key, &number);
+    if (is_known && (!ct_keeps_end(&writer->keep) || ct_keep_use(writer, number)))
         return number;
     number = writer->open[CT_BLOCK_CONTENT].records;
     if (kept > most)
@@ -197,7 +200,9 @@ ct_content(ct_recording *recording, enum ct_content_kind kind, const void *bytes
         at = ct_write_varint(at, true_length);
         at = write_text(at, bytes, kept);
         ct_writer_record_done(writer, CT_BLOCK_CONTENT, at);
-        if (!ct_recent_add(&writer->contents, &memory, key, number))
+        if (is_known)
+            ct_recent_renumber(&writer->contents, key, number);
+        else if (!ct_recent_add(&writer->contents, &memory, key, number))
             ct_writer_refuse(writer, CT_E_NOMEM, no_memory);
     }
     return number;

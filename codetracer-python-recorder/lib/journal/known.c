@@ -104,6 +104,17 @@ ct_recent_add(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint
 }
 
 void
+ct_recent_renumber(ct_recent *recent, ct_key key, uint64_t number)
+{
+    ct_known *tables[] = { &recent->young, &recent->old };
+    for (int i = 0; i < 2; i++) {
+        uint64_t before;
+        if (ct_known_find(tables[i], key, &before))
+            probe(tables[i], key)->number_plus_1 = number + 1;
+    }
+}
+
+void
 ct_recent_free(ct_recent *recent, const ct_allocator *allocator)
 {
     ct_known_free(&recent->young, allocator);

@@ -40,6 +40,8 @@ typedef struct ct_recent {
 
 bool ct_recent_find(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint64_t *number);
 bool ct_recent_add(ct_recent *recent, const ct_known_memory *memory, ct_key key, uint64_t number);
+/* The same content has another number from now on. */
+void ct_recent_renumber(ct_recent *recent, ct_key key, uint64_t number);
 void ct_recent_free(ct_recent *recent, const ct_allocator *allocator);
 
 #endif

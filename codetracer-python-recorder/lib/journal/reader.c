@@ -64,8 +64,18 @@ last_of(const ct_block_list *list)
 }
 
 static ct_code
-add_events(ct_journal *journal, const ct_block_entry *block, ct_error *error)
+add_events(ct_journal *journal, const ct_block_entry *in_file, ct_error *error)
 {
+    if (journal->dropped && !journal->events.count) {
+        journal->base_segment = in_file->segment;
+        journal->base_steps = in_file->first;
+        journal->base_events = in_file->events;
+    }
+    ct_block_entry renumbered = *in_file;
+    const ct_block_entry *block = &renumbered;
+    renumbered.segment -= journal->base_segment;
+    renumbered.first -= journal->base_steps;
+    renumbered.events -= journal->base_events;
     const ct_block_entry *previous = last_of(&journal->events);
     bool begins = block->flags & CT_BLOCK_BEGINS_SEGMENT;
     uint64_t segment = journal->segment_count - (begins ? 0 : 1);
@@ -88,7 +98,7 @@ static ct_code
 add_content(ct_journal *journal, const ct_block_entry *block, ct_error *error)
 {
     const ct_block_entry *previous = last_of(&journal->contents);
-    if (previous ? block->first < previous->first : block->first)
+    if (previous ? block->first < previous->first : block->first && !journal->dropped)
         return ct_fail(error, CT_E_CORRUPT, "a content block does not continue the one before", block->position, 0);
     return append(journal, &journal->contents, block, error);
 }
@@ -200,7 +210,8 @@ parse_block(const ct_journal *journal, const uint8_t *header, uint64_t position,
     block->limit = block->raw;
     return block->codec <= CT_CODEC_ZSTD && block->raw <= CT_RAW_LIMIT && block->boundary <= block->raw
            && (block->codec != CT_CODEC_STORED || block->stored == block->raw)
-           && block->stored <= journal->source.size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_END || journal->minor > CT_JOURNAL_MINOR);
+           && block->stored <= journal->source.size - position - CT_BLOCK_HEADER_SIZE && (block->kind <= CT_BLOCK_DROPPED || journal->minor > CT_JOURNAL_MINOR)
+           && (block->kind != CT_BLOCK_DROPPED || block->first <= journal->source.size - block->position);
 }
 
 /* CT_END: no whole block at position. */
@@ -221,16 +232,24 @@ walk_blocks(walk *w, ct_error *error)
     for (;;) {
         ct_block_entry block;
         ct_code code = read_block_header(w->journal, w->position, &block, error);
-        if (code == CT_END || (code == CT_OK && block.sequence != w->next))
+        bool is_range = code == CT_OK && block.kind == CT_BLOCK_DROPPED;
+        if (code == CT_END || (code == CT_OK && (is_range ? block.sequence < w->next : block.sequence != w->next)))
             return CT_OK;
         CT_TRY(code);
+        if (is_range) {
+            w->journal->dropped = true;
+            w->journal->counts.dropped_steps += block.events;
+            w->next = block.sequence + 1;
+            w->position = block.position + block.first;
+            continue;
+        }
         if (block.kind == CT_BLOCK_END) {
             w->has_end = true;
             w->end_position = w->position;
             w->end = block;
             return CT_OK;
         }
-        if (block.kind > CT_BLOCK_END) /* of a later minor version */
+        if (block.kind > CT_BLOCK_DROPPED) /* of a later minor version */
             w->next++;
         else {
             code = add_block(w, &block, error);
@@ -321,8 +340,8 @@ static bool
 end_matches(const ct_journal *journal, ct_input *in)
 {
     ct_journal_counts counts = {0};
-    counts.events = ct_take_varint(in);
-    counts.steps = ct_take_varint(in);
+    ct_take_varint(in);
+    ct_take_varint(in);
     uint64_t definitions = ct_take_varint(in);
     counts.contents = ct_take_varint(in);
     counts.segments = ct_take_varint(in);
@@ -334,8 +353,8 @@ end_matches(const ct_journal *journal, ct_input *in)
         position += ct_take_varint(in);
         steps += ct_take_varint(in);
         events += ct_take_varint(in);
-        if (in->bad || position != journal->events.blocks[segment->block].position - CT_BLOCK_HEADER_SIZE || steps != segment->steps
-            || events != segment->events)
+        if (in->bad || position != journal->events.blocks[segment->block].position - CT_BLOCK_HEADER_SIZE
+            || steps - journal->base_steps != segment->steps || events - journal->base_events != segment->events)
             return false;
     }
     return true;
@@ -350,8 +369,8 @@ read_end(walk *w, ct_error *error)
     ct_code code = ct_block_read(&w->reader, journal, &w->end, &raw, &capacity, error);
     if (code == CT_OK) {
         ct_input in = {raw, raw + w->end.raw, false};
-        journal->counts.events = ct_take_varint(&in);
-        journal->counts.steps = ct_take_varint(&in);
+        journal->counts.events = ct_take_varint(&in) - journal->base_events;
+        journal->counts.steps = ct_take_varint(&in) - journal->base_steps;
         ct_take_varint(&in);
         journal->counts.contents = ct_take_varint(&in);
         journal->counts.complete = true;
@@ -449,6 +468,7 @@ count_definitions(ct_journal *journal)
     journal->counts.shapes = (uint32_t)definitions->shapes.count;
     journal->counts.metas = (uint32_t)definitions->metas.count;
     journal->counts.segments = journal->segment_count;
+    journal->counts.dropped_steps += journal->base_steps;
     journal->counts.file_bytes = journal->source.size;
 }
 

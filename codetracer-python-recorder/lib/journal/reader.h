@@ -61,6 +61,9 @@ struct ct_journal {
     ct_source source;        /* the file, as long as it was when opened */
     uint8_t id[16];
     uint16_t minor;
+    /* Of a recording that keeps only its end the beginning is gone: what is there is numbered from 0 again when the index is made. */
+    bool dropped;
+    uint64_t base_segment, base_steps, base_events; /* in the file, of the first events block */
     uint64_t start_time;
     ct_block_list events, contents;
     ct_block_list definition_blocks; /* for ct_journal_save: those that were loaded */

@@ -98,6 +98,9 @@ put_copied(saving *s, const ct_block_entry *block)
     CT_TRY(ct_source_read(&s->journal->source, block->position - sizeof header, header, sizeof header, s->error));
     CT_TRY(ct_source_read(&s->journal->source, block->position, s->stored, block->stored, s->error));
     s->time = ct_load64(header + 48);
+    ct_store64(header + 24, block->segment); /* these are numbered anew when the beginning is gone; definitions and contents as they were */
+    ct_store64(header + 32, block->first);
+    ct_store64(header + 40, block->events);
     seal_header(header, s->sequence++);
     return put(s, header, sizeof header, s->stored, block->stored);
 }
@@ -158,6 +161,18 @@ put_note(saving *s)
     return put_made(s, &block, size);
 }
 
+/* The range that is gone, of no size: it says how many steps came before, and that contents are missing among the numbers. */
+static ct_code
+put_dropped(saving *s)
+{
+    uint8_t header[CT_BLOCK_HEADER_SIZE] = CT_BLOCK_MAGIC;
+    header[4] = CT_BLOCK_DROPPED;
+    ct_store64(header + 40, s->journal->counts.dropped_steps);
+    ct_store64(header + 64, XXH3_64bits("", 0));
+    seal_header(header, s->sequence++);
+    return put(s, header, sizeof header, NULL, 0);
+}
+
 static ct_code
 put_end(saving *s)
 {
@@ -200,7 +215,13 @@ save(saving *s)
     ZSTD_CCtx_setParameter(s->compressor, ZSTD_c_compressionLevel, 3);
     ZSTD_CCtx_setParameter(s->compressor, ZSTD_c_checksumFlag, 1);
     CT_TRY(ct_source_read(&s->journal->source, 0, header, sizeof header, s->error));
+    if (s->journal->dropped && s->journal->minor < CT_JOURNAL_MINOR) {
+        ct_store16(header + 10, CT_JOURNAL_MINOR);
+        ct_store64(header + 56, XXH3_64bits(header, 56));
+    }
     CT_TRY(put(s, header, sizeof header, NULL, 0));
+    if (s->journal->dropped)
+        CT_TRY(put_dropped(s));
     CT_TRY(put_blocks(s));
     s->definitions = s->journal->definitions.count;
     if (!s->journal->counts.complete)

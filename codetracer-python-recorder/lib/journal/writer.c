@@ -15,11 +15,12 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "model/decode.h"
 #include "util/memory.h"
 #include "util/zstd_memory.h"
 
 enum { DEFAULT_BLOCK = 512 * 1024, DEFAULT_LARGEST = 2 * 1024 * 1024, SMALLEST_LARGEST = 4096, DEFAULT_QUEUE = 6, LARGEST_QUEUE = 1024,
-       DEFAULT_SEAL_MILLISECONDS = 200, DEFAULT_LEVEL = 1, DEFAULT_SEGMENT = 4 * 1024 * 1024, LARGEST_BLOCK = 512 * 1024 * 1024 };
+       DEFAULT_SEAL_MILLISECONDS = 200, DEFAULT_LEVEL = 1, DEFAULT_SEGMENT = 4 * 1024 * 1024, KEEPING_SEGMENT = 256 * 1024, KEEPING_BLOCK = 128 * 1024, LARGEST_BLOCK = 512 * 1024 * 1024 };
 
 static void
 lock(ct_writer *writer)
@@ -344,7 +345,8 @@ ct_recording_count(const ct_recording *recording, ct_recording_counts *counts)
     lock(writer);
     *counts = (ct_recording_counts){
         .file_bytes = writer->file_offset, .raw_bytes = writer->raw_bytes, .steps = recording->steps, .events = recording->events,
-        .contents = writer->open[CT_BLOCK_CONTENT].records, .stalls = writer->stalls
+        .contents = writer->open[CT_BLOCK_CONTENT].records, .stalls = writer->stalls,
+        .dropped_steps = writer->segments[writer->keep.first_segment].steps
     };
     unlock(writer);
 }
@@ -364,6 +366,7 @@ free_writer(ct_writer *writer)
     ct_recent_free(&writer->contents, writer->allocator);
     ZSTD_freeCCtx(writer->compressor);
     ct_free(writer->allocator, writer->compressed);
+    ct_keep_free(writer);
     ct_free(writer->allocator, writer->segments);
     ct_free(writer->allocator, writer->blocks);
     ct_free(writer->allocator, writer->free_slots);
@@ -490,15 +493,17 @@ open_recording(ct_writer *writer, const ct_recording_options *options, ct_error 
     ct_size_signal saved;
     ct_code code;
 
-    writer->block_size = options->block_size ? options->block_size : DEFAULT_BLOCK;
+    writer->keep.steps = options->keep_steps;
+    writer->keep.bytes = options->keep_bytes;
+    writer->block_size = options->block_size ? options->block_size : ct_keeps_end(&writer->keep) ? KEEPING_BLOCK : DEFAULT_BLOCK;
     writer->largest_record = options->largest_record ? options->largest_record : DEFAULT_LARGEST;
     if (writer->largest_record < SMALLEST_LARGEST)
         writer->largest_record = SMALLEST_LARGEST;
     if (writer->block_size > LARGEST_BLOCK || writer->largest_record > LARGEST_BLOCK || queue > LARGEST_QUEUE)
         return ct_fail(error, CT_E_PARAM, "a size is too large", 0, 0);
-    slot_size = (size_t)writer->block_size + writer->largest_record + CT_EVENT_ROOM;
+    slot_size = (size_t)writer->block_size + writer->largest_record + CT_EVENT_ROOM + CT_INPUT_PADDING; /* keep.c reads what was written */
     writer->seal_ns = (uint64_t)(options->seal_milliseconds ? options->seal_milliseconds : DEFAULT_SEAL_MILLISECONDS) * 1000000;
-    writer->segment_bytes = options->segment_bytes ? options->segment_bytes : DEFAULT_SEGMENT;
+    writer->segment_bytes = options->segment_bytes ? options->segment_bytes : ct_keeps_end(&writer->keep) ? KEEPING_SEGMENT : DEFAULT_SEGMENT;
     writer->clock_start = ct_clock_monotonic() - (now > start ? now - start : 0);
     writer->contents.limit = CT_CONTENT_TABLE;
     ct_make_uuid7(writer->id, now);
@@ -512,6 +517,11 @@ open_recording(ct_writer *writer, const ct_recording_options *options, ct_error 
 
     ct_size_signal_block(&saved);
     code = create_journal(writer, start, error);
+    if (code == CT_OK && ct_keeps_end(&writer->keep)) {
+        code = ct_keep_probe(writer, error);
+        if (code != CT_OK && writer->journal_path)
+            unlink(writer->journal_path);
+    }
     if (code == CT_OK) {
         code = ct_live_create(&writer->live, writer->system, writer->live_path, writer->id, slot_count, slot_size, error);
         if (code != CT_OK && writer->journal_path)
@@ -612,8 +622,8 @@ write_end(ct_writer *writer)
     at = ct_write_varint(at, face->steps);
     at = ct_write_varint(at, writer->open[CT_BLOCK_DEFINITIONS].records);
     at = ct_write_varint(at, writer->open[CT_BLOCK_CONTENT].records);
-    at = ct_write_varint(at, writer->segment_count);
-    for (size_t i = 0; i < writer->segment_count; i++) {
+    at = ct_write_varint(at, writer->segment_count - writer->keep.first_segment);
+    for (size_t i = writer->keep.first_segment; i < writer->segment_count; i++) {
         ct_segment_start segment = writer->segments[i];
         at = ct_write_varint(at, segment.offset - last.offset);
         at = ct_write_varint(at, segment.steps - last.steps);

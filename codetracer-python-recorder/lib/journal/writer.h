@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "codetracer/record.h"
+#include "journal/keep.h"
 #include "journal/known.h"
 #include "journal/live.h"
 #include "util/os.h"
@@ -79,6 +80,7 @@ struct ct_recording_private {
     int failed;
     ct_error error;
     uint64_t file_offset, raw_bytes, stalls;
+    ct_keep keep;
 
     /* Used by whoever writes: the thread, or without one the event thread under the lock. */
     ZSTD_CCtx *compressor;

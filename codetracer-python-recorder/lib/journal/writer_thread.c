@@ -154,6 +154,10 @@ write_first(ct_writer *writer, bool unlock)
         writer->raw_bytes += block->raw_size;
         if (block->flags & CT_BLOCK_BEGINS_SEGMENT)
             writer->segments[block->segment].offset = begin;
+        if (ct_keeps_end(&writer->keep))
+            code = ct_keep_written(writer, block, payload, begin, end - begin, &error);
+    }
+    if (code == CT_OK) {
         ct_live_free(&writer->live, slot);
         writer->free_slots[writer->free_count++] = slot;
         pthread_cond_broadcast(&writer->progress);

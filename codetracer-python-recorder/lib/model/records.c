@@ -99,9 +99,12 @@ ct_scan_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
         if (flags & CT_O_LENGTH)
             ct_take_varint(in);
         if (flags & CT_O_FIELDS) {
-            const ct_shape_info *shape = ct_journal_shape(journal, ct_take_varint32(in));
+            uint32_t number = ct_take_varint32(in);
+            const ct_shape_info *shape = journal ? ct_journal_shape(journal, number) : NULL;
             if (shape)
                 scan_values(in, shape->count, references);
+            else if (!journal && number < references->shape_count)
+                scan_values(in, references->shapes[number], references);
             else
                 in->bad = true;
         }

@@ -5,13 +5,15 @@
 #include "model/decode.h"
 
 /* Skips a record whose tag was taken. An OBJECT's address difference is added to *address. in->bad when there is no such record.
- * The journal tells how many fields a shape has. */
+ * The journal tells how many fields a shape has; without one (NULL) the references do. */
 void ct_skip_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *address);
 
 /* The same, and notes what the record refers to. */
 typedef struct ct_references {
     void (*value)(void *context, const ct_value *value); /* called for each value; NULL: not asked for */
     void *context;
+    const uint32_t *shapes;     /* how many fields each shape has, where there is no journal to ask */
+    size_t shape_count;
     uint64_t objects, contents; /* the highest id of an object, a content that a value named, + 1 */
     uint64_t defined;           /* the highest id that an OBJECT record or a key state gave, + 1 */
 } ct_references;

@@ -125,6 +125,11 @@ static void amounts(text *out, const ct_journal_counts *c, bool sizes)
     text_puts(out, " of ");
     number(out, c->events);
     text_puts(out, " events\n");
+    if (c->dropped_steps) {
+        label(out, "not kept");
+        number(out, c->dropped_steps);
+        text_puts(out, " steps before the first one that is here\n");
+    }
     label(out, "definitions");
     text_format(out, "%" PRIu32 " files, %" PRIu32 " functions, %" PRIu32 " names, %" PRIu32 " types, %" PRIu32 " shapes; ", c->paths, c->codes,
                 c->names, c->types, c->shapes);

@@ -148,6 +148,18 @@ static ct_code walk(printer *p, ct_error *error)
     return code;
 }
 
+/* Of a recording that kept only its end: that there was more. */
+static void print_dropped(const print_options *options, uint64_t steps)
+{
+    text out = {0};
+    if (options->json)
+        text_format(&out, "{\"step\":0,\"event\":\"gap\",\"reason\":\"dropped\",\"steps\":%" PRIu64 "}\n", steps);
+    else
+        text_format(&out, "only the end of the run was kept: %" PRIu64 " step%s came before\n", steps, steps == 1 ? "" : "s");
+    output_write(out.bytes, out.size);
+    text_free(&out);
+}
+
 static int print_journal(const char *path, ct_journal *journal, const print_options *options)
 {
     ct_error error = {0};
@@ -173,6 +185,8 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     p.step_digits = 1;
     for (uint64_t n = counts.steps; n >= 10; n /= 10)
         p.step_digits++;
+    if (counts.dropped_steps && options->from == 0 && !options->grep && !options->function && !options->has_thread)
+        print_dropped(options, counts.dropped_steps);
     ct_code code = walk(&p, &error);
     output_finish();
     int status = STATUS_OK;

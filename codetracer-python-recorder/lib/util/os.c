@@ -70,6 +70,22 @@ reserve(void *context, int file, off_t size)
 }
 
 static int
+punch(void *context, int file, off_t offset, off_t size)
+{
+    (void)context;
+#if defined(__linux__)
+    int result;
+    do
+        result = fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+    while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+#else
+    (void)file; (void)offset; (void)size;
+    return ENOTSUP;
+#endif
+}
+
+static int
 start_thread(void *context, pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
@@ -95,6 +111,7 @@ const ct_system ct_system_default = {
     .context = NULL,
     .write_at = write_at,
     .reserve = reserve,
+    .punch = punch,
     .start_thread = start_thread,
 };
 

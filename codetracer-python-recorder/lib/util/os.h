@@ -17,6 +17,7 @@ typedef struct ct_system {
     void *context;
     ssize_t (*write_at)(void *context, int file, const struct iovec *parts, int count, off_t offset); /* as pwritev */
     int (*reserve)(void *context, int file, off_t size); /* disk space for the first `size` bytes: 0 or an errno */
+    int (*punch)(void *context, int file, off_t offset, off_t size); /* the bytes become a hole: 0 or an errno */
     int (*start_thread)(void *context, pthread_t *thread, void *(*run)(void *), void *argument); /* signals blocked: 0 or an errno */
 } ct_system;
 

@@ -1,6 +1,7 @@
 /* The journal writer: what is in the files, at the end and at any moment before, by a decoder of its own (docs/journal-format.md);
  * and what happens when the system refuses, a process dies, or forks. */
 #include <codetracer/record.h>
+#include <codetracer/replay.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -94,7 +95,7 @@ static void read_journal(trace *t, bytes file)
     size_t at = 64;
     NOT(file.size >= 64, "no header");
     NOT(memcmp(file.at, "\x89" "CTJ\r\n\x1a\n", 8) == 0, "magic");
-    NOT(get(file.at + 8, 2) == 1 && get(file.at + 10, 2) == 1 && get(file.at + 12, 4) == 64, "version");
+    NOT(get(file.at + 8, 2) == 1 && get(file.at + 10, 2) == 2 && get(file.at + 12, 4) == 64, "version");
     memcpy(t->id, file.at + 16, 16);
     t->start = get(file.at + 32, 8);
     NOT(get(file.at + 44, 8) == 0 && get(file.at + 52, 4) == 0, "zeros");
@@ -919,7 +920,7 @@ static void sealed_in_time(void)
 /* ---- a system that refuses ---- */
 
 typedef struct broken {
-    int write_delay_ms, write_errno;
+    int write_delay_ms, write_errno, punches;
     long writes;
     bool short_writes, interrupts, no_thread;
 } broken;
@@ -961,9 +962,49 @@ static int reserve(void *context, int file, off_t size)
     return ct_system_default.reserve(NULL, file, size);
 }
 
+static int broken_punch(void *context, int file, off_t offset, off_t size)
+{
+    broken *b = context;
+    return b->punches-- > 0 ? ct_system_default.punch(NULL, file, offset, size) : EOPNOTSUPP;
+}
+
 static ct_system breaking(broken *b)
 {
-    return (ct_system){ .context = b, .write_at = broken_write, .reserve = reserve, .start_thread = broken_thread };
+    return (ct_system){ .context = b, .write_at = broken_write, .reserve = reserve, .punch = broken_punch, .start_thread = broken_thread };
+}
+
+/* Where no holes can be made the recording does not begin; where one cannot be made later it fails, and keeps what was there. */
+static void no_holes(void)
+{
+    for (int punches = 0; punches < 3; punches++) {
+        broken b = { .punches = punches };
+        ct_system system = breaking(&b);
+        ct_recording_options o = options();
+        ct_recording *r;
+        ct_error error;
+        o.block_size = 1000;
+        o.segment_bytes = 2000;
+        o.keep_steps = 10;
+        ct_code code = ct_recording_open_with(&system, &o, &r, &error);
+        CHECK_EQ_INT(code, punches ? CT_OK : CT_E_IO);
+        if (!punches) {
+            CHECK_EQ_INT(error.system, EOPNOTSUPP);
+            CHECK(access(journal_path, F_OK) != 0 && access(live_path, F_OK) != 0);
+            continue;
+        }
+        for (int64_t i = 0; i < 20000 && !ct_recording_failed(r, NULL); i++) {
+            put_event(r, i);
+            if (r->wants_segment)
+                put_key_state(r, 0);
+        }
+        CHECK_EQ_INT(ct_recording_finish(r, &error), CT_E_IO);
+        CHECK_EQ_INT(error.system, EOPNOTSUPP);
+        ct_journal *journal = NULL;
+        CHECK_EQ_INT(ct_journal_open(folder, NULL, &journal, &error), CT_OK);
+        ct_journal_close(journal);
+        unlink(journal_path);
+        unlink(live_path);
+    }
 }
 
 static void slow_disk(void)
@@ -1349,6 +1390,7 @@ int main(int argc, char **argv)
     RUN(live_after_every_event);
     RUN(killed);
     RUN(sealed_in_time);
+    RUN(no_holes);
     RUN(slow_disk);
     RUN(short_writes_and_no_thread);
     RUN(disk_error);

@@ -633,7 +633,7 @@ def test_commands_of_the_documentation_can_be_typed():
     assert len(commands) >= 5
     for command in commands:
         options = cli.Options("codetracer-record", shlex.split(command)[1:], {}, True)
-        assert options.target in ("prog.py", "server.py")
+        assert options.target in ("prog.py", "server.py", "test_suite.py")
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL))
