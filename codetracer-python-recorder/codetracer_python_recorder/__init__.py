@@ -16,6 +16,7 @@ runs under the recorder finds its `sys.modules` as it expects it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._native import version as __version__
+    from .middleware import CodeTracerASGIMiddleware, CodeTracerWSGIMiddleware
     from .reader import Trace, TraceError, read
     from .periods import is_paused, pause, record, resume
     from .session import TraceSession, flush, is_tracing, start, stop, trace
@@ -25,6 +26,8 @@ TRACE_BINARY = "binary"
 TRACE_JSON = "json"
 
 __all__ = [
+    "CodeTracerASGIMiddleware",
+    "CodeTracerWSGIMiddleware",
     "DEFAULT_FORMAT",
     "TRACE_BINARY",
     "TRACE_JSON",
@@ -44,6 +47,7 @@ __all__ = [
     "trace",
 ]
 
+_FROM_MIDDLEWARE = ("CodeTracerASGIMiddleware", "CodeTracerWSGIMiddleware")
 _FROM_PERIODS = ("is_paused", "pause", "record", "resume")
 _FROM_READER = ("Trace", "TraceError", "read")
 _FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
@@ -54,6 +58,10 @@ def __getattr__(name: str) -> object:
         from . import session
 
         value = getattr(session, name)
+    elif name in _FROM_MIDDLEWARE:
+        from . import middleware
+
+        value = getattr(middleware, name)
     elif name in _FROM_PERIODS:
         from . import periods
 

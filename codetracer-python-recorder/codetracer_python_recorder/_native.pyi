@@ -43,8 +43,8 @@ def is_paused() -> bool: ...
 def position() -> tuple[int, int] | None:
     """Steps so far, and this thread's number; None when nothing is being recorded just now."""
 
-def define_meta(key: str, value: str) -> None:
-    """A line of the trace's metadata. Nothing when not recording."""
+def define_meta(key: str, value: str) -> bool:
+    """A line of the trace's metadata. False: the value holds a known secret and was not written. Nothing when not recording."""
 
 def export(
     journal_path: str,

@@ -22,6 +22,8 @@ CT_MAGIC = b"\xc0\xde\x72\xac\xe2"
 # What a trace of several files consists of. `files` is a folder of source copies, named after their absolute paths.
 METADATA, PATHS, SOURCES = "trace_metadata.json", "trace_paths.json", "files"
 COMPANIONS = (METADATA, PATHS, SOURCES)
+# A line for each web request, beside a trace in any format. The recorder writes it with this beginning.
+SPANS, SPANS_BEGIN = "spans.jsonl", b'{"id": "span_'
 METADATA_FILES = ("trace.json", "trace.bin", METADATA, PATHS)
 
 
@@ -71,6 +73,16 @@ class OutputFolder:
     def exported(self) -> str:
         """The folder in which the finished trace is put together."""
         return os.path.join(self.private, "trace")
+
+    @property
+    def spans(self) -> str:
+        return os.path.join(self.private, SPANS)
+
+    def add_spans(self) -> None:
+        """To what is in `exported`, unless the output folder has a file of that name that is not ours: they are in the journal, too."""
+        place = os.path.join(self.path, SPANS)
+        if os.path.exists(self.spans) and not (os.path.lexists(place) and SPANS not in _earlier_trace(self.path)):
+            os.rename(self.spans, os.path.join(self.exported, SPANS))
 
     def check_foreign(self) -> None:
         """Raises when a file that is not ours has one of the names that the trace will have."""
@@ -170,6 +182,8 @@ def _earlier_trace(path: str) -> list[str]:
         ours += [name for name in METADATA_FILES if name in names and _is_file(os.path.join(path, name))]
         if SOURCES in names and _are_sources(path):
             ours.append(SOURCES)
+    if SPANS in names and _read(os.path.join(path, SPANS), len(SPANS_BEGIN)) == SPANS_BEGIN:
+        ours.append(SPANS)
     return ours
 
 

@@ -285,6 +285,7 @@ class Recording:
                 self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress
             )
             names = os.listdir(self.folder.exported)
+            self.folder.add_spans()
             self.folder.commit()
         except (OSError, ValueError, errors.RecorderError) as error:
             self._keep_journal()

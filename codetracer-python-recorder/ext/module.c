@@ -24,7 +24,7 @@ static PyMethodDef FUNCTIONS[] = {
     {"position", session_position, METH_NOARGS,
      "position()\n--\n\nThe number of steps so far and this thread's number in the trace; None when nothing is being recorded just now."},
     {"define_meta", session_define_meta, METH_VARARGS,
-     "define_meta(key, value)\n--\n\nA line of the trace's metadata; a value that holds a known secret is hidden. Nothing when not recording."},
+     "define_meta(key, value)\n--\n\nA line of the trace's metadata. False: the value holds a known secret and was not written. Nothing when not recording."},
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
     {"run", (PyCFunction)(void (*)(void))session_run, METH_FASTCALL,

@@ -545,13 +545,11 @@ session_define_meta(PyObject *module, PyObject *args)
         return NULL;
     recorder *r = active_recorder;
     if (r && recorder_is_ours(r) && text_utf8(r, value, 1 << 20, &bytes, &size)) {
-        if (r->secrets_known && redaction_finds(r, bytes, size)) {
-            bytes = "<redacted>";
-            size = strlen(bytes);
-        }
+        if (r->secrets_known && redaction_finds(r, bytes, size))
+            Py_RETURN_FALSE;
         ct_define_meta(r->out, key, bytes, size);
     }
-    Py_RETURN_NONE;
+    Py_RETURN_TRUE;
 }
 
 PyObject *

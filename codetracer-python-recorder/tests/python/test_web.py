@@ -1,0 +1,396 @@
+"""Web applications under the recorder: spans of requests, and a trace for each. Real servers, concurrent requests."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+import reading
+from support import frameworks
+
+TOGETHER = 3  # requests that wait for each other in their handlers
+
+FLASK = """\
+import os, sys, threading
+from flask import Flask
+from werkzeug.serving import make_server
+from codetracer_python_recorder.middleware.wsgi import CodeTracerWSGIMiddleware
+
+app = Flask(__name__)
+barrier = threading.Barrier(3, timeout=60)
+
+def double(n):
+    return n * 2
+
+@app.route("/orders/<int:n>")
+def orders(n):
+    barrier.wait()
+    result = double(n)
+    return str(result)
+
+@app.route("/alone/<int:n>")
+def alone(n):
+    result = double(n)
+    return str(result)
+
+@app.route("/stream")
+def stream():
+    def pieces():
+        for piece in "abc":
+            yield piece
+    return pieces()
+
+@app.route("/boom")
+def boom():
+    return str(1 // 0)
+
+@app.route("/quit")
+def leave():
+    threading.Thread(target=server.shutdown).start()
+    return "bye"
+
+app.wsgi_app = CodeTracerWSGIMiddleware(app.wsgi_app, **eval(os.environ.get("OPTIONS", "{}")))
+server = make_server("127.0.0.1", 0, app, threaded=True)
+server.daemon_threads = False  # the end waits for requests
+print(server.server_port, flush=True)
+server.serve_forever()
+server.server_close()
+"""
+STARLETTE = """\
+import asyncio, os, socket
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+from codetracer_python_recorder.middleware.asgi import CodeTracerASGIMiddleware
+
+barrier = asyncio.Barrier(3)
+
+def double(n):
+    return n * 2
+
+async def orders(request):
+    n = request.path_params["n"]
+    await barrier.wait()
+    result = double(n)
+    return PlainTextResponse(str(result))
+
+async def alone(request):
+    n = request.path_params["n"]
+    result = double(n)
+    return PlainTextResponse(str(result))
+
+async def stream(request):
+    async def pieces():
+        for piece in "abc":
+            yield piece
+    return StreamingResponse(pieces())
+
+async def boom(request):
+    return PlainTextResponse(str(1 // 0))
+
+async def leave(request):
+    server.should_exit = True
+    return PlainTextResponse("bye")
+
+routes = [Route("/orders/{n:int}", orders), Route("/alone/{n:int}", alone), Route("/stream", stream), Route("/boom", boom), Route("/quit", leave)]
+app = Starlette(routes=routes)
+app.add_middleware(CodeTracerASGIMiddleware, **eval(os.environ.get("OPTIONS", "{}")))
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+server.run(sockets=[listening])
+"""
+SERVERS = {"wsgi": (FLASK, ("flask", "werkzeug")), "asgi": (STARLETTE, ("starlette", "uvicorn"))}
+# Frameworks are big: their values are not what is asked for here.
+SMALL = ["--max-attr-depth=1", "--max-depth=2"]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """serve(kind, recorder's options or None, …): a server that runs; `get(path)` asks it, `end()` ends it and gives the process."""
+    running = []
+
+    class Server:
+        def __init__(self, kind, options, **variables):
+            code, packages = SERVERS[kind]
+            frameworks.need(*packages)
+            (tmp_path / "server.py").write_text(code)
+            command = ["server.py"]
+            if options is not None:
+                command = ["-c", "import sys; from codetracer_python_recorder.cli import main_record; sys.exit(main_record())", "--quiet", *options, *command]
+            self.process = subprocess.Popen(
+                [sys.executable, *command], cwd=tmp_path, env=frameworks.environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            running.append(self.process)
+            self.port = int(self.process.stdout.readline())
+
+        def get(self, path):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=120) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+
+        def together(self, *paths):
+            answers = {}
+            threads = [threading.Thread(target=lambda path=path: answers.update({path: self.get(path)})) for path in paths]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return answers
+
+        def end(self):
+            assert self.get("/quit") == (200, "bye")
+            out, err = self.process.communicate(timeout=120)
+            assert self.process.returncode == 0, err
+            return err
+
+    yield Server
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def read_spans(lines):
+    """By number, as threads end in any order. But of /quit, which may outlive the recording."""
+    return sorted((span for span in map(json.loads, lines) if span["label"] != "GET /quit"), key=lambda span: int(span["id"].rpartition("_")[2]))
+
+
+def spans_of(trace):
+    told = subprocess.run([reading.trace_tool(), "info", str(trace)], capture_output=True, text=True, check=True).stdout
+    return read_spans(line[7:] for line in told.splitlines() if line.startswith("span = "))
+
+
+def steps_between(trace, span):
+    return [
+        e for e in reading.print_json(trace, "--all-locals", "--from", str(span["first_step"]), "--to", str(span["last_step"]))
+        if e["event"] == "step" and e["file"].endswith("server.py")
+    ]  # fmt: skip
+
+
+PATHS = [f"/orders/{n}" for n in range(TOGETHER * 2)]
+ANSWERS = {f"/orders/{n}": (200, str(n * 2)) for n in range(TOGETHER * 2)}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_each_request_is_a_span(serve, tmp_path, kind):
+    server = serve(kind, ["-o", "out", "--format=ct", *SMALL])
+    assert server.together(*PATHS) == ANSWERS
+    assert server.get("/stream") == (200, "abc")
+    assert server.get("/missing?password=hunter2")[0] == 404 and server.get("/boom")[0] == 500
+    server.end()
+
+    trace = tmp_path / "out"
+    assert sorted(path.name for path in trace.iterdir()) == ["server.ct", "spans.jsonl"]
+    spans = spans_of(trace)
+    assert read_spans((trace / "spans.jsonl").read_text().splitlines()) == spans
+    labels = {span["label"]: span for span in spans}
+    assert sorted(labels) == sorted(["GET " + path for path in [*PATHS, "/stream", "/missing", "/boom"]])  # and no query
+    assert len({span["id"] for span in spans}) == len(spans) and all(span["id"].startswith(f"span_{kind}_") for span in spans)
+    for n in range(TOGETHER * 2):
+        span = labels[f"GET /orders/{n}"]
+        steps = [e for e in steps_between(trace, span) if e["locals"].get("n") == n and e["function"] in ("orders", "double")]
+        code = SERVERS[kind][0].splitlines()
+        assert [e["line"] for e in steps][-3:] == [code.index(text) + 1 for text in ("    result = double(n)", "    return n * 2")] + [steps[-1]["line"]]
+        assert {e["thread"] for e in steps} == {span["thread"]}
+        assert span["status"] == "ok" and span["metadata"]["http.status_code"] == "200" and span["metadata"]["http.method"] == "GET"
+        assert float(span["metadata"]["http.duration_ms"]) > 0
+    # the whole of a streamed response is in its span
+    assert [e["locals"]["piece"] for e in steps_between(trace, labels["GET /stream"]) if e["function"].endswith("pieces") and "piece" in e["locals"]][-1] == "c"
+    assert (labels["GET /boom"]["status"], labels["GET /boom"]["metadata"]["http.status_code"]) == ("error", "500")
+    assert (labels["GET /missing"]["status"], labels["GET /missing"]["metadata"]["http.status_code"]) == ("error", "404")
+    # requests that ran together lie together; with threads each has its own
+    overlapping = [labels[f"GET /orders/{n}"] for n in range(TOGETHER * 2)]
+    assert any(a is not b and a["first_step"] < b["first_step"] < a["last_step"] for a in overlapping for b in overlapping)
+    assert len({span["thread"] for span in overlapping}) == (1 if kind == "asgi" else TOGETHER * 2)
+    checked = subprocess.run([reading.trace_tool(), "verify", str(trace)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_a_trace_for_each_request(serve, tmp_path, kind):
+    server = serve(kind, None, OPTIONS=repr({"trace_dir": "out", "format": "journal", "max_depth": 2, "max_attr_depth": 1}))
+    for n in range(3):
+        assert server.get(f"/alone/{n}") == (200, str(n * 2))
+    assert server.together(*PATHS[:TOGETHER]) == {path: ANSWERS[path] for path in PATHS[:TOGETHER]}
+    server.end()
+    traces = sorted((tmp_path / "out").iterdir())
+    spans = [spans_of(trace) for trace in traces]
+    # those that came alone have a trace each; those that waited for each other share one; /quit has its own
+    assert [len(of) for of in spans[:4]] == [1, 1, 1, TOGETHER]
+    for n in range(3):
+        assert traces[n].name.endswith(f"GET-alone-{n}") and spans[n][0]["label"] == f"GET /alone/{n}"
+        steps = [e for e in steps_between(traces[n], spans[n][0]) if e["function"] == "alone"]
+        assert steps[-1]["locals"]["result"] == n * 2
+    shared = {span["label"] for span in spans[3]}
+    assert shared == {"GET " + path for path in PATHS[:TOGETHER]}
+    ended = [e["locals"]["result"] for e in reading.print_json(traces[3], "--all-locals") if e["event"] == "step" and e["function"] == "orders" and "result" in e["locals"]]
+    assert sorted(set(ended)) == [0, 2, 4]
+
+
+def test_nothing_happens_without_a_recording(serve, tmp_path):
+    server = serve("wsgi", None)
+    assert server.get("/alone/4") == (200, "8")
+    assert server.end().count("codetracer") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["server.py"]
+
+
+@pytest.mark.parametrize("how", ["environment", "argument"])
+def test_another_place_for_spans(serve, tmp_path, how):
+    elsewhere = {"CODETRACER_SPAN_MANIFEST": "mine.jsonl"} if how == "environment" else {"OPTIONS": "{'manifest_path': 'mine.jsonl', 'framework': 'flask'}"}
+    server = serve("wsgi", ["-o", "out", *SMALL], **elsewhere)
+    server.get("/alone/4")
+    server.end()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["server.ct"]
+    spans = read_spans((tmp_path / "mine.jsonl").read_text().splitlines())
+    assert [span["label"] for span in spans] == ["GET /alone/4"] and spans == spans_of(tmp_path / "out")
+    assert spans[0]["metadata"].get("http.framework") == (None if how == "environment" else "flask")
+
+
+# ---- without a server ----
+
+
+CALLS = """\
+from codetracer_python_recorder import CodeTracerWSGIMiddleware, CodeTracerASGIMiddleware
+import asyncio, io, sys
+
+def wsgi(how):
+    def app(environ, start_response):
+        start_response("201 Created", [])
+        if how == "list":
+            return [b"x"]
+        if how == "raises":
+            raise KeyError(how)
+        if how == "file":
+            return io.BytesIO(b"line\\nline\\n")
+        return pieces()
+    def pieces():
+        yield b"a"
+        if how == "late":
+            raise KeyError(how)
+        yield b"b"
+    return app
+
+for how in ("list", "raises", "file", "generator", "late", "unfinished"):
+    seen = []
+    body = None
+    try:
+        body = CodeTracerWSGIMiddleware(wsgi(how))({"REQUEST_METHOD": "PUT", "SCRIPT_NAME": "/m", "PATH_INFO": "/\\xc3\\xbc"}, lambda *given: seen.append(given))
+        for piece in body:
+            seen.append(piece)
+            if how == "unfinished":
+                break
+    except KeyError as error:
+        seen.append(error)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
+            body.close()
+    print(how, seen, type(body) is list)
+
+async def asgi():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204})
+        if scope["path"] == "/raises":
+            raise KeyError
+    sent = []
+    async def send(message): sent.append(message)
+    wrapped = CodeTracerASGIMiddleware(app)
+    await wrapped({"type": "http", "method": "GET", "path": "/x"}, None, send)
+    try:
+        await wrapped({"type": "http", "method": "GET", "path": "/raises"}, None, send)
+    except KeyError as error:
+        sent.append(error)
+    await wrapped({"type": "lifespan", "path": "/"}, None, send)
+    print(sent)
+asyncio.run(asgi())
+"""
+
+
+def test_applications_behave_as_without_us(record, tmp_path):
+    seen = record(code=CALLS, options=["--quiet", "--format=json"])
+    assert seen.status == 0, seen
+    started = "('201 Created', [])"
+    assert seen.out.splitlines() == [
+        f"list [{started}, b'x'] True", f"raises [{started}, KeyError('raises')] False", f"file [{started}, b'line\\n', b'line\\n'] False",
+        f"generator [{started}, b'a', b'b'] False", f"late [{started}, b'a', KeyError('late')] False", f"unfinished [{started}, b'a'] False",
+        "[{'type': 'http.response.start', 'status': 204}, {'type': 'http.response.start', 'status': 204}, KeyError(), {'type': 'http.response.start', 'status': 204}]",
+    ]  # fmt: skip
+    # json has no place for metadata of ours: there the spans are beside it
+    spans = [json.loads(line) for line in (tmp_path / "trace" / "spans.jsonl").read_text().splitlines()]
+    assert [(span["label"], span["metadata"]["http.status_code"], span["status"]) for span in spans] == [
+        ("PUT /m/ü", "201", "ok"), ("PUT /m/ü", "500", "error"), ("PUT /m/ü", "201", "ok"), ("PUT /m/ü", "201", "ok"), ("PUT /m/ü", "500", "error"),
+        ("PUT /m/ü", "201", "ok"), ("GET /x", "204", "ok"), ("GET /raises", "500", "error"),
+    ]  # fmt: skip
+    # the next trace in the folder takes them away, and a file that is not ours stays
+    assert record("-c", "1", options=["--quiet"]).names == ["command.ct"]
+    (tmp_path / "trace" / "spans.jsonl").write_text("mine\n")
+    record(code=CALLS, options=["--quiet"])
+    assert (tmp_path / "trace" / "spans.jsonl").read_text() == "mine\n"
+
+
+def test_known_secrets_are_hidden_in_spans(record, tmp_path):
+    code = """\
+from codetracer_python_recorder import CodeTracerWSGIMiddleware
+def app(environ, start_response):
+    password = "correct-horse-battery"
+    start_response("200 OK", [])
+    return []
+CodeTracerWSGIMiddleware(app)({"PATH_INFO": "/reset/correct-horse-battery"}, lambda *given: None)
+"""
+    seen = record(code=code, options=["--quiet", "--format=journal"])
+    (span,) = spans_of(seen.trace)
+    assert span["label"] == "<redacted>" and span["last_step"] > span["first_step"]
+    assert "correct-horse" not in (seen.trace / "spans.jsonl").read_text()
+
+
+# ---- the documentation ----
+
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "web.md"
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="docs/ is not beside the tests")
+def test_examples_of_the_documentation(tmp_path):
+    frameworks.need("flask", "starlette")
+    text = DOCUMENT.read_text()
+    flask, starlette, each = re.findall(r"```python\n(.*?)```", text, re.S)
+    ask_flask = "\nprint(app.test_client().get('/orders/7').text)\n"
+    ask_starlette = """
+import asyncio
+async def main():
+    async def receive(): return {"type": "http.request", "body": b""}
+    async def send(message): print(message)
+    await app({"type": "http", "method": "GET", "path": "/orders/7", "headers": [], "query_string": b""}, receive, send)
+asyncio.run(main())
+"""
+    (tmp_path / "server.py").write_text(flask + ask_flask)
+    commands = re.findall(r"^    (codetracer-\S* .*)$", text, re.M)
+    assert commands[0] == "codetracer-record server.py" and len(commands) == 3
+    run = [sys.executable, "-c", "import sys; from codetracer_python_recorder.cli import main_record; sys.exit(main_record())"]
+    seen = subprocess.run([*run, *SMALL, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
+    assert seen.stdout == "order 7\n", seen
+    (span,) = spans_of(tmp_path / "trace-out")
+    assert span["label"] == "GET /orders/7"
+    words = [str(span["first_step"]) if word == "51203" else str(span["last_step"]) if word == "52977" else word for word in shlex.split(commands[2])]
+    for command in (shlex.split(commands[1]), words):
+        shown = subprocess.run([reading.trace_tool(), *command[1:]], cwd=tmp_path, capture_output=True, text=True)
+        assert shown.returncode == 0, shown
+    assert "order = " in shown.stdout
+    (tmp_path / "server.py").write_text(starlette + ask_starlette)
+    seen = subprocess.run([*run, *SMALL, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
+    assert "order 7" in seen.stdout and [span["label"] for span in spans_of(tmp_path / "trace-out")] == ["GET /orders/7"], seen
+    (tmp_path / "server.py").write_text(flask.rpartition("\n\n")[0] + "\n" + each + ask_flask)
+    seen = subprocess.run([sys.executable, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
+    assert seen.stdout == "order 7\n", seen
+    (trace,) = (tmp_path / "traces").iterdir()
+    assert trace.name.endswith("GET-orders-7") and spans_of(trace)
