@@ -266,7 +266,7 @@ ct_put_slot(ct_recording *r, uint32_t slot, const uint8_t *value, size_t count)
 }
 
 static inline void
-ct_put_number(ct_recording *r, enum ct_record record, uint64_t number) /* THREAD, THREAD_EXIT, RESUME, ENDED, UNBIND, DIED, GLOBAL_UNBIND */
+ct_put_number(ct_recording *r, enum ct_record record, uint64_t number) /* THREAD, THREAD_EXIT, RESUME, ENDED, UNBIND, DIED, GLOBAL_UNBIND, CODE */
 {
     *r->cursor++ = (uint8_t)record;
     r->cursor = ct_write_varint(r->cursor, number);

@@ -125,7 +125,7 @@ typedef struct ct_slot {
 
 typedef struct ct_activation {
     uint64_t id;
-    uint32_t code;
+    uint32_t code;               /* may change at a STEP: to that of a part of the function in another file */
     uint8_t flags;               /* CT_CALL_ATTACHED */
     bool on_stack;               /* false: suspended or ended */
     int64_t line;                /* of its last step; its code's first line before one */

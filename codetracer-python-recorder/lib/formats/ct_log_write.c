@@ -177,7 +177,8 @@ ct_log_call(ct_log *log, uint32_t function, uint32_t path, int64_t line, bool ow
 {
     enum { CALL_FRONT = 1 + 8 + 4 + 9, ARGUMENT_FRONT = 13 + 9 + 6 };
     CT_TRY(room_for_calls(log, function));
-    ct_standing *last = &log->calls[2 * (size_t)function + (count != 0)];
+    /* The first call of <toplevel> has no step; one behind it may. */
+    ct_standing once = {0}, *last = own_step ? &log->calls[2 * (size_t)function + (count != 0)] : &once;
     ct_buffer *out = &log->chunk.raw;
     size_t first = out->size, room = LOG_STEP + CALL_FRONT, step_size = own_step ? LOG_STEP : 0;
     for (size_t i = 0; i < count; i++)
@@ -185,7 +186,7 @@ ct_log_call(ct_log *log, uint32_t function, uint32_t path, int64_t line, bool ow
     uint8_t *at = ct_buffer_room(out, room), *start = at;
     if (!at)
         return CT_E_NOMEM;
-    if (!count && last->size && own_step && ct_chunk_reaches(&log->chunk, first, last->at)) {
+    if (!count && last->size && ct_chunk_reaches(&log->chunk, first, last->at)) {
         size_t there = (size_t)(last->at - log->chunk.base);
         memcpy(at, out->bytes + there, last->size);
         if (!ct_chunk_add_match(&log->chunk, first, last->size, first - there))

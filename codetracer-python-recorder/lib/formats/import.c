@@ -19,19 +19,19 @@ typedef struct variable_in { char *name; size_t size; uint32_t id; /* + 1 */ } v
 typedef struct local_in { uint32_t variable; bool is_argument; } local_in;
 
 typedef struct function_in {
-    uint32_t path;
+    uint64_t file;                 /* the stream's number of its path */
+    uint32_t path;                 /* the journal's */
     int64_t line;
     char *name;
     size_t size;
     bool is_module, is_toplevel;
-    uint32_t code;                 /* + 1 */
     local_in *variables;           /* in the order of their slots */
     ct_variable_order order;
     size_t variable_count, variable_capacity, arguments;
 } function_in;
 
 typedef struct slot_in { uint64_t hash, first, last, seen; bool bound; } slot_in;
-typedef struct activation_in { uint64_t id; uint32_t function; int64_t line; slot_in *slots; } activation_in;
+typedef struct activation_in { uint64_t id; uint32_t function, path; int64_t line; slot_in *slots; } activation_in;
 typedef struct thread_in { uint64_t number, external; bool known, exited; activation_in *stack; size_t depth, capacity; } thread_in;
 
 typedef struct step_in { uint64_t path; int64_t line; ct_kept_values values; } step_in;
@@ -49,6 +49,10 @@ typedef struct import {
     size_t variable_count, variable_capacity, variables_named;
     function_in *functions;
     size_t function_count, function_capacity;
+    ct_intern codes;               /* (function, path of the journal) */
+    uint32_t *code_of;             /* by number in `codes`: the journal's */
+    size_t code_of_capacity;
+    uint64_t other_slots;          /* of codes in other files than their functions' */
     ct_intern slots;               /* (function, variable) */
     uint32_t *slot_of;             /* by number in `slots`: index in the function's variables */
     size_t slot_of_capacity;
@@ -62,7 +66,6 @@ typedef struct import {
     ct_kept_values result;
     uint64_t epoch, next_activation;
     uint64_t toplevel;             /* function, + 1 */
-    bool toplevel_running;
     range_in *dead;                /* objects whose last use was the event before */
     size_t dead_count, dead_capacity;
     uint32_t *listed;              /* slots of the values at hand */
@@ -139,7 +142,7 @@ on_function(void *context, uint64_t path, int64_t line, const char *bytes, size_
     if (!CT_IMPORT_GROW(im->allocator, im->functions, im->function_capacity, im->function_count))
         return no_memory(im);
     f = &im->functions[im->function_count];
-    *f = (function_in){.line = line, .name = ct_copy_text(im->allocator, bytes, size), .size = size, .is_module = names_module(bytes, size)};
+    *f = (function_in){.file = path, .line = line, .name = ct_copy_text(im->allocator, bytes, size), .size = size, .is_module = names_module(bytes, size)};
     f->order.seen.keys.allocator = im->allocator;
     f->is_toplevel = (size == 10 && memcmp(bytes, "<toplevel>", 10) == 0) || (size == 11 && memcmp(bytes, "<top-level>", 11) == 0);
     if (!f->name)
@@ -251,31 +254,52 @@ slot_of(import *im, uint32_t function, uint64_t variable, uint32_t *slot)
     return CT_OK;
 }
 
-static uint32_t
-code_of(import *im, uint32_t function)
+static ct_code
+define_code(import *im, const function_in *f, uint32_t path, uint32_t *code)
 {
-    function_in *f = &im->functions[function];
-    if (!f->code) {
-        ct_code_slot *slots = ct_allocate(im->allocator, (f->variable_count + 1) * sizeof *slots);
-        bool names = f->is_module || f->is_toplevel;
-        if (!slots)
-            im->values.record.failed = true; /* what follows is not whole */
-        for (size_t i = 0; slots && i < f->variable_count; i++) {
-            const local_in *local = &f->variables[i];
-            slots[i] = (ct_code_slot){name_of(im, local->variable), local->is_argument ? CT_SLOT_PARAMETER : 0};
-        }
-        ct_code_definition definition = {
-            .path = f->path, .first_line = f->line > 0 && f->line <= INT32_MAX ? (uint32_t)f->line : 0,
-            .qualified_name = f->is_module ? "<module>" : f->name, .qualified_name_size = f->is_module ? 8 : f->size,
-            .module = f->is_module ? f->name + 1 : "", .module_size = f->is_module ? f->size - 2 : 0,
-            .flags = names ? CT_CODE_NAMESPACE | (f->is_module ? CT_CODE_MODULE : 0u) : 0u,
-            .arguments = names ? 0 : (uint32_t)f->arguments,
-            .slot_count = names || !slots ? 0 : (uint32_t)f->variable_count, .slots = slots,
-        };
-        f->code = ct_define_code(im->r, &definition) + 1;
-        ct_free(im->allocator, slots);
+    ct_code_slot *slots = ct_allocate(im->allocator, (f->variable_count + 1) * sizeof *slots);
+    bool names = f->is_module || f->is_toplevel;
+    if (!slots)
+        return no_memory(im);
+    for (size_t i = 0; i < f->variable_count; i++) {
+        const local_in *local = &f->variables[i];
+        slots[i] = (ct_code_slot){name_of(im, local->variable), local->is_argument ? CT_SLOT_PARAMETER : 0};
     }
-    return f->code - 1;
+    ct_code_definition definition = {
+        .path = path, .first_line = f->line > 0 && f->line <= INT32_MAX ? (uint32_t)f->line : 0,
+        .qualified_name = f->is_module ? "<module>" : f->name, .qualified_name_size = f->is_module ? 8 : f->size,
+        .module = f->is_module ? f->name + 1 : "", .module_size = f->is_module ? f->size - 2 : 0,
+        .flags = names ? CT_CODE_NAMESPACE | (f->is_module ? CT_CODE_MODULE : 0u) : 0u,
+        .arguments = names ? 0 : (uint32_t)f->arguments,
+        .slot_count = names ? 0 : (uint32_t)f->variable_count, .slots = slots,
+    };
+    *code = ct_define_code(im->r, &definition);
+    ct_free(im->allocator, slots);
+    return CT_OK;
+}
+
+/* A step may be in another file than its function: in a macro's, a template's, an included one. A journal's steps are in the file of their activation's
+ * code, so the function has a code for each of its files. What that would cost is bounded, for each names all variables: behind the bound *path becomes the
+ * function's own. */
+static ct_code
+code_of(import *im, uint32_t function, uint32_t *path, uint32_t *code)
+{
+    enum { MOST_OTHER_SLOTS = 4 << 20 };
+    const function_in *f = &im->functions[function];
+    if (*path != f->path && im->other_slots + f->variable_count > MOST_OTHER_SLOTS)
+        *path = f->path;
+    uint32_t key[2] = {function, *path}, number;
+    bool is_new;
+    if (ct_intern_add(&im->codes, key, sizeof key, &number, &is_new) != CT_OK)
+        return no_memory(im);
+    if (is_new) {
+        if (!CT_IMPORT_GROW(im->allocator, im->code_of, im->code_of_capacity, number))
+            return no_memory(im);
+        CT_TRY(define_code(im, f, *path, &im->code_of[number]));
+        im->other_slots += *path != f->path ? f->variable_count : 0;
+    }
+    *code = im->code_of[number];
+    return CT_OK;
 }
 
 /* ---- events of the journal ---- */
@@ -364,12 +388,13 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
     function_in *f = &im->functions[function];
     if (!CT_IMPORT_GROW(im->allocator, thread->stack, thread->capacity, thread->depth))
         return no_memory(im);
-    activation_in a = {.id = im->next_activation++, .function = function, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
+    activation_in a = {.id = im->next_activation++, .function = function, .path = f->path, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
     if (im->writing) {
+        uint32_t code;
+        CT_TRY(code_of(im, function, &a.path, &code));
         a.slots = ct_allocate_zero(im->allocator, f->variable_count + 1, sizeof *a.slots);
         if (!a.slots)
             return no_memory(im);
-        uint32_t code = code_of(im, function);
         ct_event_begin(im->r);
         ct_put_call(im->r, code, 0);
         thread->stack[thread->depth++] = a;
@@ -397,15 +422,22 @@ write_step(import *im, const step_in *step)
         if (!im->function_count)
             return corrupt(im, "a step before any function");
         static const ct_kept_values none;
-        im->toplevel_running = true;
         CT_TRY(push(im, function, &none));
         a = top(im);
     }
     if (!im->writing)
         return put_variables(im, &step->values, true);
+    uint32_t path = im->paths[step->path], code = 0;
+    if (path != a->path)
+        CT_TRY(code_of(im, a->function, &path, &code));
     ct_event_begin(im->r);
     ct_put_step(im->r, step->line - a->line);
     a->line = step->line;
+    if (path != a->path) {
+        ct_room(im->r, 16);
+        ct_put_number(im->r, CT_R_CODE, code);
+        a->path = path;
+    }
     put_deaths(im);
     CT_TRY(put_variables(im, &step->values, true));
     ct_event_end(im->r);
@@ -477,7 +509,7 @@ on_call(void *context, uint64_t function)
         return CT_OK;
     }
     step_in *own = im->step_count ? &im->steps[im->step_count - 1] : NULL;
-    if (own && own->values.count == 0 && own->line == f->line)
+    if (own && own->values.count == 0 && own->path == f->file && own->line == f->line)
         im->step_count--;
     CT_TRY(write_steps(im, 0));
     ct_code code = push(im, (uint32_t)function, &im->arguments);
@@ -499,7 +531,7 @@ on_return(void *context, const ct_stream_tree *tree, size_t node)
     activation_in *a = top(im);
     if (!a) { /* <toplevel>'s: its value is the exit status */
         const ct_stream_node *value = ct_stream_at(tree, node);
-        im->has_status = value->kind == CT_NODE_INT;
+        im->has_status = value->kind == CT_NODE_INT && im->current == 0;
         im->status = value->integer;
         return CT_OK;
     }
@@ -656,7 +688,7 @@ start(import *im)
 {
     im->thread_count = im->current = 0;
     im->next_thread = UINT64_C(1) << 62; /* where no system's numbers are */
-    im->toplevel_running = im->any_call = im->has_status = false;
+    im->any_call = im->has_status = false;
     im->toplevel = 0;
     im->step_count = im->next_activation = im->epoch = 0;
     ct_import_values_start(&im->values);
@@ -759,6 +791,7 @@ free_import(import *im)
     ct_free(im->allocator, im->paths);
     ct_free(im->allocator, im->script);
     ct_free(im->allocator, im->slot_of);
+    ct_free(im->allocator, im->code_of);
     ct_free(im->allocator, im->dead);
     ct_free(im->allocator, im->listed);
     for (size_t i = 0; i < 2; i++)
@@ -766,6 +799,7 @@ free_import(import *im)
     ct_kept_free(&im->arguments);
     ct_kept_free(&im->result);
     ct_intern_free(&im->slots);
+    ct_intern_free(&im->codes);
     ct_import_values_free(&im->values);
     ct_free(im->allocator, im);
 }
@@ -778,7 +812,7 @@ new_import(ct_recording *recording)
     if (!im)
         return NULL;
     im->r = im->values.r = recording;
-    im->allocator = im->values.allocator = im->values.record.allocator = im->slots.keys.allocator = allocator;
+    im->allocator = im->values.allocator = im->values.record.allocator = im->slots.keys.allocator = im->codes.keys.allocator = allocator;
     im->steps[0].values.bytes.allocator = im->steps[1].values.bytes.allocator = allocator;
     im->arguments.bytes.allocator = im->result.bytes.allocator = allocator;
     return im;

@@ -136,16 +136,29 @@ function_of(linear *l, uint32_t path, int64_t line, ct_text name, uint32_t *id)
     return is_new ? l->sink->function(l->sink->context, path, line, name) : CT_OK;
 }
 
+/* Not every code is a function: an activation may go on in one that says in which other file it is. */
 static ct_code
-ids_of(linear *l, uint32_t code, const ct_code_info **info, uint32_t *function, uint32_t *path)
+code_path(linear *l, uint32_t code, const ct_code_info **info, uint32_t *path)
 {
     if (code >= l->code_count || !(*info = ct_journal_code(l->journal, code)))
         return ct_fail(l->error, CT_E_CORRUPT, "a code that is not defined", 0, 0);
     code_ids *ids = &l->codes[code];
+    if (!ids->path) {
+        CT_TRY(path_of(l, (*info)->path, path));
+        ids->path = *path + 1;
+    }
+    *path = ids->path - 1;
+    return CT_OK;
+}
+
+static ct_code
+ids_of(linear *l, uint32_t code, const ct_code_info **info, uint32_t *function, uint32_t *path)
+{
+    CT_TRY(code_path(l, code, info, path));
+    code_ids *ids = &l->codes[code];
     if (!ids->function) {
         ct_text name = (*info)->qualified_name;
         ct_buffer angled = { .allocator = ct_journal_allocator(l->journal) };
-        CT_TRY(path_of(l, (*info)->path, path));
         if ((*info)->flags & CT_CODE_MODULE) {
             ct_buffer_add_byte(&angled, '<');
             if ((*info)->module.size)
@@ -158,11 +171,9 @@ ids_of(linear *l, uint32_t code, const ct_code_info **info, uint32_t *function, 
         ct_code result = angled.failed ? CT_E_NOMEM : function_of(l, *path, (*info)->first_line, name, function);
         ct_buffer_free(&angled);
         CT_TRY(result);
-        ids->path = *path + 1;
         ids->function = *function + 1;
     }
     *function = ids->function - 1;
-    *path = ids->path - 1;
     return CT_OK;
 }
 
@@ -527,11 +538,11 @@ static ct_code
 on_step(linear *l, const ct_event *event)
 {
     const ct_code_info *info;
-    uint32_t function, path;
+    uint32_t path;
     size_t count;
     CT_TRY(settle(l));
     CT_TRY(switch_to(l, event->thread->number));
-    CT_TRY(ids_of(l, event->activation->code, &info, &function, &path));
+    CT_TRY(code_path(l, event->activation->code, &info, &path));
     CT_TRY(take_snapshot(l, event->activation, false, &count));
     l->result->steps++;
     return l->sink->step(l->sink->context, path, event->line, l->snapshot, count);

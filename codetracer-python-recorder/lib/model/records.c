@@ -45,6 +45,7 @@ ct_scan_record(ct_input *in, uint8_t tag, const ct_journal *journal, uint64_t *a
     case CT_R_STEP:
     case CT_R_UNBIND:
     case CT_R_GLOBAL_UNBIND:
+    case CT_R_CODE:
     case CT_R_DIED:
         ct_take_varint(in);
         break;

@@ -342,13 +342,26 @@ change_global(ct_state *state, ct_input *in, ct_activation_cell *cell, uint32_t 
     return code;
 }
 
+/* It goes on in another code with the same variables. */
+static ct_code
+change_code(ct_state *state, ct_activation_cell *cell, uint32_t number)
+{
+    const ct_code_info *before = cell->code, *code = ct_journal_code(state->journal, number);
+    if (!code || (code->flags ^ before->flags) & CT_CODE_NAMESPACE || code->slot_count != before->slot_count
+        || (code->slot_count && memcmp(code->slot_names, before->slot_names, code->slot_count * sizeof *code->slot_names) != 0))
+        return ct_state_corrupt(state, "an activation goes on in a code that is not there, or that has other variables");
+    cell->code = code;
+    cell->activation.code = number;
+    return CT_OK;
+}
+
 ct_code
 ct_state_change(ct_state *state, ct_input *in, uint8_t tag, ct_activation_cell *activation, uint64_t event)
 {
     ct_code code;
     if (tag >= CT_R_OBJECT && tag <= CT_R_LENGTH)
         code = ct_state_object_record(state, in, tag, event);
-    else if (tag < CT_R_SLOT_SHORT && (tag < CT_R_SLOT || tag > CT_R_GLOBAL_UNBIND))
+    else if (tag < CT_R_SLOT_SHORT && (tag < CT_R_SLOT || tag > CT_R_CODE))
         return ct_state_corrupt(state, "there is no such record, or not here");
     else if (!activation)
         return ct_state_corrupt(state, "a variable is changed outside of any activation");
@@ -358,6 +371,8 @@ ct_state_change(ct_state *state, ct_input *in, uint8_t tag, ct_activation_cell *
         uint32_t number = ct_take_varint32(in);
         if (tag <= CT_R_UNBIND)
             code = change_slot(state, in, activation, number, tag == CT_R_UNBIND, event);
+        else if (tag == CT_R_CODE)
+            code = change_code(state, activation, number);
         else
             code = change_global(state, in, activation, number, tag == CT_R_GLOBAL_UNBIND, event);
     }

@@ -899,6 +899,76 @@ what_can_be_opened(void)
     free_file(&f);
 }
 
+/* CODE: a function of which steps are in several files; and codes that an activation cannot go on in. */
+static void
+code_in_another_file(void)
+{
+    static const struct { uint8_t code; bool good; } second[] = {{3, true}, {4, false}, {1, false}, {9, false}};
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++) {
+        journal_file f = {0};
+        bytes b = {0}, more = {0};
+        ct_error error;
+        ct_journal *journal = NULL;
+        ct_replay *replay = NULL;
+        const ct_event *event;
+        begin(&f);
+        put_byte(&more, CT_DEF_PATH);
+        put_str(&more, "/x/t.h");
+        RAW(&more, CT_DEF_CODE, 1, 10, 1, 'f', 1, 'm', 0, 2, 0, 3, 0, CT_SLOT_PARAMETER, 1, CT_SLOT_PARAMETER, 2, 0); /* 3: f elsewhere */
+        RAW(&more, CT_DEF_CODE, 1, 10, 1, 'f', 1, 'm', 0, 2, 0, 3, 0, CT_SLOT_PARAMETER, 2, CT_SLOT_PARAMETER, 1, 0); /* 4: with other slots */
+        add_block(&f, CT_BLOCK_DEFINITIONS, 0, &more, DEFINITIONS, 0, UINT32_MAX);
+        f.definitions += 3;
+        RAW(&b, CT_R_CALL, 0, 0, SLOT + 0, SMALL + 2);
+        RAW(&b, STEP + 1, SLOT + 2, SMALL + 3);
+        RAW(&b, STEP + 5, CT_R_CODE);
+        put_byte(&b, second[i].code);
+        RAW(&b, SLOT + 1, SMALL + 4);
+        RAW(&b, STEP + 1);
+        add_events(&f, &b, 4, 3);
+        /* A segment whose key state says in which code the activation is. */
+        b.size = 0;
+        RAW(&b, CT_R_KEY_BEGIN, 1, 0, 0, 0, CT_R_KEY_ACTIVATION, 0, 3, 0, 17, SLOT + 0, SMALL + 2, SLOT + 1, SMALL + 4, SLOT + 2, SMALL + 3);
+        RAW(&b, CT_R_KEY_THREAD, 0, 0, 0, 1, 0, CT_R_KEY_END, STEP + 0, CT_R_CODE, 0, CT_R_RETURN, CT_V_NONE);
+        add_block(&f, CT_BLOCK_EVENTS, CT_BLOCK_BEGINS_SEGMENT, &b, 3, 4, UINT32_MAX);
+        f.events += 2;
+        f.steps++;
+        end_block(&f);
+        save(&f);
+        CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
+        CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
+        EVENT(CT_EVENT_CALL);
+        EVENT(CT_EVENT_STEP);
+        CHECK_EQ_UINT(event->activation->code, 0);
+        if (second[i].good) {
+            EVENT(CT_EVENT_STEP);
+            for (int again = 0; again < 2; again++) {
+                CHECK_EQ_UINT(event->activation->code, 3);
+                CHECK_EQ_INT(event->line, 16 + again);
+                CHECK_EQ_UINT(event->activation->slot_count, 3);
+                CHECK_INT_VALUE(event->activation->slots[0].value, 2);
+                CHECK_INT_VALUE(event->activation->slots[1].value, 4);
+                if (!again)
+                    EVENT(CT_EVENT_STEP);
+            }
+            EVENT(CT_EVENT_STEP);
+            CHECK_EQ_UINT(event->activation->code, 0);
+            EVENT(CT_EVENT_RETURN);
+            CHECK_EQ_INT(ct_replay_next(replay, &event, &error), CT_END);
+            CHECK_EQ_INT(ct_replay_seek_step(replay, 3, &event, &error), CT_OK); /* from the key state */
+            CHECK_EQ_UINT(event->activation->code, 0);
+            CHECK_EQ_INT(ct_replay_seek_step(replay, 2, &event, &error), CT_OK);
+            CHECK_EQ_UINT(event->activation->code, 3);
+        }
+        else
+            CHECK_EQ_INT(ct_replay_next(replay, &event, &error), CT_E_CORRUPT);
+        ct_replay_free(replay);
+        ct_journal_close(journal);
+        free(b.at);
+        free(more.at);
+        free_file(&f);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -907,6 +977,7 @@ main(int argc, char **argv)
         return 1;
     snprintf(path, sizeof path, "%s/journal.ctj", folder);
     snprintf(live_path, sizeof live_path, "%s/journal.live", folder);
+    RUN(code_in_another_file);
     RUN(function_call_stored);
     RUN(function_call_compressed);
     RUN(namespaces_keep_the_order_of_binding);

@@ -29,7 +29,7 @@ def test_still_decodes_to_the_same(expected):
     assert [{key: event.get(key) for key in want} for event, want in zip(shown, wanted)] == wanted
 
 
-@pytest.mark.parametrize("name", sorted({path.name for path in KEPT}))
+@pytest.mark.parametrize("name", sorted({path.name for path in KEPT if path.parent.parent.name == "json"}))
 def test_formats_agree(name):
     """What one program left in the formats without a journal inside is read as the same events, but for what their layouts do not hold."""
     read = {path.parent.parent.name: path.read_text() for path in KEPT if path.name == name}
