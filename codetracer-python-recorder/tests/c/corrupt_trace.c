@@ -1,9 +1,10 @@
-/* corrupt_trace [--checked | --streams] [--spare FROM-TO]… COUNT SEED FILE [LIKE…]: changes a trace in COUNT random ways and reads each. For tests/python/test_corruption.py.
+/* corrupt_trace [--checked | --streams] [--spare FROM-TO]… [--unit NUMBER:FROM-TO]… COUNT SEED FILE [LIKE…]: changes a trace in COUNT random ways and reads each. For tests/python/test_corruption.py.
  *
  * Every outcome must be a trace or an error that says what is wrong, in time. With --checked the events that are read must be those of FILE, or of one of
  * LIKE (other readings of the same program that a reader may fall back to): all of them, or the first ones and an error. With --streams, for
  * steps, values and calls that lie apart, so that one may be whole where another is damaged, an error may come with steps that lack the rest: their lines must be
- * those of FILE. Bytes named by --spare carry names without a checksum: a change there may change what is said. Prints what came out; status 1 and a sentence for each
+ * those of FILE. --unit: bytes of FILE under one checksum (a block, a frame; it may lie in several pieces); an error must then name a byte that is not before the
+ * unit of the first changed byte, nor, when nothing was moved, behind that of the last. Bytes named by --spare carry names without a checksum: a change there may change what is said. Prints what came out; status 1 and a sentence for each
  * outcome that must not be.
  */
 #include <inttypes.h>
@@ -14,14 +15,18 @@
 
 #include "walk.h"
 
-enum { SECONDS = 10, MOST_LIKE = 8, MOST_SPARE = 64, MOST_SHOWN = 10 };
+enum { SECONDS = 10, MOST_LIKE = 8, MOST_SPARE = 64, MOST_UNITS = 1024, MOST_SHOWN = 10 };
 
 typedef struct span { size_t from, to; } span;
+typedef struct unit { unsigned number; span span; } unit;
 
 static struct {
     bool checked, streams;
     span spare[MOST_SPARE];
     size_t spare_count;
+    unit units[MOST_UNITS];
+    size_t unit_count;
+    unsigned long placed;  /* errors of which the place was looked at */
     const uint8_t *original;
     size_t size;
     walk like[MOST_LIKE];
@@ -165,15 +170,55 @@ lines_alike(const walk *events)
     return events->line_count <= like->line_count && memcmp(events->lines, like->lines, events->line_count * sizeof *like->lines) == 0;
 }
 
+/* The least and the greatest byte of the unit that holds this one; false: it is in none. */
+static bool
+unit_of(size_t byte, span *whole)
+{
+    const unit *found = NULL;
+    for (size_t i = 0; i < test.unit_count && !found; i++)
+        if (test.units[i].span.from <= byte && byte < test.units[i].span.to)
+            found = &test.units[i];
+    *whole = (span){SIZE_MAX, 0};
+    for (size_t i = 0; found && i < test.unit_count; i++)
+        if (test.units[i].number == found->number) {
+            whole->from = test.units[i].span.from < whole->from ? test.units[i].span.from : whole->from;
+            whole->to = test.units[i].span.to > whole->to ? test.units[i].span.to : whole->to;
+        }
+    return found;
+}
+
+/* Whether the error names a place where something can be wrong; of bytes in no unit nothing is known. */
+static bool
+is_placed(const outcome *o, const uint8_t *bytes, size_t size)
+{
+    size_t first = 0, last = test.size;
+    span whole;
+    while (first < size && first < test.size && bytes[first] == test.original[first])
+        first++;
+    while (size == test.size && last > first && bytes[last - 1] == test.original[last - 1])
+        last--;
+    if (!unit_of(first < test.size ? first : test.size - 1, &whole))
+        return true;
+    test.placed++;
+    if (o->position < whole.from)
+        return false;
+    for (size_t i = first; i < last && size == test.size; i++)
+        if (!unit_of(i, &whole))
+            return true;
+    return size != test.size || !unit_of(last - 1, &whole) || o->position <= whole.to;
+}
+
 /* NULL, or what is wrong. */
 static const char *
-judge(const outcome *o, bool strict)
+judge(const outcome *o, bool strict, const uint8_t *bytes, size_t size)
 {
     size_t whole, alike = most_alike(&o->events, &whole);
     if (o->code == CT_OK || (o->code != CT_END && o->code != CT_E_CORRUPT && o->code != CT_E_VERSION))
         return "it ended with a code that is not about damage";
     if (o->code != CT_END && (!o->message || !*o->message))
         return "an error without a message";
+    if (test.unit_count && o->code == CT_E_CORRUPT && !is_placed(o, bytes, size))
+        return "an error names a place where nothing is wrong";
     if (!strict)
         return NULL;
     if (test.streams && o->code != CT_END)
@@ -200,7 +245,7 @@ run(uint8_t *bytes, outcome *o, unsigned long number)
     alarm(0);
     close(file);
     bool strict = test.checked && !is_spared(bytes, size);
-    const char *wrong = judge(o, strict);
+    const char *wrong = judge(o, strict, bytes, size);
     size_t whole, alike = most_alike(&o->events, &whole);
     *(o->code == CT_END && o->complete ? &test.whole : o->events.count ? &test.part : &test.refused) += 1;
     if (wrong && test.failed++ < MOST_SHOWN)
@@ -260,6 +305,10 @@ main(int argc, char **argv)
         else if (strcmp(argv[at], "--spare") == 0 && at + 1 < argc && test.spare_count < MOST_SPARE
                  && sscanf(argv[++at], "%zu-%zu", &test.spare[test.spare_count].from, &test.spare[test.spare_count].to) == 2)
             test.spare_count++;
+        else if (strcmp(argv[at], "--unit") == 0 && at + 1 < argc && test.unit_count < MOST_UNITS
+                 && sscanf(argv[++at], "%u:%zu-%zu", &test.units[test.unit_count].number, &test.units[test.unit_count].span.from,
+                           &test.units[test.unit_count].span.to) == 3)
+            test.unit_count++;
         else
             return 2;
     if (argc - at < 3)
@@ -277,7 +326,7 @@ main(int argc, char **argv)
     outcome o = {0};
     for (unsigned long i = 0; good && i < count; i++)
         good = run(bytes, &o, i);
-    printf("whole %lu part %lu refused %lu failed %lu\n", test.whole, test.part, test.refused, test.failed);
+    printf("whole %lu part %lu refused %lu failed %lu placed %lu\n", test.whole, test.part, test.refused, test.failed, test.placed);
     for (size_t i = 0; i < test.like_count; i++)
         walk_free(&test.like[i]);
     walk_free(&o.events);

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from reading import record_journal, trace_tool
 from test_formats import helper
@@ -93,6 +94,41 @@ def tables_of(container):
                 yield from ("--spare", f"{place}-{place + min(block, size - number * block)}")
 
 
+def units_of(kind, data):
+    """(number, from, to) of what has a checksum of its own: docs/journal-format.md, docs/ct-format.md, RFC 8878."""
+    if kind == "journal":
+        yield 0, 0, 64
+        at, number = 64, 1
+        while at < len(data):
+            size = 80 + int.from_bytes(data[at + 8 : at + 12], "little")
+            yield number, at, at + size
+            at, number = at + size, number + 1
+    elif kind == "binary":
+        at, number = 8, 0
+        while at < len(data):
+            size = frame_size(data[at:])
+            yield number, at, at + size
+            at, number = at + size, number + 1
+    elif kind == "ct-single":
+        (log,) = (found for found in inner_blocks(data) if found[0] == "events.log")
+        _, size, places, block = log
+        content = b"".join(data[at : at + block] for at in places)[:size]
+        at, number = 8, 0
+        while at < size:
+            end = at + 16 + int.from_bytes(content[at : at + 4], "little")
+            for i in range(at // block, (end - 1) // block + 1):
+                yield number, places[i] + max(at - i * block, 0), places[i] + min(end - i * block, block)
+            at, number = end, number + 1
+
+
+def frame_size(data):
+    if data[:4] != b"\x28\xb5\x2f\xfd":  # the table of frames: its length follows
+        return 8 + int.from_bytes(data[4:8], "little")
+    one = zstandard.ZstdDecompressor().decompressobj()
+    one.decompress(data)
+    return len(data) - len(one.unused_data)
+
+
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory):
     """traces(kind, rounds): the file of a trace of PROGRAM."""
@@ -120,6 +156,9 @@ def test_damage_is_noticed(traces, kind):
     file = traces(kind, rounds)
     assert 30_000 < file.stat().st_size < 500_000, file.stat().st_size
     options = [CHECKED[kind]] if kind in CHECKED else []
+    units = list(units_of(kind, file.read_bytes()))
+    for number, start, end in units:
+        options += ["--unit", f"{number}:{start}-{end}"]
     if kind == "ct-multi":
         options += tables_of(file)
     # A container that holds a journal is read by way of its other layouts when the journal is damaged.
@@ -133,3 +172,4 @@ def test_damage_is_noticed(traces, kind):
     outcomes = dict(zip(words[::2], map(int, words[1::2])))
     assert outcomes["whole"] + outcomes["part"] + outcomes["refused"] == count
     assert outcomes["part"] > 0 and outcomes["failed"] == 0
+    assert (outcomes["placed"] > count // 3) == bool(units)
