@@ -264,6 +264,7 @@ struct recorder {
     key_verdict *key_verdicts;   /* [KEY_VERDICTS] */
     struct searched_text { uint64_t low, high; bool found; } searched[256]; /* long texts, by hash */
     ct_masked_stream masked[3];  /* by enum ct_stream_number */
+    char prompt[80]; size_t prompt_size; /* the last line that was written, if it has no end: what is read next answers it */
     uint16_t state_hidden[HIDDEN_IN_OBJECTS]; /* in the state that is being encoded */
     uint64_t hidden[HIDDEN_KINDS];
 
@@ -370,7 +371,7 @@ uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_re
 uint8_t *redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at);
 bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known text in these bytes; to be asked if r->secrets_known */
 /* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */
-bool redaction_mask(recorder *r, int stream, const char **bytes, size_t *size);
+bool redaction_mask(recorder *r, enum ct_stream_number stream, const char **bytes, size_t *size);
 void redaction_argument(recorder *r, bool *after_option, const char **bytes, size_t *size, char *buffer, size_t capacity);
 
 static inline bool

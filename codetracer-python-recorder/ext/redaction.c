@@ -227,10 +227,45 @@ redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, co
 
 /* ---- output and facts ---- */
 
-bool
-redaction_mask(recorder *r, int stream, const char **bytes, size_t *size)
+/* `Password: ` makes what is read next a secret; a line of output ends the question. */
+static void
+note_prompt(recorder *r, const char *bytes, size_t size)
 {
+    const char *end = memrchr(bytes, '\n', size);
+    if (end) {
+        r->prompt_size = 0;
+        size -= (size_t)(end + 1 - bytes);
+        bytes = end + 1;
+    }
+    if (size > sizeof r->prompt - r->prompt_size) { /* too long for a question: its end counts */
+        r->prompt_size = 0;
+        if (size > sizeof r->prompt) {
+            bytes += size - sizeof r->prompt;
+            size = sizeof r->prompt;
+        }
+    }
+    memcpy(r->prompt + r->prompt_size, bytes, size);
+    r->prompt_size += size;
+}
+
+bool
+redaction_mask(recorder *r, enum ct_stream_number stream, const char **bytes, size_t *size)
+{
+    static const char HIDDEN[] = "<redacted>\n";
     const void *masked;
+    if (stream != CT_STDIN)
+        note_prompt(r, *bytes, *size);
+    else if (r->prompt_size && ct_name_is_secret(r->prompt, r->prompt_size)) {
+        bool ended = (*bytes)[*size - 1] == '\n';
+        learn(r, *bytes, *size - ended, NULL);
+        r->prompt_size = 0;
+        r->hidden[HIDDEN_OUTPUT]++;
+        *bytes = HIDDEN;
+        *size = sizeof HIDDEN - 1 - !ended;
+        return true;
+    }
+    else
+        r->prompt_size = 0;
     if (!ct_secrets_mask(r->secrets, &r->masked[stream], *bytes, *size, &masked, size, &r->hidden[HIDDEN_OUTPUT])) {
         r->no_memory = true;
         return false;

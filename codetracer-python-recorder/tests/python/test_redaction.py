@@ -337,6 +337,13 @@ def test_arguments_of_the_program(record):
     assert leaks(answer.trace, [one, two]) == [] and one in answer.out
 
 
+@pytest.mark.parametrize("ask", ["x = input('Password: ')", "print('Enter the API key: ', end='', flush=True)\nx = sys.stdin.readline()", "sys.stderr.write('PIN code? ')\nx = input()"])
+def test_what_is_typed_for_a_secret(traced, ask):
+    answer = traced("name = input('Name: ')\n" + ask + "\ny = [x, 'is ' + x]\nlast = input('More? ')\n", stdin=f"bob\n{secret(1)}\nnothing\n")
+    read = [event["text"] for event in reading.print_json(answer.trace) if event["event"] == "output" and event["stream"] == "stdin"]
+    assert read == ["bob\n", "<redacted>\n", "nothing\n"] and leaks(answer.trace, [secret(1)]) == []
+
+
 # ---- how it looks, and what is counted ----
 
 COUNTED = """\
