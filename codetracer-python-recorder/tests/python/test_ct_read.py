@@ -22,10 +22,10 @@ def value_of(value):
     if inside:
         items = value["field_values" if kind == "Struct" else "elements"]
         text = inside[0] + ", ".join(value_of(item) for item in items) + inside[1]
-    elif kind in ("String", "Raw"):
-        text = value["text" if kind == "String" else "r"]
+    elif kind in ("String", "Raw", "Error"):
+        text = value[{"String": "text", "Raw": "r", "Error": "msg"}[kind]]
         text = "".join(f"\\{ord(c):02x}" if c < " " or c == "\\" else c for c in text)
-        text = f"raw'{text}'" if kind == "Raw" else f"'{text}'"
+        text = f"raw'{text}'" if kind != "String" else f"'{text}'"
     elif kind == "BigInt":
         text = "-big" if value["negative"] else "big"
     elif kind == "Float":
