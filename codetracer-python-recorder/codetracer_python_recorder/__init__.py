@@ -53,6 +53,13 @@ _FROM_READER = ("Trace", "TraceError", "read")
 _FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
 
 
+def load_ipython_extension(shell: object) -> None:
+    """IPython's `%load_ext codetracer_python_recorder`: the magic `%%codetracer`."""
+    from . import ipython
+
+    ipython.load(shell)
+
+
 def __getattr__(name: str) -> object:
     if name in _FROM_SESSION:
         from . import session

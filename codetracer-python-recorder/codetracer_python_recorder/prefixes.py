@@ -47,12 +47,17 @@ def own() -> list[str]:
     return _with_real([os.path.dirname(__file__)])
 
 
-# What runs tests: packages whose own code is not what is being debugged. Test modules for one framework often import from the other.
+# What runs tests or cells: packages whose own code is not what is being debugged. Test modules for one framework often import from the other.
 _TEST_TOOLS = (
     "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "pygments", "py", "xdist", "execnet", "coverage", "pytest_cov", "pytest_asyncio",
     "hypothesis", "_hypothesis_pytestplugin", "_hypothesis_globals", "anyio/pytest_plugin.py",
 )  # fmt: skip
-FRAMEWORKS = {"pytest": _TEST_TOOLS, "unittest": ("unittest", *_TEST_TOOLS)}
+_NOTEBOOK = (
+    "IPython", "ipykernel", "jupyter_client", "jupyter_core", "traitlets", "tornado", "zmq", "comm", "debugpy", "nest_asyncio", "prompt_toolkit", "wcwidth",
+    "pygments", "IPython_pygments_lexers", "ipython_pygments_lexers", "jedi", "parso", "matplotlib_inline", "decorator", "stack_data", "executing", "asttokens",
+    "pure_eval", "psutil", "dateutil",
+)  # fmt: skip
+FRAMEWORKS = {"pytest": _TEST_TOOLS, "unittest": ("unittest", *_TEST_TOOLS), "ipython": _NOTEBOOK}
 
 
 def framework(name: str) -> list[str]:

@@ -187,10 +187,13 @@ class Recording:
         hidden_frames: int = 0,
         framework: str | None = None,
         meta: "Iterable[tuple[str, str]]" = (),
+        sources: "dict[str, str] | None" = None,
+        left_out: "Iterable[str]" = (),
     ) -> None:
         """The last thing before the program's own code. `code` and `source`: of a program that lies in no file. `hidden_frames`: frames of
         ours below the program's, which are not to count against its recursion limit. `framework`: the one of prefixes.FRAMEWORKS that runs the
-        program and is not recorded itself. `meta`: more lines of metadata."""
+        program and is not recorded itself. `meta`: more lines of metadata. `sources`: the texts behind file names of
+        code that lies in no file. `left_out`: names in module namespaces that are not the program's."""
         global current
         standard = prefixes.standard_library()
         try:
@@ -219,6 +222,10 @@ class Recording:
         }
         if self.format != "journal":
             options["compression_level"] = THROWAWAY_LEVEL
+        if sources:
+            options["sources"] = sources
+        if left_out:
+            options["left_out"] = list(left_out)
         if code is not None:
             options["main_code"], options["main_source"] = code, source
         try:

@@ -62,6 +62,9 @@ static bool
 is_recorded(const recorder *r, const char *path)
 {
     size_t size = strlen(path);
+    for (size_t i = 0; i < r->texts.count; i++)
+        if (strcmp(path, r->texts.paths[i]) == 0)
+            return true;
     if (size == 0 || lies_under(path, &r->own))
         return false;
     if (path[0] == '<' && path[size - 1] == '>')
@@ -349,10 +352,16 @@ give_path(recorder *r, PyCodeObject *code, const char *path)
 }
 
 void
-code_info_give_source(recorder *r, PyCodeObject *code, const char *path, const char *source, size_t size)
+code_info_give_text(recorder *r, const char *path, const char *source, size_t size)
 {
     uint32_t id = ct_define_path(r->out, path, strlen(path));
     if (claim_source(r, id))
         ct_define_source(r->out, id, source, size);
+}
+
+void
+code_info_give_source(recorder *r, PyCodeObject *code, const char *path, const char *source, size_t size)
+{
+    code_info_give_text(r, path, source, size);
     give_path(r, code, path);
 }

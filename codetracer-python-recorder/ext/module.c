@@ -7,7 +7,7 @@ static PyMethodDef FUNCTIONS[] = {
     {"start", session_start, METH_VARARGS,
      "start(journal_path, live_path, options)\n--\n\nBegin recording, in all threads of this process.\n\n"
      "Both files are created. options is a dict: max_depth, max_attr_depth, max_items, max_string, include_stdlib, include_exec, redaction,\n"
-     "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories and files), meta (pairs of str), paused,\n"
+     "globals_referenced, capture_io, skip_prefixes, keep_prefixes, own_prefixes (directories and files), meta (pairs of str), sources (file names that are none: texts), left_out (names in namespaces), paused,\n"
      "points (triples: end of a path or function's name, line or 0, starts), max_steps, max_size, max_milliseconds, last_steps, last_bytes.\n"
      "Raises RuntimeError when a recording is active or no monitoring tool id is free, OSError when the files cannot be made."},
     {"stop", (PyCFunction)(void (*)(void))session_stop, METH_VARARGS | METH_KEYWORDS,

@@ -215,6 +215,8 @@ struct recorder {
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io, redaction;
     path_list skip, keep, own;
+    path_list left_out;          /* names of a namespace that are not the program's, as a notebook's own */
+    path_list texts;             /* names of code that lies in no file and is recorded, as cells of a notebook */
 
     /* periods */
     period_point *points; size_t point_count;
@@ -314,6 +316,7 @@ recorder_activation(recorder *r, ct_frame *frame)
 
 /* code_info.c */
 code_info *code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame); /* frame: one that runs it, for its module's name. NULL: no memory */
+void code_info_give_text(recorder *r, const char *path, const char *source, size_t size); /* of a file that is none */
 /* Records `code` and the code objects within it under a path made up for the text they were compiled from. */
 void code_info_give_source(recorder *r, PyCodeObject *code, const char *path, const char *source, size_t size);
 int code_info_setup(void);          /* once per process; -1 with an exception */

@@ -120,7 +120,7 @@ read_options(recorder *r, PyObject *options)
     r->capture_io = option_flag(options, "capture_io", true);
     r->redaction = option_flag(options, "redaction", true);
     return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
-            option_paths(options, "own_prefixes", &r->own) < 0
+            option_paths(options, "own_prefixes", &r->own) < 0 || option_paths(options, "left_out", &r->left_out) < 0
         ? -1
         : 0;
 }
@@ -246,6 +246,27 @@ give_main_source(recorder *r, PyObject *options)
     return 0;
 }
 
+/* sources: a dict from file names of code that lies in no file, as cells of a notebook, to their texts. */
+static int
+give_sources(recorder *r, PyObject *options)
+{
+    PyObject *sources = PyDict_GetItemString(options, "sources"), *name, *text;
+    if (sources == NULL || !PyDict_Check(sources))
+        return 0;
+    if (option_paths(options, "sources", &r->texts) < 0)
+        return -1;
+    for (Py_ssize_t at = 0; PyDict_Next(sources, &at, &name, &text);) {
+        const char *path = PyUnicode_Check(name) && PyUnicode_Check(text) ? PyUnicode_AsUTF8(name) : NULL;
+        const char *bytes;
+        size_t size;
+        if (path == NULL)
+            return PyErr_Occurred() ? -1 : 0;
+        if (*path && text_utf8(r, text, 16 << 20, &bytes, &size))
+            code_info_give_text(r, path, bytes, size);
+    }
+    return 0;
+}
+
 /* ---- start ---- */
 
 static void
@@ -260,6 +281,8 @@ recorder_free(recorder *r)
     paths_free(&r->skip);
     paths_free(&r->keep);
     paths_free(&r->own);
+    paths_free(&r->texts);
+    paths_free(&r->left_out);
     for (size_t i = 0; i < r->point_count; i++)
         free(r->points[i].where);
     free(r->points);
@@ -337,7 +360,7 @@ session_start(PyObject *module, PyObject *args)
         goto failed;
     }
     if (write_meta(r, options) < 0 || lifetime_install() < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
-        give_main_source(r, options) < 0)
+        give_main_source(r, options) < 0 || give_sources(r, options) < 0)
         goto failed_open;
     /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
     /* The program's first frame comes two C levels (exec, evaluation) above the caller of this one, and one above none in plain python. */

@@ -143,8 +143,12 @@ namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject 
         names->names = grown;
         names->capacity = capacity;
     }
+    uint8_t action = r->name_actions[name];
+    for (size_t i = 0; i < r->left_out.count; i++)
+        if (PyUnicode_CompareWithASCIIString(key, r->left_out.paths[i]) == 0)
+            action = VALUE_DROP;
     named_shadow *entry = &names->names[names->count++];
-    *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .last.action = r->name_actions[name]};
+    *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .last.action = action};
     return entry;
 }
 

@@ -1,0 +1,86 @@
+"""IPython and Jupyter: `%%codetracer` records a cell.
+
+The texts of all cells so far are kept in the trace: a cell calls functions that earlier ones defined. IPython's own code is not recorded.
+"""
+
+import argparse
+import linecache
+import re
+import shlex
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, cell_magic, magics_class
+
+from . import errors, export, session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def load(shell: "Any") -> None:
+    shell.register_magics(CodeTracerMagics)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> "NoReturn":
+        raise UsageError(f"%%codetracer: {message}")
+
+
+def _options(line: str) -> argparse.Namespace:
+    parser = _Parser(prog="%%codetracer", add_help=False, allow_abbrev=False)
+    parser.add_argument("-o", "--out", "--out-dir", default="trace-out")
+    parser.add_argument("--format", default=session.DEFAULT_FORMAT)
+    try:
+        options = parser.parse_args(shlex.split(line))
+        options.format = export.canonical(options.format)
+    except ValueError as error:
+        raise UsageError(f"%%codetracer: {error}") from None
+    return options
+
+
+@magics_class
+class CodeTracerMagics(Magics):
+    @cell_magic
+    def codetracer(self, line: str, cell: str) -> None:
+        """%%codetracer [--out DIR] [--format FORMAT]: runs the cell and records it into the folder DIR (trace-out), in a format of codetracer-record (ct)."""
+        options = _options(line)
+        shell: "Any" = self.shell
+        # As run_cell() will do in a moment: the cell's name, and its text under it.
+        shell.compile.cache(shell.transform_cell(cell), shell.execution_count, raw_code=cell)
+        number = shell.displayhook.prompt_count  # of the cell that runs; execution_count may be the next one's
+        try:
+            recording = session.Recording(options.out, options.format, f"cell-{number}", session.Limits({}))
+            session._register_at_exit()
+            recording.begin([], program=f"In [{number}]", script=None, framework="ipython", sources=_cells(shell), left_out=_names(shell))
+        except (errors.RecorderError, ValueError, RuntimeError) as error:
+            raise UsageError(f"%%codetracer: {error}") from None
+        try:
+            shell.run_cell(cell, store_history=False)
+        finally:
+            try:
+                result = recording.finish()
+            except errors.RecorderError as error:
+                print(f"codetracer: {error}")
+            else:
+                if result is not None:
+                    print(f"codetracer: {result.sentence()}")
+
+
+def _cells(shell: "Any") -> dict[str, str]:
+    """File name: text, of each cell that IPython knows."""
+    found = {}
+    for name in getattr(shell.compile, "_filename_map", ()):
+        entry = linecache.cache.get(name)
+        if entry is not None and len(entry) > 2:
+            found[name] = "".join(entry[2])
+    return found
+
+
+_OF_HISTORY = re.compile(r"_i{1,3}|_i?[0-9]+")
+
+
+def _names(shell: "Any") -> list[str]:
+    """Variables in the user's namespace that are IPython's: what %who leaves out, and the history of inputs and outputs."""
+    hidden = shell.user_ns_hidden
+    return [name for name, value in list(shell.user_ns.items()) if _OF_HISTORY.fullmatch(name) or (name in hidden and hidden[name] is value)]
