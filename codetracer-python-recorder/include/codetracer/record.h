@@ -65,6 +65,7 @@ typedef struct ct_recording_options {
      * holes in files (CT_E_IO). */
     uint64_t keep_steps, keep_bytes;
     const ct_allocator *allocator; /* NULL: the C library's (memory.h) */
+    const char *temporary_folder; /* where an import into it takes temporary space (binary-v0 does); NULL: $TMPDIR, or /tmp. It stays until the recording is finished */
 } ct_recording_options;
 
 /* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
@@ -77,6 +78,8 @@ CT_API const uint8_t *ct_recording_id(const ct_recording *recording);
 
 /* The allocator of its options. */
 CT_API const ct_allocator *ct_recording_allocator(const ct_recording *recording);
+/* The folder of its options, which may be NULL. */
+CT_API const char *ct_recording_temporary_folder(const ct_recording *recording);
 
 /* True once writing has failed, and why (error may be NULL); the error is kept. Recording should stop; nothing more is kept. */
 CT_API bool ct_recording_failed(const ct_recording *recording, ct_error *error);

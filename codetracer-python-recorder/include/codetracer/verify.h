@@ -13,7 +13,7 @@
 
 #include "codetracer/api.h"
 #include "codetracer/error.h"
-#include "codetracer/memory.h"
+#include "codetracer/trace.h"
 
 typedef struct ct_finding {
     const char *rule;     /* its name, a constant */
@@ -32,10 +32,10 @@ typedef struct ct_verified {
     bool unfinished;                  /* a recording that still runs or whose program was killed: no finding */
 } ct_verified;
 
-/* path: as for ct_trace_open(). allocator: memory.h; NULL: the C library's. found is called in this thread, once for each finding. CT_OK: verified,
+/* path, options: as for ct_trace_open(); temporary space is taken for binary-v0 only. found is called in this thread, once for each finding. CT_OK: verified,
  * whatever was found. Else the trace could not be looked at (CT_E_IO, CT_E_NOMEM and so on): *error says why. Memory grows with the definitions and
  * with what is alive at one time, not with the steps. */
-CT_API ct_code ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function found, void *context, ct_verified *verified,
+CT_API ct_code ct_verify(const char *path, const ct_trace_options *options, ct_finding_function found, void *context, ct_verified *verified,
                          ct_error *error);
 
 #endif

@@ -588,7 +588,7 @@ read_file(v0_in *in, int file, ct_error *error)
     if (pread(file, magic, sizeof magic, 0) != (ssize_t)sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
         return ct_capnp_refuse(&in->m, "this is no trace.bin in Cap'n Proto") ? CT_OK : in->m.code;
     in->values_left = (uint64_t)status.st_size;
-    CT_TRY(ct_capnp_open(&in->m, file, sizeof MAGIC, in->sink->allocator, error));
+    CT_TRY(ct_capnp_open(&in->m, file, sizeof MAGIC, in->sink->temporary_folder, in->sink->allocator, error));
     return take_events(in) ? CT_OK : in->m.code;
 }
 

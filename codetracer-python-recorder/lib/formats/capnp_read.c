@@ -258,10 +258,9 @@ unpack(ct_capnp_message *m, int file, uint64_t at, ct_outfile *out, ct_error *er
 }
 
 ct_code
-ct_capnp_open(ct_capnp_message *m, int file, uint64_t offset, const ct_allocator *allocator, ct_error *error)
+ct_capnp_open(ct_capnp_message *m, int file, uint64_t offset, const char *folder, const ct_allocator *allocator, ct_error *error)
 {
-    const char *temporary = getenv("TMPDIR");
-    ct_outfile out = { .buffer.allocator = allocator, .file = ct_create_unnamed_file(temporary && *temporary ? temporary : "/tmp") };
+    ct_outfile out = { .buffer.allocator = allocator, .file = ct_create_unnamed_file(ct_temporary_folder(folder)) };
     if (out.file < 0)
         return ct_fail(error, CT_E_IO, "no temporary file can be made to unpack the trace; set TMPDIR to a folder with room", 0, errno);
     ct_code code = unpack(m, file, offset, &out, error);

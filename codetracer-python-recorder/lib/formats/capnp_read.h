@@ -41,8 +41,8 @@ typedef struct ct_capnp_object {
     bool there;
 } ct_capnp_object;
 
-/* Unpacks the file from `offset` on; what is not CT_E_CORRUPT fills the error. A message that was cut is opened, too. To be closed in any case. */
-ct_code ct_capnp_open(ct_capnp_message *m, int file, uint64_t offset, const ct_allocator *allocator, ct_error *error);
+/* Unpacks the file from `offset` on, into a file without a name in the folder (NULL: $TMPDIR, or /tmp); what is not CT_E_CORRUPT fills the error. A message that was cut is opened, too. To be closed in any case. */
+ct_code ct_capnp_open(ct_capnp_message *m, int file, uint64_t offset, const char *folder, const ct_allocator *allocator, ct_error *error);
 void ct_capnp_close(ct_capnp_message *m);
 /* Whether the message was all there, and nothing else: to be asked at the end. */
 bool ct_capnp_is_whole(ct_capnp_message *m);

@@ -822,7 +822,7 @@ static ct_code
 run(import *im, ct_stream_reader read, const char *path, ct_error *error)
 {
     const ct_stream_sink sink = {
-        .context = im, .state = &im->state, .allocator = im->allocator, .path = on_path, .function = on_function, .variable = on_variable, .type = on_type,
+        .context = im, .state = &im->state, .allocator = im->allocator, .temporary_folder = ct_recording_temporary_folder(im->r), .path = on_path, .function = on_function, .variable = on_variable, .type = on_type,
         .step = on_step, .value = on_value, .argument = on_argument, .call = on_call, .returned = on_return, .event = on_event, .thread = on_thread,
         .drop_step = on_drop_step, .meta = im->writing ? on_meta : NULL, .source = im->writing ? on_source : NULL};
     return read(path, &sink, error);

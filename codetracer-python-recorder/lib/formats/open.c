@@ -91,12 +91,12 @@ append_temporary(void *context, const void *bytes, size_t count, ct_error *error
 }
 
 static ct_code
-import_into(int file, const char *path, const reader *from, const ct_allocator *allocator, ct_error *error)
+import_into(int file, const char *path, const reader *from, const char *folder, const ct_allocator *allocator, ct_error *error)
 {
     ct_recording *recording;
     ct_error ending = {0};
     ct_sink sink = {.context = &file, .append = append_temporary};
-    ct_recording_options options = {.journal = &sink, .allocator = allocator};
+    ct_recording_options options = {.journal = &sink, .temporary_folder = folder, .allocator = allocator};
     CT_TRY(ct_recording_open(&options, &recording, error));
     ct_code code = from->import(path, recording, error);
     ct_code end = ct_recording_finish(recording, &ending);
@@ -127,16 +127,12 @@ open_intact_part(int file, const ct_allocator *allocator, bool rescued, ct_journ
 static ct_code
 import_trace(const char *path, const reader *from, const ct_trace_options *options, ct_journal **journal, ct_error *error)
 {
-    const char *folder = options->temporary_folder;
+    const char *folder = ct_temporary_folder(options->temporary_folder);
     ct_source source;
-    if (!folder)
-        folder = getenv("TMPDIR");
-    if (!folder || !*folder)
-        folder = "/tmp";
     int file = ct_create_unnamed_file(folder);
     if (file < 0)
         return about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
-    ct_code code = import_into(file, path, from, options->allocator, error);
+    ct_code code = import_into(file, path, from, folder, options->allocator, error);
     if (code != CT_OK) {
         if (code == CT_E_CORRUPT)
             open_intact_part(file, options->allocator, error->message == CT_IMPORT_RESCUED, journal);

@@ -75,6 +75,7 @@ typedef struct ct_stream_sink {
     void *context;
     ct_stream_state *state;
     const ct_allocator *allocator;         /* what the reader takes its memory from */
+    const char *temporary_folder;          /* where it unpacks what it cannot read in place; NULL: $TMPDIR, or /tmp */
     ct_code (*path)(void *context, const char *bytes, size_t size);
     ct_code (*function)(void *context, uint64_t path, int64_t line, const char *name, size_t size);
     ct_code (*variable)(void *context, const char *name, size_t size);

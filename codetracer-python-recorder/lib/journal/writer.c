@@ -321,6 +321,12 @@ ct_recording_id(const ct_recording *recording)
     return recording->private_->id;
 }
 
+const char *
+ct_recording_temporary_folder(const ct_recording *recording)
+{
+    return recording->private_->temporary_folder;
+}
+
 const ct_allocator *
 ct_recording_allocator(const ct_recording *recording)
 {
@@ -547,6 +553,7 @@ ct_recording_open_with(const ct_system *system, const ct_recording_options *opti
         return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, 0);
     writer->system = system;
     writer->allocator = options->allocator;
+    writer->temporary_folder = options->temporary_folder;
     writer->file = -1;
     face = &writer->face;
     face->private_ = writer;

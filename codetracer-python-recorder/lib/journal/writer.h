@@ -33,6 +33,7 @@ struct ct_recording_private {
     /* Fixed when opened. */
     const ct_system *system;
     const ct_allocator *allocator;
+    const char *temporary_folder; /* the caller's */
     char *journal_path, *live_path; /* NULL: there is none */
     ct_sink sink;              /* append is NULL: the journal is a file */
     int file;

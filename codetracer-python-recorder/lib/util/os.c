@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -165,6 +166,13 @@ ct_create_file(const char *path)
         file = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     while (file < 0 && errno == EINTR);
     return file < 0 ? -1 : ct_raise_descriptor(file);
+}
+
+const char *
+ct_temporary_folder(const char *wanted)
+{
+    const char *folder = wanted ? wanted : getenv("TMPDIR");
+    return folder && *folder ? folder : "/tmp";
 }
 
 int

@@ -31,6 +31,8 @@ int ct_create_file(const char *path);
 
 /* A file without a name in this folder, 0600, gone with its descriptor; it has one for a moment where the system has no O_TMPFILE. -1 and errno. */
 int ct_create_unnamed_file(const char *folder);
+/* Where that is done when the caller has not said where (NULL): $TMPDIR, or /tmp. */
+const char *ct_temporary_folder(const char *wanted);
 
 /* The same open file under a high number (or as it was); the given descriptor is used up. */
 int ct_raise_descriptor(int file);

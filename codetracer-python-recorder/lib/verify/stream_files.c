@@ -33,10 +33,11 @@ end_stream(const ct_report *report, ct_stream_rules *rules, ct_code code, ct_err
 }
 
 static ct_code
-check_folder(const ct_report *report, ct_stream_reader read, const char *path, ct_error *error)
+check_folder(const ct_report *report, ct_stream_reader read, const char *path, const char *temporary, ct_error *error)
 {
     ct_stream_rules rules;
     ct_stream_rules_start(&rules, report, NULL);
+    rules.sink.temporary_folder = temporary;
     ct_code code = read(path, &rules.sink, error);
     bool whole = code == CT_OK;
     code = end_stream(report, &rules, code, error);
@@ -196,13 +197,13 @@ check_container(const ct_report *report, const char *path, ct_error *error)
 /* ---- all formats ---- */
 
 ct_code
-ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function found, void *context, ct_verified *verified, ct_error *error)
+ct_verify(const char *path, const ct_trace_options *options, ct_finding_function found, void *context, ct_verified *verified, ct_error *error)
 {
     static const ct_stream_reader readers[] = {[CT_TRACE_JSON] = ct_json_read, [CT_TRACE_BINARY] = ct_binary_read, [CT_TRACE_BINARY_V0] = ct_binary_v0_read};
     char file[PATH_MAX];
     enum ct_trace_format format;
     ct_error own = {0};
-    const ct_report report = {found, context, verified, allocator};
+    const ct_report report = {found, context, verified, options ? options->allocator : NULL};
     *verified = (ct_verified){0};
     error = error ? error : &own;
     CT_TRY(ct_trace_find(path, file, &format, error));
@@ -211,5 +212,5 @@ ct_verify(const char *path, const ct_allocator *allocator, ct_finding_function f
         return ct_journal_rules(&report, file, error);
     if (format == CT_TRACE_CT)
         return check_container(&report, file, error);
-    return check_folder(&report, readers[format], file, error);
+    return check_folder(&report, readers[format], file, options ? options->temporary_folder : NULL, error);
 }

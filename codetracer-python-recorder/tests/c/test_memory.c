@@ -200,7 +200,8 @@ verify_scenario(const ct_allocator *allocator, ct_error *error)
 {
     ct_verified verified;
     int findings = 0;
-    ct_code code = ct_verify(at, allocator, no_finding, &findings, &verified, error);
+    const ct_trace_options options = {.temporary_folder = folder, .allocator = allocator};
+    ct_code code = ct_verify(at, &options, no_finding, &findings, &verified, error);
     return code == CT_OK && findings ? ct_fail(error, CT_E_CORRUPT, "there is a finding", 0, 0) : code;
 }
 

@@ -1,11 +1,14 @@
 /* ct_trace_open: which file is meant, which format it has, what is said when it is none, and that nothing is left behind. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <codetracer/export.h>
 #include <codetracer/trace.h>
+#include <codetracer/verify.h>
 
 #include "check.h"
 #include "container_bytes.h"
@@ -152,6 +155,46 @@ what_cannot_be_opened(void)
     CHECK_EQ_INT(entries(in("temporary")), 0);
 }
 
+static void
+ignore(void *context, const ct_finding *finding)
+{
+    (void)context;
+    (void)finding;
+}
+
+/* Whatever takes space takes it where the caller says: the environment is not asked. */
+static void
+temporary_folder(void)
+{
+    ct_error error;
+    ct_verified verified;
+    uint64_t steps;
+    char before[PATH_MAX] = "", room[PATH_MAX], none[PATH_MAX];
+    snprintf(room, sizeof room, "%s", in("temporary"));
+    snprintf(none, sizeof none, "%s", in("nowhere"));
+    const char *environment = getenv("TMPDIR");
+    if (environment)
+        snprintf(before, sizeof before, "%s", environment);
+    setenv("TMPDIR", none, 1);
+    ct_trace_options options = {.temporary_folder = room};
+    CHECK_EQ_INT(steps_of(in("v"), NULL, &steps, &error), CT_OK);
+    CHECK_EQ_INT(ct_verify(in("v"), &options, ignore, NULL, &verified, &error), CT_OK);
+    CHECK_EQ_UINT(verified.findings, 0);
+    CHECK(verified.steps > steps); /* the calls' own, too */
+    CHECK_EQ_INT(ct_verify(in("v"), NULL, ignore, NULL, &verified, &error), CT_E_IO);
+    CHECK_EQ_INT(error.system, ENOENT);
+    CHECK_EQ_INT(ct_verify(in("s"), NULL, ignore, NULL, &verified, &error), CT_OK); /* takes none */
+    setenv("TMPDIR", room, 1);
+    CHECK_EQ_INT(ct_verify(in("v"), NULL, ignore, NULL, &verified, &error), CT_OK);
+    options.temporary_folder = none;
+    CHECK_EQ_INT(ct_verify(in("v"), &options, ignore, NULL, &verified, &error), CT_E_IO);
+    CHECK_EQ_INT(entries(in("temporary")), 0);
+    if (environment)
+        setenv("TMPDIR", before, 1);
+    else
+        unsetenv("TMPDIR");
+}
+
 /* A container that holds a journal is opened through it; when that is damaged, through what else is in it. */
 static void
 journal_in_a_container(void)
@@ -205,6 +248,7 @@ main(int argc, char **argv)
         return 1;
     RUN(every_format_by_file_and_by_folder);
     RUN(what_cannot_be_opened);
+    RUN(temporary_folder);
     RUN(journal_in_a_container);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);

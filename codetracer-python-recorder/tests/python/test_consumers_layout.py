@@ -126,6 +126,22 @@ def test_both_show_what_we_write(ours):
     assert ours.print(ours.files) == SHOWN_BY_PRINT
 
 
+VIEWS = (17, 18)
+
+
+def test_ct_print_falls_back_to_events_log_when_the_views_are_missing(ours):
+    """It looks at 31 entries only as long as the streams open. Flag 0x20 of meta.dat promises srcviews: without them it takes slot 31, and refuses that."""
+    assert [ours.files[slot][0] for slot in VIEWS] == ["srcviews.dat", "srcviews.off"] and ours.files[META][1][6] & 0x20
+    shown = ours.print(without(ours.files, *VIEWS))
+    assert isinstance(shown, str) and "events.log" in shown, (
+        "ct-print shows a container whose flags promise source views that are not there: the flag need not be exact any more (ct.c, write_meta)"
+    )
+    name, meta = ours.files[META]
+    unflagged = {**without(ours.files, *VIEWS), META: (name, meta[:6] + bytes([meta[6] & ~0x20]) + meta[7:])}
+    assert ours.print(unflagged) == SHOWN_BY_PRINT, "ct-print needs source views even where no flag promises them: write empty ones (ct_multi_write.c)"
+    assert ours.server(without(ours.files, *VIEWS)) == SHOWN_BY_SERVER, "the replay server needs the source views now"
+
+
 @pytest.mark.parametrize("entries", [31, 34, 35, 64, 170])
 def test_ct_print_looks_at_31_entries_whatever_the_header_says(ours, entries):
     assert ours.print(ours.files, entries) == SHOWN_BY_PRINT, (

@@ -72,6 +72,8 @@ LINES = {
     "complex numbers with such a NaN": ALL,
     "threads that have a name": ALL,
     "changes from one thread to another": ALL,
+    "frames whose end was not seen": set(),
+    "times the recording paused": set(),
     "texts of source files": {"ct-single"},
     "functions: their first lines": {"ct-multi"},
     "types: their kinds": {"ct-multi"},
@@ -115,6 +117,26 @@ def test_what_is_left_out_is_said_once(convert, tmp_path):
     assert counts["of derived classes that have attributes"] == 1
     assert counts["texts with lone surrogates"] == counts["floats that are a NaN"] == counts["complex numbers with such a NaN"] == 1
     assert counts["threads that have a name"] == counts["changes from one thread to another"] == 2
+
+
+PAUSES = """\
+from codetracer_python_recorder import pause, resume
+def ends_unseen():
+    pause()
+def go():
+    ends_unseen()
+    resume()
+for _ in range(3):
+    go()
+"""
+
+
+@pytest.mark.parametrize("form", sorted(ALL))
+def test_pauses_and_what_ends_in_them(convert, tmp_path, form):
+    """In each of the three pauses one frame ends, and go(), which it returns to, goes on."""
+    said = convert(record(tmp_path, PAUSES), tmp_path / form, form)
+    for sentence in ("frames whose end was not seen: shown as a return of None", "times the recording paused: left out"):
+        assert re.findall(r": (\d+) " + re.escape(sentence), said) == ["3"], said
 
 
 def test_nothing_is_said_of_what_does_not_occur(convert, tmp_path):
