@@ -136,9 +136,9 @@ append(recorder *r, PyObject *object)
         push_child(r, child);
 }
 
-/* Of what is under a secret's name; kind: how it is counted. */
+/* Of what is under a name with that action; kind: how it is counted. */
 static __attribute__((noinline)) void
-append_hidden(recorder *r, PyObject *object, enum hidden_kind kind, bool is_key)
+append_hidden(recorder *r, PyObject *object, enum value_action action, enum hidden_kind kind, bool is_key)
 {
     uint8_t *at = scratch_room(&r->values, CT_VALUE_MAX);
     if (at == NULL) {
@@ -146,7 +146,7 @@ append_hidden(recorder *r, PyObject *object, enum hidden_kind kind, bool is_key)
         return;
     }
     object_record *child;
-    uint8_t *end = is_key ? redaction_encode_key(r, object, at, &child) : value_encode_as(r, object, VALUE_HIDE_TEXTS, at, &child);
+    uint8_t *end = is_key ? redaction_encode_key(r, object, at, &child) : value_encode_as(r, object, action, at, &child);
     if (*at == CT_V_REDACTED)
         r->state_hidden[kind - HIDDEN_ITEMS]++;
     scratch_take(&r->values, end);
@@ -183,10 +183,12 @@ add_field_name(recorder *r, uint32_t name)
 static void
 append_field(recorder *r, uint32_t name, PyObject *value)
 {
+    enum value_action action = (enum value_action)r->name_actions[name];
+    if (__builtin_expect(action == VALUE_DROP, 0))
+        return;
     add_field_name(r, name);
-    uint8_t action = r->name_actions[name];
     if (__builtin_expect(action >= VALUE_HIDE_TEXTS, 0) && value)
-        append_hidden(r, value, HIDDEN_ATTRIBUTES, false);
+        append_hidden(r, value, action, HIDDEN_ATTRIBUTES, false);
     else
         append(r, value);
 }
@@ -213,7 +215,7 @@ append_elements(recorder *r, PyObject **elements, Py_ssize_t count, bool hidden,
     }
     for (Py_ssize_t i = 0; i < count; i++)
         if (elements[i] && (hidden || (i < 64 && named >> i & 1)))
-            append_hidden(r, elements[i], HIDDEN_ITEMS, false);
+            append_hidden(r, elements[i], VALUE_HIDE_TEXTS, HIDDEN_ITEMS, false);
         else
             append(r, elements[i]);
 }
@@ -223,7 +225,7 @@ static inline void
 append_item(recorder *r, PyObject *item, bool hidden)
 {
     if (__builtin_expect(hidden, 0))
-        append_hidden(r, item, HIDDEN_ITEMS, false);
+        append_hidden(r, item, VALUE_HIDE_TEXTS, HIDDEN_ITEMS, false);
     else
         append(r, item);
 }
@@ -244,11 +246,11 @@ append_entries(recorder *r, const object_record *record, Py_ssize_t count)
     }
     for (Py_ssize_t i = 0; i < count && PyDict_Next(record->object, &position, &key, &value); i++) {
         if (__builtin_expect(hidden, 0))
-            append_hidden(r, key, HIDDEN_ITEMS, true);
+            append_hidden(r, key, VALUE_HIDE_TEXTS, HIDDEN_ITEMS, true);
         else
             append(r, key);
         if (__builtin_expect(hidden || (judge && redaction_is_secret_key(r, key)), 0))
-            append_hidden(r, value, HIDDEN_ITEMS, false);
+            append_hidden(r, value, VALUE_HIDE_TEXTS, HIDDEN_ITEMS, false);
         else
             append(r, value);
     }
@@ -399,7 +401,7 @@ append_enum_fields(recorder *r, PyObject *object, type_info *type)
         append_field(r, name_define(r, "name", 4), found_name);
     if (found_value && found_name && r->redaction && redaction_is_secret_key(r, found_name)) {
         add_field_name(r, name_define(r, "value", 5));
-        append_hidden(r, found_value, HIDDEN_ATTRIBUTES, false);
+        append_hidden(r, found_value, VALUE_HIDE_TEXTS, HIDDEN_ATTRIBUTES, false);
     }
     else if (found_value)
         append_field(r, name_define(r, "value", 5), found_value);

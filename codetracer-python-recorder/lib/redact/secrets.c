@@ -21,7 +21,8 @@ typedef struct secret {
     uint32_t size;            /* kept, at most KEPT */
     uint32_t window_offset;
     uint64_t whole;           /* size of all of it */
-    uint32_t next;            /* in the chain, index + 1 */
+    uint32_t next;            /* in the chain of its window, index + 1 */
+    uint32_t next_opening;    /* in the chain of its first eight bytes */
 } secret;
 
 struct ct_secrets {
@@ -30,7 +31,7 @@ struct ct_secrets {
     size_t count, capacity;
     uint8_t *bytes;           /* of all of them */
     size_t byte_count, byte_capacity;
-    uint32_t *chains;         /* by window: index + 1 */
+    uint32_t *chains;         /* by window: index + 1; behind them as many by first eight bytes */
     unsigned chain_bits;
     uint64_t *filter;         /* by window: a bit, 16 for each chain */
     uint64_t openings[(1 << OPENING_BITS) / 64];
@@ -103,6 +104,9 @@ size_t ct_secrets_count(const ct_secrets *s) { return s->count; }
 static uint64_t chain_at(const ct_secrets *s, uint64_t window) { return hash_of(window) >> (64 - s->chain_bits); }
 static uint64_t filter_at(const ct_secrets *s, uint64_t window) { return hash_of(window) >> (60 - s->chain_bits); }
 
+/* Of the secrets that begin as the eight bytes there. */
+static uint32_t *opening_chain(const ct_secrets *s, const uint8_t *at) { return &s->chains[((size_t)1 << s->chain_bits) + chain_at(s, load(at))]; }
+
 static void
 link_secret(ct_secrets *s, size_t index)
 {
@@ -111,6 +115,9 @@ link_secret(ct_secrets *s, size_t index)
     item->next = *chain;
     *chain = (uint32_t)index + 1;
     set_bit(s->filter, filter_at(s, item->window));
+    uint32_t *opening = opening_chain(s, s->bytes + item->at);
+    item->next_opening = *opening;
+    *opening = (uint32_t)index + 1;
 }
 
 /* Twice as many chains as there are secrets, and 16 bits of the filter for each. */
@@ -121,7 +128,7 @@ grow_chains(ct_secrets *s)
         return true;
     unsigned bits = s->chain_bits ? s->chain_bits + 1 : 6;
     size_t chains = (size_t)1 << bits;
-    uint32_t *fresh = ct_allocate_zero(s->allocator, chains, sizeof *fresh);
+    uint32_t *fresh = ct_allocate_zero(s->allocator, 2 * chains, sizeof *fresh);
     uint64_t *filter = ct_allocate_zero(s->allocator, chains * 16 / 64, sizeof *filter);
     if (fresh == NULL || filter == NULL) {
         ct_free(s->allocator, fresh);
@@ -303,8 +310,8 @@ unfinished(const ct_secrets *s, const uint8_t *text, size_t size, size_t from)
             continue;
         if (left <= WINDOW)
             return at;
-        for (size_t i = 0; i < s->count; i++)
-            if (s->items[i].size > left && memcmp(s->bytes + s->items[i].at, text + at, left) == 0)
+        for (uint32_t i = *opening_chain(s, text + at); i; i = s->items[i - 1].next_opening)
+            if (s->items[i - 1].size > left && memcmp(s->bytes + s->items[i - 1].at, text + at, left) == 0)
                 return at;
     }
     return size;
@@ -362,7 +369,7 @@ ct_secrets_mask(ct_secrets *s, ct_masked_stream *stream, const void *bytes, size
                 covered_to = end;
         }
 
-    size_t kept = stream->left ? size : unfinished(s, text, size, covered_to);
+    size_t kept = stream->left || s->count == 0 ? size : unfinished(s, text, size, covered_to);
     stream->held_size = size - kept;
     if (stream->held_size)
         memcpy(stream->held, text + kept, stream->held_size);
