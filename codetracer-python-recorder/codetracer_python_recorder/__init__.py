@@ -10,13 +10,18 @@
 From a command line: `codetracer-record prog.py`, or `python -m codetracer_python_recorder --help`.
 
 Importing this package imports nothing else: what a name needs is loaded when the name is first used, so that a program that
-runs under the recorder finds its `sys.modules` as it expects it.
+runs under the recorder finds its `sys.modules` as it expects it. But with CODETRACER_TRACE=DIR in the environment, importing it begins a recording
+into DIR, which ends with the process.
 """
+
+import os as _os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ._native import version as __version__
     from .middleware import CodeTracerASGIMiddleware, CodeTracerWSGIMiddleware
+    from .errors import EnvironmentError, InternalError, RecorderError, TargetError, UsageError
+    from .policy import configure_policy, configure_policy_from_env, policy_snapshot
     from .reader import Trace, TraceError, read
     from .periods import is_paused, pause, record, resume
     from .session import TraceSession, flush, is_tracing, start, stop, trace
@@ -29,16 +34,24 @@ __all__ = [
     "CodeTracerASGIMiddleware",
     "CodeTracerWSGIMiddleware",
     "DEFAULT_FORMAT",
+    "EnvironmentError",
+    "InternalError",
+    "RecorderError",
     "TRACE_BINARY",
     "TRACE_JSON",
+    "TargetError",
     "Trace",
     "TraceError",
     "TraceSession",
+    "UsageError",
     "__version__",
+    "configure_policy",
+    "configure_policy_from_env",
     "flush",
     "is_paused",
     "is_tracing",
     "pause",
+    "policy_snapshot",
     "read",
     "record",
     "resume",
@@ -48,7 +61,9 @@ __all__ = [
 ]
 
 _FROM_MIDDLEWARE = ("CodeTracerASGIMiddleware", "CodeTracerWSGIMiddleware")
+_FROM_ERRORS = ("EnvironmentError", "InternalError", "RecorderError", "TargetError", "UsageError")
 _FROM_PERIODS = ("is_paused", "pause", "record", "resume")
+_FROM_POLICY = ("configure_policy", "configure_policy_from_env", "policy_snapshot")
 _FROM_READER = ("Trace", "TraceError", "read")
 _FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
 
@@ -73,6 +88,14 @@ def __getattr__(name: str) -> object:
         from . import periods
 
         value = getattr(periods, name)
+    elif name in _FROM_ERRORS:
+        from . import errors
+
+        value = getattr(errors, name)
+    elif name in _FROM_POLICY:
+        from . import policy
+
+        value = getattr(policy, name)
     elif name in _FROM_READER:
         from . import reader
 
@@ -87,3 +110,9 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))
+
+
+if _os.environ.get("CODETRACER_TRACE"):
+    from .session import start_from_environment as _start_from_environment
+
+    _start_from_environment(_os.environ["CODETRACER_TRACE"])

@@ -18,7 +18,7 @@ from . import errors, export, periods, run, session
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 HELP = """\
 Record every line, local, call and value of a Python program.
@@ -71,11 +71,25 @@ How much of it the formats but journal repeat at each line:
   --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2)
   --export-string BYTES     of a string (16384)
 
+  --activation-path FILE    begin when code of this file begins, and end with it
+  --io-capture MODE         what the program writes to its text streams: proxies (default), or off
+  --no-module-name-from-globals
+                            modules are named after their files, not by __name__ (--module-name-from-globals is the default)
+
 How it ends:
   --propagate-script-exit     exit status: the program's{propagates}
   --no-propagate-script-exit  exit status: 0 when recording worked{does_not}
                               ($CODETRACER_PROPAGATE_SCRIPT_EXIT decides when neither is given)
+  --on-recorder-error abort   when recording fails, it ends, what was seen is kept, the program runs on; status 1 (default)
+  --on-recorder-error disable the same, with the program's status
+  --require-trace             status 1 when no line was recorded
+  --keep-partial-trace        when recording fails, make a trace of what was seen
+  --json-errors               errors as a line of JSON
+  --log-level LEVEL           off, error, warn, info, debug, trace: log lines in JSON on standard error
+  --log-file FILE             or here
   --quiet                   do not say at the end where the trace is
+  --autoformat, --no-autoformat, --omniscient-db MODE
+                            known from earlier versions, without effect
   -V, --version             print the version
   -h, --help                print this
 """
@@ -101,11 +115,22 @@ VALUES = {
     "--max-size": "max_size",
     "--last": "last",
     "--toggle-signal": "toggle_signal",
+    "--activation-path": "activation_path",
+    "--on-recorder-error": "on_recorder_error",
+    "--log-level": "log_level",
+    "--log-file": "log_file",
+    "--io-capture": "io_capture",
+    "--omniscient-db": "omniscient_db",
 }
 # These may be given more than once.
 LISTS = ("start_at", "stop_at")
 # Read by what takes them.
-TEXTS = ("start_at", "stop_at", "max_size", "last")
+TEXTS = ("start_at", "stop_at", "max_size", "last", "activation_path")
+# What policy.py knows.
+POLICIES = ("on_recorder_error", "log_level", "log_file", "require_trace", "keep_partial_trace", "json_errors", "module_name_from_globals")
+# 0.3.0's users and HEAD's may give these; they change nothing.
+WITHOUT_EFFECT = ("autoformat", "omniscient_db")
+OMNISCIENT_DB = ("off", "on", "lazy", "pre-prepared")
 SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
     "--include-exec": ("include_exec", True),
@@ -115,6 +140,13 @@ SWITCHES: dict[str, tuple[str, object]] = {
     "--quiet": ("quiet", True),
     "--propagate-script-exit": ("propagate", True),
     "--no-propagate-script-exit": ("propagate", False),
+    "--require-trace": ("require_trace", True),
+    "--keep-partial-trace": ("keep_partial_trace", True),
+    "--json-errors": ("json_errors", True),
+    "--module-name-from-globals": ("module_name_from_globals", True),
+    "--no-module-name-from-globals": ("module_name_from_globals", False),
+    "--autoformat": ("autoformat", True),
+    "--no-autoformat": ("autoformat", False),
 }
 FRAMEWORKS = ("--pytest", "--unittest")
 DEFAULT_FOLDER = "trace-out"
@@ -123,7 +155,7 @@ DEFAULT_FOLDER = "trace-out"
 class Options:
     """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
 
-    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "toggle_signal", "show")
+    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "policy", "toggle_signal", "show")
 
     def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
         """UsageError when the line is wrong."""
@@ -190,16 +222,26 @@ class Options:
             else:
                 given[key] = read
         if not self.kind:
-            raise _usage("name the program to record: a script, -m MODULE or -c CODE; see --help")
+            raise errors.UsageError("ERR_MISSING_POSITIONAL_ARG", "name the program to record: a script, -m MODULE or -c CODE; see --help")
 
         self.out_dir = str(given.pop("out_dir", "") or environment.get("CODETRACER_PYTHON_RECORDER_OUT_DIR", "") or DEFAULT_FOLDER)
-        self.format = str(given.pop("format", session.DEFAULT_FORMAT))
+        self.format = str(given.pop("format", "") or _value("CODETRACER_FORMAT", "format", environment.get("CODETRACER_FORMAT") or session.DEFAULT_FORMAT))
         self.quiet = bool(given.pop("quiet", False))
         self.toggle_signal = given.pop("toggle_signal", None)
         chosen = given.pop("propagate", None)
-        self.propagate = bool(_from_environment(environment, propagate) if chosen is None else chosen)
+        for name in WITHOUT_EFFECT:
+            given.pop(name, None)
+        self.policy = _policy(given, environment)
+        if chosen is None and environment.get("CODETRACER_PROPAGATE_SCRIPT_EXIT", "").strip():
+            assert self.policy is not None
+            chosen = self.policy["propagate_script_exit"]
+        self.propagate = bool(propagate if chosen is None else chosen)
+        if self.policy is not None:
+            self.policy["propagate_script_exit"] = self.propagate
         try:
             self.limits = session.Limits(given)
+        except errors.RecorderError:
+            raise
         except (TypeError, ValueError) as error:
             name, _, rest = str(error).partition(" ")
             raise _usage(f"--{name.replace('_', '-')} {rest}") from None
@@ -214,8 +256,19 @@ def _value(option: str, key: str, text: str) -> object:
         try:
             return export.canonical(text)
         except ValueError as error:
-            raise _usage(f"{option}: {error}") from None
+            raise errors.UsageError("ERR_UNSUPPORTED_FORMAT", f"{option}: {errors.sentence(error)}", format=text) from None
     if key in TEXTS:
+        if not text and key == "activation_path":
+            raise _usage(f"{option} needs the name of a file")
+        return text
+    if key in ("on_recorder_error", "log_level", "log_file", "io_capture"):
+        from . import policy
+
+        readers = {"on_recorder_error": policy.on_error, "log_level": policy.log_level, "log_file": policy.log_file, "io_capture": policy.capture}
+        return readers[key](option, text)
+    if key == "omniscient_db":
+        if text not in OMNISCIENT_DB:
+            raise _usage(f"{option} is one of {', '.join(OMNISCIENT_DB)}, not {text!r}")
         return text
     if key in ("max_seconds", "toggle_signal"):
         try:
@@ -236,17 +289,15 @@ def _value(option: str, key: str, text: str) -> object:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def _from_environment(environment: "Mapping[str, str]", default: bool) -> bool:
-    text = environment.get("CODETRACER_PROPAGATE_SCRIPT_EXIT", "").strip().lower()
-    if not text:
-        return default
-    if text in ("1", "true", "t", "yes", "y"):
-        return True
-    if text in ("0", "false", "f", "no", "n"):
-        return False
-    raise errors.UsageError(
-        "ERR_INVALID_POLICY_VALUE", f"CODETRACER_PROPAGATE_SCRIPT_EXIT must be true or false (or 1, 0, yes, no), not {text!r}"
-    )
+def _policy(given: "dict[str, object]", environment: "Mapping[str, str]") -> "dict[str, Any] | None":
+    """Takes what is policy out of `given`. None: the defaults, and nothing need be loaded."""
+    chosen = {name: given.pop(name) for name in POLICIES if name in given}
+    chosen.update(given.pop("io_capture", {}))  # type: ignore[call-overload]
+    if not chosen and not any(name.startswith("CODETRACER_") for name in environment):
+        return None
+    from . import policy
+
+    return {**policy.DEFAULTS, **policy.of_environment(environment), **policy.explicit(chosen)}
 
 
 def _usage(message: str) -> errors.UsageError:
@@ -266,10 +317,12 @@ def main_module() -> int:
 
 def _main(name: str, propagate: bool) -> int:
     """The exit status; or raises what the program raised, for the interpreter to end as it always does."""
+    session.forget_automatic()
     try:
         options = Options(name, sys.argv[1:], os.environ, propagate)
+        disabled = session.is_disabled(os.environ)
     except errors.RecorderError as error:
-        return _refuse(name, error)
+        return _refuse(name, error, _early_policy(sys.argv[1:], os.environ))
     if options.show is not None:
         sys.stdout.write(options.show)
         return 0
@@ -282,13 +335,40 @@ def _main(name: str, propagate: bool) -> int:
             program = run.load_module(options.target)
         else:
             program = run.load_command(options.target)
-        recording = session.Recording(options.out_dir, options.format, program.name, options.limits, is_command_line=True)
-    except (errors.RecorderError, ValueError, RuntimeError) as error:
-        return _refuse(name, error)
+        if disabled:
+            return _run_unrecorded(options, program)
+        if options.policy is not None:
+            from . import policy
+
+            session.warn_once(policy.ignored_variables(os.environ), options.policy)
+        recording = session.Recording(
+            options.out_dir, options.format, program.name, options.limits, policy=options.policy, is_command_line=True
+        )
+    except errors.EnvironmentError as error:
+        if not _runs_anyway(options):
+            return _refuse(name, error, options.policy)
+        session.report_error(error, options.policy)
+        return _run_unrecorded(options, program)
+    except errors.RecorderError as error:
+        return _refuse(name, error, options.policy)
     except SyntaxError:
         run.hide_our_frames(False)
         raise
     return _record(name, options, program, recording)
+
+
+def _runs_anyway(options: Options) -> bool:
+    """The policy says that the program is to run even when it cannot be recorded."""
+    return options.policy is not None and options.policy["on_recorder_error"] == "disable" and not options.policy["require_trace"]
+
+
+def _run_unrecorded(options: Options, program: run.Program) -> int:
+    try:
+        program.run(options.arguments, lambda frames: None)
+    except BaseException:
+        run.hide_our_frames(program.kind == run.SCRIPT)
+        raise
+    return 0
 
 
 def _record(name: str, options: Options, program: run.Program, recording: session.Recording) -> int:
@@ -303,19 +383,28 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
     def begin(frames: int) -> None:
         if options.toggle_signal is not None:
             _signal.signal(options.toggle_signal, periods.toggle)
-        recording.begin(
-            options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
-            framework=options.framework,
-        )  # fmt: skip
+        try:
+            recording.begin(
+                options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
+                framework=options.framework,
+            )  # fmt: skip
+        except errors.EnvironmentError as error:
+            if not _runs_anyway(options):
+                raise
+            session.report_error(error, options.policy)
+            ending.unrecorded = True
 
     try:
         program.run(options.arguments, begin)
     except BaseException as error:
+        if ending.unrecorded:
+            run.hide_our_frames(is_script)
+            raise
         if recording.state == session.NEW:
             recording.discard()
-            if not isinstance(error, (errors.RecorderError, RuntimeError)):
+            if not isinstance(error, errors.RecorderError):
                 raise
-            return _refuse(name, error)
+            return _refuse(name, error, options.policy)
         ending.set(error)
         recording.program_failed = ending.status != 0
         if run.program_did_not_start(error):
@@ -332,13 +421,14 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
 class Ending:
     """How the program ended: an exit status, or death by a signal."""
 
-    __slots__ = ("status", "signal", "error", "hidden_status")
+    __slots__ = ("status", "signal", "error", "hidden_status", "unrecorded")
 
     def __init__(self) -> None:
         self.status: int | None = None
         self.signal: int | None = None
         self.error: str | None = None
         self.hidden_status = 0  # the program's, when ours is another
+        self.unrecorded = False  # the recording could not begin, and the program runs without
 
     def set(self, error: BaseException) -> None:
         if type(error) is KeyboardInterrupt:
@@ -396,8 +486,8 @@ def close(options: Options, recording: session.Recording, ending: Ending) -> Non
         )
         _leave(128 + interruptions.number)
     except Exception as error:
-        session.report(str(error) if isinstance(error, errors.RecorderError) else session.internal(error, recording))
-        if not (options.propagate and (ending.status or ending.signal)):
+        session.report_error(error if isinstance(error, errors.RecorderError) else session.internal(error, recording), options.policy)
+        if not recording.fails_quietly and not (options.propagate and (ending.status or ending.signal)):
             _leave(1)
     else:
         if result is None:
@@ -419,8 +509,20 @@ def _leave(status: int) -> "NoReturn":
     os._exit(status)
 
 
-def _refuse(name: str, error: BaseException) -> int:
+def _early_policy(arguments: list[str], environment: "Mapping[str, str]") -> "dict[str, Any] | None":
+    """Of a command line that is wrong: whether its error is wanted as JSON."""
+    from . import policy
+
+    wanted = "--json-errors" in arguments or environment.get("CODETRACER_JSON_ERRORS", "").strip().lower() in policy.TRUE
+    return {**policy.DEFAULTS, "json_errors": wanted}
+
+
+def _refuse(name: str, error: errors.RecorderError, policy: "dict[str, Any] | None") -> int:
     """Nothing was recorded and no program was run: why."""
-    status = error.status if isinstance(error, errors.RecorderError) else 1
-    print(f"{name}: {error}", file=sys.stderr)
-    return status
+    if policy is not None:
+        from . import reporting
+
+        if reporting.error(policy, error):
+            return error.status
+    print(f"{name}: {error.message}", file=sys.stderr)
+    return error.status

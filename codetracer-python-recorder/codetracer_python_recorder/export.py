@@ -2,6 +2,8 @@
 
 import os
 
+from . import errors
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,12 +16,12 @@ ALIASES = {"ctfs": "ct", "ctj": "journal", "bin": "binary"}
 
 
 def canonical(name: object) -> str:
-    """The format's own name. ValueError when there is no such format."""
+    """The format's own name. BadValue when there is no such format."""
     if not isinstance(name, str):
-        raise TypeError(f"format must be a string, not {type(name).__name__}")
+        raise errors.BadType("ERR_UNSUPPORTED_FORMAT", f"format must be a string, not {type(name).__name__}")
     found = ALIASES.get(name.lower(), name.lower())
     if found not in FORMATS:
-        raise ValueError(f"there is no format {name!r}; choose one of {', '.join(FORMATS)}")
+        raise errors.BadValue("ERR_UNSUPPORTED_FORMAT", f"there is no format {name!r}; choose one of {', '.join(FORMATS)}", format=name)
     return found
 
 

@@ -28,7 +28,7 @@ METADATA_FILES = ("trace.json", "trace.bin", METADATA, PATHS)
 
 
 class OutputFolder:
-    """One output folder during one recording. The constructor makes the private folder or raises RecorderError or ValueError;
+    """One output folder during one recording. The constructor makes the private folder or raises RecorderError;
     then either commit() or discard() is called, or the private folder is kept for `codetracer-trace recover`."""
 
     __slots__ = ("path", "shown", "private", "names", "made")
@@ -142,10 +142,10 @@ def _check(path: str, shown: str) -> None:
         status, link = os.stat(path), os.lstat(path)
     except FileNotFoundError:
         if os.path.islink(path):
-            raise ValueError(f"the output folder {shown!r} is a link that leads nowhere; choose another folder") from None
+            raise errors.BadValue("ERR_TRACE_DIR_CONFLICT", f"the output folder {shown!r} is a link that leads nowhere; choose another folder", status=1, path=shown) from None
         return
     except NotADirectoryError:
-        raise ValueError(f"the output folder {shown!r} lies below a file; choose another folder") from None
+        raise errors.BadValue("ERR_TRACE_DIR_CONFLICT", f"the output folder {shown!r} lies below a file; choose another folder", status=1, path=shown) from None
     except OSError as error:
         raise errors.EnvironmentError(
             "ERR_TRACE_DIR_CREATE_FAILED",
@@ -153,7 +153,7 @@ def _check(path: str, shown: str) -> None:
             path=shown,
         ) from None
     if not stat.S_ISDIR(status.st_mode):
-        raise ValueError(f"the output folder {shown!r} is a file; choose a folder")
+        raise errors.BadValue("ERR_TRACE_DIR_CONFLICT", f"the output folder {shown!r} is a file; choose a folder", status=1, path=shown)
     if hasattr(os, "geteuid") and not status.st_uid == link.st_uid == os.geteuid():
         raise errors.EnvironmentError(
             "ERR_TRACE_DIR_CONFLICT",

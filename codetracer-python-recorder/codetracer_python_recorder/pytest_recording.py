@@ -26,7 +26,7 @@ def configure(config: pytest.Config) -> None:
     try:
         format = export.canonical(config.option.codetracer_format)
     except ValueError as error:
-        raise pytest.UsageError(f"--codetracer-format: {error}") from None
+        raise pytest.UsageError(f"--codetracer-format: {errors.sentence(error)}") from None
     if not config.option.codetracer:
         raise pytest.UsageError("--codetracer= needs the name of a folder")
     if _native.is_tracing():
@@ -83,7 +83,7 @@ class Plugin:
             recording = session.Recording(path, self.format, stem, session.Limits({}))
             recording.begin(arguments, program="pytest", script=script, framework="pytest", meta=meta)
         except (errors.RecorderError, ValueError, RuntimeError) as error:
-            self.problems.append(f"{' '.join(arguments)}: not recorded: {error}")
+            self.problems.append(f"{' '.join(arguments)}: not recorded: {errors.sentence(error)}")
             return
         self.recording, self.path = recording, path
 
@@ -96,7 +96,7 @@ class Plugin:
         try:
             result = recording.finish()
         except errors.RecorderError as error:
-            self.problems.append(str(error))
+            self.problems.append(error.message)
         else:
             self.written += result is not None and result.path is not None
 

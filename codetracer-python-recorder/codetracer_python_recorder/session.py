@@ -12,7 +12,7 @@ from . import _native, errors, export, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, Literal, Self
 
@@ -57,6 +57,8 @@ class Limits:
                 self.recording["globals_referenced"] = value == "referenced"
             elif name in PERIODS:
                 self._period(name, value)
+            elif name == "activation_path":
+                self.recording.setdefault("points", []).append((os.path.abspath(os.fspath(value)), -1, True))  # type: ignore[attr-defined]
             elif name == "when_raises":
                 self.when_raises = bool(value)
             else:
@@ -154,12 +156,19 @@ class Recording:
     """begin() starts it, finish() ends it and puts the trace in place; discard() when it never began."""
 
     __slots__ = (
-        "format", "stem", "limits", "folder", "process", "state", "is_command_line", "program_failed", "raised", "unwanted", "result"
+        "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "program_failed", "raised", "unwanted", "result"
     )  # fmt: skip
 
-    def __init__(self, path: str, format: str, stem: str, limits: Limits, *, is_command_line: bool = False) -> None:
+    def __init__(
+        self, path: str, format: str, stem: str, limits: Limits, *, policy: "dict[str, Any] | None" = None, is_command_line: bool = False
+    ) -> None:
         if current_here() is not None or _native.is_tracing():
-            raise RuntimeError("tracing already active")
+            raise errors.AlreadyTracing("ERR_ALREADY_TRACING", "tracing already active")
+        if policy is not None:
+            from . import reporting
+
+            reporting.begin(policy)
+        self.policy = policy  # of policy.effective(); None: nobody asked for anything but the defaults
         self.format = format
         self.stem = stem_for_file(stem)
         self.limits = limits
@@ -220,6 +229,9 @@ class Recording:
             "meta": lines,
             "hidden_frames": hidden_frames,
         }
+        if self.policy is not None:
+            options["capture_io"] = self.policy["io_capture_line_proxies"]
+            options["modules_from_paths"] = not self.policy["module_name_from_globals"]
         if self.format != "journal":
             options["compression_level"] = THROWAWAY_LEVEL
         if sources:
@@ -237,11 +249,21 @@ class Recording:
                 f"recording into {self.folder.shown!r} could not start ({errors.reason(error)}); make room, or choose another folder",
                 path=self.folder.shown,
             ) from None
+        except RuntimeError as error:
+            self.discard()
+            raise errors.InstallConflict("ERR_TRACER_INSTALL_CONFLICT", str(error)) from None
+        except MemoryError:
+            self.discard()
+            raise errors.EnvironmentError("ERR_NO_MEMORY", "there is not enough memory to start a recording; give the process more") from None
         except BaseException:
             self.discard()
             raise
         self.state = RUNNING
         current = self
+        if self.policy is not None:
+            from . import reporting
+
+            reporting.log(self.policy, "info", "recording started", path=self.folder.shown, format=self.format)
 
     def discard(self) -> None:
         if self.process == os.getpid():
@@ -271,10 +293,11 @@ class Recording:
         failed = summary.get("failed")
         if failed:
             why = os.strerror(failed[0]) if failed[0] else failed[1]
+            kept = self._keep_partial(progress) if self.policy is not None and self.policy["keep_partial_trace"] else None
             raise errors.NotFinished(
-                "ERR_IO",
+                "ERR_TRACE_INCOMPLETE",
                 f"recording stopped before the program's end ({why}); what was recorded until then is kept: "
-                f"{errors.recover_command(self.folder.shown)}",
+                f"{kept or errors.recover_command(self.folder.shown)}",
                 folder=self.folder.shown,
             )
         if self.limits.when_raises and not periods.failed(self, exit_status, exit_signal, error_text):
@@ -282,6 +305,14 @@ class Recording:
             self.result = Result(None, 0, summary, None, "nothing is kept, because the program did not fail (--when-raises)")
             return self.result
         nothing = not summary.get("steps", 0)
+        if nothing and self.requires_trace and not self.unwanted:
+            self.discard()
+            raise errors.UsageError(
+                "ERR_TRACE_MISSING",
+                f"a trace is required, and no line of the program was recorded; {self.folder.shown!r} is as it was",
+                status=1,
+                path=self.folder.shown,
+            )
         if self.unwanted or (self.program_failed and nothing and not self.limits.begins_paused):
             self.discard()
             why = f"nothing was recorded, because the program did not get to its first line; {self.folder.shown!r} is as it was"
@@ -315,12 +346,36 @@ class Recording:
             export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
         )
         note = ""
-        if summary.get("stopped_by"):
+        if summary.get("stopped_by") not in (None, "activation-path"):
             note = f"not recorded to the program's end (--{summary['stopped_by']})"
         elif nothing and self.limits.begins_paused:
             note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
         self.result = Result(shown, size, summary, exported, note)
+        if self.policy is not None:
+            from . import reporting
+
+            reporting.log(self.policy, "info", "recording finished", path=shown, steps=summary.get("steps", 0), size=size)
         return self.result
+
+    @property
+    def requires_trace(self) -> bool:
+        return self.policy is not None and bool(self.policy["require_trace"])
+
+    @property
+    def fails_quietly(self) -> bool:
+        """A failure changes neither the exit status nor the course of the program."""
+        return self.policy is not None and self.policy["on_recorder_error"] == "disable" and not self.requires_trace
+
+    def _keep_partial(self, progress: "Callable[[int, int], None] | None") -> str | None:
+        """Makes a trace of what there is. Where it is; None when that fails, too, and the recording is left as it is."""
+        try:
+            export.export(self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, progress)
+            names = os.listdir(self.folder.exported)
+            self.folder.commit()
+        except (OSError, ValueError, errors.RecorderError):
+            self._keep_journal()
+            return None
+        return os.path.join(self.folder.shown, names[0]) if len(names) == 1 else self.folder.shown
 
     def _keep_journal(self) -> None:
         """Of a private folder whose export failed, the journal stays and nothing else."""
@@ -392,7 +447,12 @@ class TraceSession:
         self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
     ) -> "Literal[False]":
         self._recording.raised = kind is not None
-        self.stop()
+        try:
+            self.stop()
+        except errors.RecorderError as failure:
+            if kind is None:
+                raise
+            report_error(failure, None)  # what left the block is not to be replaced
         return False
 
     def __repr__(self) -> str:
@@ -400,7 +460,15 @@ class TraceSession:
         return f"<TraceSession {self.path!r} format={self.format!r} {state}>"
 
 
-def start(path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **limits: "Any") -> TraceSession:
+def start(
+    path: "str | os.PathLike[str]",
+    *,
+    format: str = DEFAULT_FORMAT,
+    start_on_enter: "str | os.PathLike[str] | None" = None,
+    policy: "Mapping[str, Any] | None" = None,
+    apply_env_policy: bool = True,
+    **limits: "Any",
+) -> TraceSession:
     """Begins recording every thread of this process into the folder `path`, which is made when it does not exist.
 
     Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
@@ -408,15 +476,55 @@ def start(path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **lim
     when_raises (booleans), max_steps, max_seconds, max_size, last. They mean what the command line's options mean; of when_raises: the trace is kept only if
     an exception left the with-block, stop() got an exit code other than 0, or the program ends by an exception.
 
-    RuntimeError when a recording is active; ValueError when `path` is a file or a format or limit is not possible;
-    RecorderError when the folder cannot be used.
+    start_on_enter: recording waits until code of this file begins, and ends with it. policy: as for configure_policy(), for this recording;
+    apply_env_policy=False: the environment's settings do not count.
+
+    All errors are RecorderErrors: also RuntimeErrors when a recording is active, ValueErrors when `path` is a file or a format or limit is not possible.
     """
-    name = os.fspath(path)
-    if isinstance(name, bytes):
-        name = os.fsdecode(name)
+    values = _policy(policy, apply_env_policy)
+    try:
+        return _start(path, format, start_on_enter, values, limits)
+    except errors.RecorderError as error:
+        if values is not None:
+            from . import reporting
+
+            reporting.error(values, error)
+        raise
+
+
+def _policy(policy: "Mapping[str, Any] | None", apply_env_policy: bool) -> "dict[str, Any] | None":
+    """None: nobody has said anything, and the module that knows policies is not needed."""
+    said = policy is not None or f"{__package__}.policy" in sys.modules
+    if not said and not (apply_env_policy and any(name.startswith("CODETRACER_") for name in os.environ)):
+        return None
+    from . import policy as policies
+
+    values = policies.effective(policy, apply_env_policy=apply_env_policy)
+    if apply_env_policy:
+        warn_once(policies.ignored_variables(os.environ), values)
+    return values
+
+
+def _start(
+    path: "str | os.PathLike[str]",
+    format: str,
+    start_on_enter: "str | os.PathLike[str] | None",
+    policy: "dict[str, Any] | None",
+    limits: "dict[str, Any]",
+) -> TraceSession:
+    name = os.fsdecode(path)
     chosen = export.canonical(format)
-    checked = Limits(limits)
-    recording = Recording(name, chosen, stem_of_program(), checked)
+    if start_on_enter is not None:
+        limits["activation_path"] = os.fsdecode(start_on_enter)
+    try:
+        checked = Limits(limits)
+    except errors.RecorderError:
+        raise
+    except TypeError as error:
+        raise errors.BadType("ERR_USAGE", str(error)) from None
+    except ValueError as error:
+        raise errors.BadValue("ERR_USAGE", str(error)) from None
+    recording = Recording(name, chosen, stem_of_program(), checked, policy=policy)
 
     _register_at_exit()
     arguments = [item for item in getattr(sys, "argv", []) if isinstance(item, str)]
@@ -452,16 +560,15 @@ def is_tracing() -> bool:
 class trace:
     """`with trace("trace-out"): …` records the block. Options are those of start()."""
 
-    __slots__ = ("_path", "_format", "_limits", "_session")
+    __slots__ = ("_path", "_options", "_session")
 
-    def __init__(self, path: "str | os.PathLike[str]", *, format: str = DEFAULT_FORMAT, **limits: "Any") -> None:
+    def __init__(self, path: "str | os.PathLike[str]", **options: "Any") -> None:
         self._path = path
-        self._format = format
-        self._limits = limits
+        self._options = options
         self._session: TraceSession | None = None
 
     def __enter__(self) -> TraceSession:
-        self._session = start(self._path, format=self._format, **self._limits)
+        self._session = start(self._path, **self._options)
         return self._session
 
     def __exit__(
@@ -476,6 +583,15 @@ class trace:
 def _finish(recording: Recording, exit_code: int | None) -> None:
     try:
         recording.finish(exit_code)
+    except errors.RecorderError as error:
+        if recording.fails_quietly:
+            report_error(error, recording.policy)
+            return
+        if recording.policy is not None:
+            from . import reporting
+
+            reporting.error(recording.policy, error)
+        raise
     except KeyboardInterrupt as error:
         error.add_note(f"The recording is complete and kept: {errors.recover_command(recording.folder.shown)}")
         raise
@@ -502,16 +618,80 @@ def _at_exit() -> None:
     try:
         recording.finish()
     except Exception as error:
-        report(str(error) if isinstance(error, errors.RecorderError) else internal(error, recording))
+        report_error(error if isinstance(error, errors.RecorderError) else internal(error, recording), recording.policy)
     except KeyboardInterrupt:
         report(f"interrupted while writing the trace; the recording is complete and kept: {errors.recover_command(recording.folder.shown)}")
 
 
-def internal(error: BaseException, recording: Recording) -> str:
-    return (
+def internal(error: BaseException, recording: Recording) -> errors.InternalError:
+    return errors.InternalError(
+        "ERR_UNKNOWN",
         f"internal error while writing the trace ({type(error).__name__}: {error}); the recording is kept: "
-        f"{errors.recover_command(recording.folder.shown)}"
+        f"{errors.recover_command(recording.folder.shown)}",
+        folder=recording.folder.shown,
     )
+
+
+def report_error(error: errors.RecorderError, policy: "dict[str, Any] | None") -> None:
+    """Where the policy wants it, or in plain words."""
+    if policy is not None:
+        from . import reporting
+
+        if reporting.error(policy, error):
+            return
+    report(error.message)
+
+
+_warned = False
+
+
+def warn_once(message: str, policy: "dict[str, Any]") -> None:
+    global _warned
+    if message and not _warned:
+        _warned = True
+        from . import reporting
+
+        if not reporting.log(policy, "warn", message):
+            report(message)
+
+
+# ---- CODETRACER_TRACE ----
+
+_automatic: Recording | None = None
+
+
+def start_from_environment(path: str) -> None:
+    """At the import of the package. Whatever goes wrong is said, and the program runs on."""
+    global _automatic
+    if current_here() is not None or _native.is_tracing() or _native.recorded_elsewhere():
+        return
+    values = None
+    try:
+        values = _policy(None, True)
+        if is_disabled(os.environ):
+            return
+        _start(path, os.environ.get("CODETRACER_FORMAT") or DEFAULT_FORMAT, None, values, {})
+        _automatic = current
+    except errors.RecorderError as error:
+        report_error(error, values)
+
+
+def forget_automatic() -> None:
+    """The command line records: what began with the import of its own package is nothing that anybody wanted."""
+    global _automatic
+    if _automatic is not None and _automatic is current:
+        _automatic.unwanted = True
+        _automatic.finish()
+    _automatic = None
+
+
+def is_disabled(environment: "Mapping[str, str]") -> bool:
+    text = environment.get("CODETRACER_PYTHON_RECORDER_DISABLED", "")
+    if not text.strip():
+        return False
+    from . import policy
+
+    return policy.boolean("CODETRACER_PYTHON_RECORDER_DISABLED", text)
 
 
 def report(message: str) -> None:

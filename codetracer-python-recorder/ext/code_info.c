@@ -203,6 +203,38 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
     return true;
 }
 
+/* The module's name by its file: the file's own, behind the folders above it that are packages. 0: none, or it is too long. */
+static size_t
+module_of_path(const char *path, char *name, size_t room)
+{
+    char file[4096];
+    size_t end = strlen(path);
+    if (end >= 3 && memcmp(path + end - 3, ".py", 3) == 0)
+        end -= 3;
+    if (end + sizeof "/__init__.py" > sizeof file || path[0] != '/')
+        return 0;
+    size_t start = end;
+    while (path[start - 1] != '/')
+        start--;
+    while (start > 1) {
+        memcpy(file, path, start);
+        memcpy(file + start, "__init__.py", sizeof "__init__.py");
+        if (access(file, F_OK) != 0)
+            break;
+        start--;
+        while (path[start - 1] != '/')
+            start--;
+    }
+    static const char INIT[] = "/__init__";
+    if (end - start > sizeof INIT - 1 && memcmp(path + end - (sizeof INIT - 1), INIT, sizeof INIT - 1) == 0)
+        end -= sizeof INIT - 1;
+    if (end - start > room)
+        return 0;
+    for (size_t i = 0; i < end - start; i++)
+        name[i] = path[start + i] == '/' ? '.' : path[start + i];
+    return end - start;
+}
+
 /* The names that the code looks up as globals: all of co_names that its module has; attribute names among them do no harm
  * unless a global has the same name, which is then recorded though only an attribute was meant. */
 static bool
@@ -230,10 +262,14 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
         keep_source(r, definition.path, path);
 
     char module[512];
-    PyObject *name = module_name(frame);
+    PyObject *name = r->modules_from_paths ? NULL : module_name(frame);
     const char *bytes;
     size_t size;
-    if (name && text_utf8(r, name, sizeof module, &bytes, &size)) {
+    if (r->modules_from_paths) {
+        definition.module = module;
+        definition.module_size = module_of_path(path, module, sizeof module);
+    }
+    else if (name && text_utf8(r, name, sizeof module, &bytes, &size)) {
         memcpy(module, bytes, size);
         definition.module = module;
         definition.module_size = size;

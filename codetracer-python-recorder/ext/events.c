@@ -197,6 +197,8 @@ CALLBACK(on_return, CAN_DISABLE, PERIOD_END)
         activation_pop(r, a);
         activation_end(r, a);
     }
+    if (__builtin_expect(frame == r->root, 0))
+        period_root_ended(r);
 }
 
 /* Objects/genobject.c: a private type that holds one reference. */
@@ -277,6 +279,8 @@ CALLBACK(on_unwind, CANNOT_DISABLE, PERIOD_END)
             activation_end(r, a);
             break;
         }
+    if (__builtin_expect(frame == r->root, 0))
+        period_root_ended(r);
 }
 
 static void

@@ -105,6 +105,13 @@ period_check(recorder *r)
 }
 
 void
+period_root_ended(recorder *r)
+{
+    r->root = NULL;
+    stop_for_good(r, "activation-path");
+}
+
+void
 period_steps_reached(recorder *r)
 {
     stop_for_good(r, "max-steps");
@@ -126,31 +133,32 @@ period_points_of(recorder *r, const char *path, const char *name)
     code_points *points = NULL;
     for (size_t i = 0; i < r->point_count; i++) {
         const period_point *point = &r->points[i];
-        if (point->line ? !ends_with_part(path, point->where, '/') : !ends_with_part(name, point->where, '.'))
+        if (point->line == POINT_FILE ? strcmp(path, point->where) != 0 : point->line ? !ends_with_part(path, point->where, '/') : !ends_with_part(name, point->where, '.'))
             continue;
         if (points == NULL && (points = calloc(1, sizeof *points + r->point_count * sizeof *points->at)) == NULL) {
             r->no_memory = true;
             return NULL;
         }
-        points->at[points->count++] = (code_point){.line = point->line, .starts = point->starts};
+        points->at[points->count++] = (code_point){
+            .line = point->line == POINT_FILE ? 0 : point->line, .starts = point->starts, .is_root = point->line == POINT_FILE};
     }
     return points;
 }
 
-/* Whether a point of that kind is at the event: `line` 0 is the code's beginning. */
-static bool
-is_at(const code_info *info, int line, bool starts)
+/* The point of that kind at the event, or NULL: `line` 0 is the code's beginning. */
+static const code_point *
+point_at(const code_info *info, int line, bool starts)
 {
     for (size_t i = 0; info->points && i < info->points->count; i++)
         if (info->points->at[i].line == line && info->points->at[i].starts == starts)
-            return true;
-    return false;
+            return &info->points->at[i];
+    return NULL;
 }
 
 void
 period_passed(recorder *r, const code_info *info, int line)
 {
-    if (is_at(info, line, false) && !(r->busy & RECORDER_PAUSED)) {
+    if (point_at(info, line, false) && !(r->busy & RECORDER_PAUSED)) {
         stop_here(r, CT_GAP_WAITING);
         r->waiting = true;
     }
@@ -181,7 +189,10 @@ leave(recorder *r, PyThreadState *tstate, const ct_frame *frame)
     if (a == NULL)
         return;
     recorder_enter_thread(r, tstate);
+    bool ends = frame == r->root && !a->in_generator;
     activations_lose_to(r, a);
+    if (ends)
+        period_root_ended(r);
 }
 
 enum period_answer
@@ -190,9 +201,14 @@ period_event(recorder *r, enum period_event event, int line, code_info *info, ct
     switch (event) {
     case PERIOD_LINE:
     case PERIOD_START:
-        if (r->waiting && is_at(info, event == PERIOD_LINE ? line : 0, true)) {
-            go_on(r);
-            return PERIOD_RECORD;
+        if (r->waiting) {
+            const code_point *point = point_at(info, event == PERIOD_LINE ? line : 0, true);
+            if (point) {
+                go_on(r);
+                if (point->is_root)
+                    r->root = frame;
+                return PERIOD_RECORD;
+            }
         }
         return PERIOD_OFF;
     case PERIOD_END:

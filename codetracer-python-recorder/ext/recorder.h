@@ -192,8 +192,9 @@ struct code_info {
 };
 
 /* Where recording begins or ends: when line `line` of a file, or (line 0) a function, is reached. */
+enum { POINT_FUNCTION = 0, POINT_FILE = -1 /* `where` is a whole path: the first code of it that begins, which also ends the recording */ };
 typedef struct period_point { char *where; int line; bool starts; } period_point;
-typedef struct code_point { int line; bool starts; } code_point; /* line 0: the code's beginning */
+typedef struct code_point { int line; bool starts, is_root; } code_point; /* line 0: the code's beginning */
 typedef struct code_points { size_t count; code_point at[]; } code_points;
 
 /* Why an event is not simply recorded; bits of recorder.busy. */
@@ -220,7 +221,9 @@ struct recorder {
 
     /* periods */
     period_point *points; size_t point_count;
+    bool modules_from_paths;     /* modules are named after their files, not by __name__ */
     bool waiting;                /* paused until a start point is reached */
+    const ct_frame *root;        /* of the file that the recording begins and ends with, or NULL */
     const char *stopped_by;      /* the limit that ended recording for good, or NULL */
     uint64_t step_limit, size_limit, deadline; /* UINT64_MAX: none; 0: none; of period_clock(), 0: none */
     uint64_t keep_steps, keep_bytes; /* only the end is kept: so many steps, or bytes; 0: everything */
@@ -402,6 +405,7 @@ enum period_answer { PERIOD_OFF /* switch the place off if possible */, PERIOD_I
 enum period_answer period_event(recorder *r, enum period_event event, int line, code_info *info, ct_frame *frame, PyThreadState *tstate);
 void period_passed(recorder *r, const code_info *info, int line); /* a line, or 0: the beginning, was recorded: a stop point? */
 void period_steps_reached(recorder *r);
+void period_root_ended(recorder *r);                              /* the frame r->root returns or unwinds */
 void period_check(recorder *r);                                   /* now and then: the limits of time and size */
 uint64_t period_clock(void);                                      /* nanoseconds */
 void period_pause(recorder *r, enum ct_gap_reason reason);        /* these three outside of events */

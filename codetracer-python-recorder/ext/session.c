@@ -117,6 +117,7 @@ read_options(recorder *r, PyObject *options)
     r->include_stdlib = option_flag(options, "include_stdlib", false);
     r->include_exec = option_flag(options, "include_exec", false);
     r->record_globals = option_flag(options, "globals_referenced", false);
+    r->modules_from_paths = option_flag(options, "modules_from_paths", false);
     r->capture_io = option_flag(options, "capture_io", true);
     r->redaction = option_flag(options, "redaction", true);
     return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
@@ -125,7 +126,7 @@ read_options(recorder *r, PyObject *options)
         : 0;
 }
 
-/* points: (where, line, starts) for each start and stop point; where is the end of a path, or with line 0 of a function's name. */
+/* points: (where, line, starts) for each start and stop point; where is the end of a path, with line 0 of a function's name, with -1 a whole path. */
 static int
 read_points(recorder *r, PyObject *options)
 {

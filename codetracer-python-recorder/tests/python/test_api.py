@@ -36,16 +36,16 @@ CASES = {
     "bytes": ("with trace(b'a'): pass\nprint(os.listdir('a'))", "['prog.ct']\n"),
     "idle": ("stop(); stop(exit_code=2); flush(); print(is_tracing())", "False\n"),
     "again": ("for n in range(3):\n    with trace('t'): pass\n    with trace(f't{n}'): pass\nprint(os.listdir('t'), os.listdir('t2'))", "['prog.ct'] ['prog.ct']\n"),
-    "twice": ("start('t')\ntry: start('u')\nexcept RuntimeError as e: print(e, os.path.exists('u'))", "tracing already active False\n"),
-    "twice_different_file": ("open('f', 'w')\nstart('t')\ntry: start('f')\nexcept RuntimeError as e: print(e)", "tracing already active\n"),
-    "path_is_a_file": ("open('f', 'w').close()\ntry: start('f')\nexcept ValueError as e: print(e)\nprint(is_tracing())", "the output folder 'f' is a file; choose a folder\nFalse\n"),
-    "unknown_format": ("try: start('t', format='x')\nexcept ValueError as e: print(e, os.path.exists('t'))", "there is no format 'x'; choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal False\n"),
+    "twice": ("start('t')\ntry: start('u')\nexcept RuntimeError as e: print(e, os.path.exists('u'))", "[ERR_ALREADY_TRACING] tracing already active False\n"),
+    "twice_different_file": ("open('f', 'w')\nstart('t')\ntry: start('f')\nexcept RuntimeError as e: print(e)", "[ERR_ALREADY_TRACING] tracing already active\n"),
+    "path_is_a_file": ("open('f', 'w').close()\ntry: start('f')\nexcept ValueError as e: print(e)\nprint(is_tracing())", "[ERR_TRACE_DIR_CONFLICT] the output folder 'f' is a file; choose a folder (path=f)\nFalse\n"),
+    "unknown_format": ("try: start('t', format='x')\nexcept ValueError as e: print(e, os.path.exists('t'))", "[ERR_UNSUPPORTED_FORMAT] there is no format 'x'; choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal (format=x) False\n"),
     "binary": ("with trace('t', format=TRACE_BINARY): pass\nprint(sorted(n for n in os.listdir('t') if n != 'files'), open('t/trace.bin', 'rb').read(8).hex())", "['trace.bin', 'trace_metadata.json', 'trace_paths.json'] c0de72ace2010000\n"),
     "binary_v0": ("with trace('t', format='Binary-V0'): pass\nprint(sorted(n for n in os.listdir('t') if n != 'files'), open('t/trace.bin', 'rb').read(8).hex())", "['trace.bin', 'trace_metadata.json', 'trace_paths.json'] c0de72ace2000000\n"),
-    "unknown_option": ("try: start('t', max_dept=1)\nexcept TypeError as e: print(e)", "there is no option 'max_dept'\n"),
-    "bad_limit": ("try: start('t', max_depth=0)\nexcept ValueError as e: print(e)", "max_depth must be from 1 to 100, not 0\n"),
-    "bad_limit_type": ("try: start('t', max_items='5')\nexcept TypeError as e: print(e)", "max_items must be a whole number, not '5'\n"),
-    "bad_globals": ("try: start('t', globals='some')\nexcept ValueError as e: print(e)", "globals must be one of none, referenced, not 'some'\n"),
+    "unknown_option": ("try: start('t', max_dept=1)\nexcept TypeError as e: print(e)", "[ERR_USAGE] there is no option 'max_dept'\n"),
+    "bad_limit": ("try: start('t', max_depth=0)\nexcept ValueError as e: print(e)", "[ERR_USAGE] max_depth must be from 1 to 100, not 0\n"),
+    "bad_limit_type": ("try: start('t', max_items='5')\nexcept TypeError as e: print(e)", "[ERR_USAGE] max_items must be a whole number, not '5'\n"),
+    "bad_globals": ("try: start('t', globals='some')\nexcept ValueError as e: print(e)", "[ERR_USAGE] globals must be one of none, referenced, not 'some'\n"),
     "limits": ("with trace('t', max_depth=2, max_attr_depth=0, max_items=3, max_string=16, export_nodes=1, export_depth=(2, 1), export_string=4, include_stdlib=True, include_exec=False, globals='referenced'): pass\nprint(1)", "1\n"),
     "foreign": ("os.mkdir('t'); open('t/prog.ct', 'w').close()\nfrom codetracer_python_recorder.errors import RecorderError\ntry: start('t')\nexcept RecorderError as e: print(e.code, e.kind, is_tracing())", "ERR_TRACE_DIR_CONFLICT Environment False\n"),
     "exception_in_block": ("try:\n    with trace('t'): 1/0\nexcept ZeroDivisionError: print(os.listdir('t'))", "['prog.ct']\n"),
@@ -78,7 +78,7 @@ def test_uncaught_exception_is_plain(program, tmp_path):
 
 
 def test_failed_export_raises_from_stop(program):
-    code = "start('t')\ntry: stop()\nexcept package.session.errors.NotFinished as e: print(e)\nprint(is_tracing())"
+    code = "start('t')\ntry: stop()\nexcept package.session.errors.NotFinished as e: print(e.message)\nprint(is_tracing())"
     out = program(code, fake="export-enospc")
     assert "No space left on device" in out and "codetracer-trace recover t\nFalse\n" in out
 
