@@ -80,7 +80,8 @@ How it ends:
   --propagate-script-exit     exit status: the program's{propagates}
   --no-propagate-script-exit  exit status: 0 when recording worked{does_not}
                               ($CODETRACER_PROPAGATE_SCRIPT_EXIT decides when neither is given)
-  --on-recorder-error abort   when recording fails, it ends, what was seen is kept, the program runs on; status 1 (default)
+  --on-recorder-error abort   when recording fails, it ends, what was seen is kept, the program runs on; status 1
+                              (default)
   --on-recorder-error disable the same, with the program's status
   --require-trace             status 1 when no line was recorded
   --keep-partial-trace        when recording fails, make a trace of what was seen
@@ -243,7 +244,7 @@ class Options:
         except errors.RecorderError:
             raise
         except (TypeError, ValueError) as error:
-            name, _, rest = str(error).partition(" ")
+            name, _, rest = errors.sentence(error).partition(" ")
             raise _usage(f"--{name.replace('_', '-')} {rest}") from None
 
 

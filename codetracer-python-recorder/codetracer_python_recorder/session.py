@@ -327,7 +327,7 @@ class Recording:
             self.folder.commit()
         except (OSError, ValueError, errors.RecorderError) as error:
             self._keep_journal()
-            why = errors.reason(error) if isinstance(error, OSError) else str(error)
+            why = errors.reason(error) if isinstance(error, OSError) else errors.sentence(error)
             if os.path.lexists(self.folder.journal):
                 kept = f"the recording is complete and kept: {errors.recover_command(self.folder.shown)}"
             else:

@@ -106,7 +106,7 @@ def _enter(options: Requests, label: str, may_wait: bool) -> bool:
                 session._register_at_exit()
                 recording.begin([], program=label, script=os.path.abspath(main) if isinstance(main, str) else None)
             except (errors.RecorderError, ValueError, RuntimeError) as problem:
-                _tell(f"requests are not recorded: {problem}")
+                _tell(f"requests are not recorded: {errors.sentence(problem)}")
                 return False
             _recording = recording
         _running += 1
@@ -126,7 +126,7 @@ def _leave(was_answering: bool) -> None:
             try:
                 recording.finish()
             except errors.RecorderError as problem:
-                _tell(str(problem))
+                _tell(problem.message)
 
 
 def _name(label: str) -> str:
