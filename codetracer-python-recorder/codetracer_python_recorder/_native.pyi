@@ -18,6 +18,7 @@ class Summary(TypedDict, total=False):
     stopped_by: str | None
     redacted: dict[str, int]
     dropped_steps: int
+    slow_patterns: list[str] | None
 
 class Exported(TypedDict):
     steps: int
@@ -54,6 +55,9 @@ def export(
     progress: Callable[[int, int], None] | None,
 ) -> Exported:
     """Makes another format from a journal. `ct`: target is a file that does not exist; the others: an existing folder."""
+
+def check_pattern(match: int, pattern: str) -> tuple[str, int] | None:
+    """What is wrong with a trace filter's pattern, and at which byte; match: 0 glob, 1 regex, 2 literal."""
 
 def recorded_elsewhere() -> bool:
     """True in a forked child of a recording process."""

@@ -45,6 +45,8 @@ Where the trace goes:
                             journal: the recorder's own format, the quickest to finish
 
 What is recorded:
+  --trace-filter FILE       rules on what is recorded of which code, in TOML; FILE::FILE for several, and it may be
+                            given several times ($CODETRACER_TRACE_FILTER and the nearest .codetracer/trace-filter.toml come before)
   --include-stdlib          the standard library's lines, too
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;
@@ -122,11 +124,12 @@ VALUES = {
     "--log-file": "log_file",
     "--io-capture": "io_capture",
     "--omniscient-db": "omniscient_db",
+    "--trace-filter": "trace_filter",
 }
 # These may be given more than once.
-LISTS = ("start_at", "stop_at")
+LISTS = ("start_at", "stop_at", "trace_filter")
 # Read by what takes them.
-TEXTS = ("start_at", "stop_at", "max_size", "last", "activation_path")
+TEXTS = ("start_at", "stop_at", "max_size", "last", "activation_path", "trace_filter")
 # What policy.py knows.
 POLICIES = ("on_recorder_error", "log_level", "log_file", "require_trace", "keep_partial_trace", "json_errors", "module_name_from_globals")
 # 0.3.0's users and HEAD's may give these; they change nothing.

@@ -8,7 +8,7 @@ in a forked child it is nobody's: every method does nothing there.
 import os
 import sys
 
-from . import _native, errors, export, folder, periods, prefixes
+from . import _native, errors, export, filters, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,12 +35,13 @@ PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "m
 class Limits:
     """Everything that says how much is recorded and exported, checked. TypeError for an unknown name, ValueError for a bad value."""
 
-    __slots__ = ("recording", "budget", "when_raises")
+    __slots__ = ("recording", "budget", "when_raises", "filters")
 
     def __init__(self, values: "dict[str, Any]") -> None:
         self.recording: dict[str, object] = {}
         self.budget: dict[str, int] = {}
         self.when_raises = False
+        self.filters: list[str] = []
         for name, value in values.items():
             if name in RECORDING_LIMITS:
                 self.recording[name] = _within(RECORDING_LIMITS[name], name, value)
@@ -59,6 +60,8 @@ class Limits:
                 self._period(name, value)
             elif name == "activation_path":
                 self.recording.setdefault("points", []).append((os.path.abspath(os.fspath(value)), -1, True))  # type: ignore[attr-defined]
+            elif name == "trace_filter":
+                self.filters = filters.split(value)
             elif name == "when_raises":
                 self.when_raises = bool(value)
             else:
@@ -220,8 +223,15 @@ class Recording:
         ]
         if script:
             lines.append(("script", _tidy(script)))
+        try:
+            rules = filters.chain(os.path.dirname(script) if script else workdir, self.limits.filters)
+        except BaseException:
+            self.discard()
+            raise
+        lines += filters.metadata(rules)
         options: dict[str, object] = {
             **self.limits.recording,
+            **filters.options(rules),
             "script": script or "",
             "skip_prefixes": standard,
             "keep_prefixes": prefixes.site_packages(standard),
@@ -345,9 +355,9 @@ class Recording:
         size = export.size_on_disk(path) if len(names) == 1 else sum(
             export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
         )
-        note = ""
+        note = self._slow_patterns(summary)
         if summary.get("stopped_by") not in (None, "activation-path"):
-            note = f"not recorded to the program's end (--{summary['stopped_by']})"
+            note = (note and note + "; ") + f"not recorded to the program's end (--{summary['stopped_by']})"
         elif nothing and self.limits.begins_paused:
             note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
         self.result = Result(shown, size, summary, exported, note)
@@ -376,6 +386,10 @@ class Recording:
             self._keep_journal()
             return None
         return os.path.join(self.folder.shown, names[0]) if len(names) == 1 else self.folder.shown
+
+    def _slow_patterns(self, summary: "Summary") -> str:
+        slow = summary.get("slow_patterns")
+        return f"patterns of the trace filter took too long and were not followed everywhere: {', '.join(map(repr, slow))}" if slow else ""
 
     def _keep_journal(self) -> None:
         """Of a private folder whose export failed, the journal stays and nothing else."""

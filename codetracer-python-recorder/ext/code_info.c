@@ -1,7 +1,7 @@
 /* What the recorder knows of a code object: whether it is recorded, and its definition in the journal. Made once per code object, when it
  * first runs, and kept in the code object's own extra slot, so it dies with it.
  *
- * The filter: the standard library (by directory), frozen modules, the recorder itself and code with a name in angle brackets are skipped.
+ * Without a rule of the user's (filters.c): the standard library (by directory), frozen modules, the recorder itself and code with a name in angle brackets are skipped.
  * Skipped code is switched off in the interpreter (events.c returns DISABLE), so it costs one callback per place.
  */
 #include "recorder.h"
@@ -185,6 +185,7 @@ static bool
 describe_slots(recorder *r, PyCodeObject *code, code_info *info)
 {
     info->slot_count = (uint32_t)code->co_nlocalsplus;
+    info->parameter_count = (uint32_t)(code->co_argcount + code->co_kwonlyargcount + ((code->co_flags & CO_VARARGS) != 0) + ((code->co_flags & CO_VARKEYWORDS) != 0));
     info->kinds = malloc(info->slot_count + 1);
     info->names = malloc((info->slot_count + 1) * sizeof *info->names);
     info->actions = malloc(info->slot_count + 1);
@@ -193,13 +194,19 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
     memcpy(info->kinds, PyBytes_AS_STRING(code->co_localspluskinds), info->slot_count);
     for (uint32_t i = 0; i < info->slot_count; i++) {
         info->names[i] = name_of(r, PyTuple_GET_ITEM(code->co_localsplusnames, i));
-        info->actions[i] = r->name_actions[info->names[i]];
+        PyObject *name = PyTuple_GET_ITEM(code->co_localsplusnames, i);
+        info->actions[i] = filters_name_action(r, info, i < info->parameter_count ? CT_FILTER_ARG : CT_FILTER_LOCAL, name, r->name_actions[info->names[i]]);
         info->hides |= info->actions[i] != VALUE_SHOW;
     }
     const char *name;
     size_t size;
+    uint8_t by_name = VALUE_SHOW;
     if (r->redaction && text_utf8(r, code->co_name, 256, &name, &size) && ct_name_is_secret(name, size))
-        info->return_action = VALUE_HIDE_TEXTS;
+        by_name = VALUE_HIDE_TEXTS;
+    if (info->return_action < by_name)
+        info->return_action = by_name;
+    if (info->yield_action < by_name)
+        info->yield_action = by_name;
     return true;
 }
 
@@ -249,7 +256,7 @@ describe_globals(recorder *r, PyCodeObject *code, code_info *info)
     for (size_t i = 0; i < info->global_count; i++) {
         info->global_keys[i] = PyTuple_GET_ITEM(code->co_names, i);
         info->global_names[i] = name_of(r, info->global_keys[i]);
-        info->global_actions[i] = r->name_actions[info->global_names[i]];
+        info->global_actions[i] = filters_name_action(r, info, CT_FILTER_GLOBAL, info->global_keys[i], r->name_actions[info->global_names[i]]);
     }
     return true;
 }
@@ -283,13 +290,11 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
             definition.flags |= FLAGS[i].ours;
     if (info->is_namespace) {
         definition.flags |= CT_CODE_NAMESPACE;
-        if (PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0)
+        if (info->is_module)
             definition.flags |= CT_CODE_MODULE;
     }
     definition.arguments = (uint32_t)code->co_argcount;
     definition.keyword_only = (uint32_t)code->co_kwonlyargcount;
-    info->parameter_count = definition.arguments + definition.keyword_only + ((code->co_flags & CO_VARARGS) != 0) +
-        ((code->co_flags & CO_VARKEYWORDS) != 0);
 
     ct_code_slot *slots = malloc((info->slot_count + 1) * sizeof *slots);
     if (slots == NULL) {
@@ -352,11 +357,16 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     info->session = r->session;
     info->skipped = !given && !is_recorded(r, path);
     info->own = lies_under(path, &r->own);
+    if (r->filter && !info->own && *path) {
+        filters_decide(r, code, info, path, module_name(frame), !info->skipped);
+        r->filtered_codes[info->skipped ? CT_FILTER_SKIP : info->calls_only ? CT_FILTER_CALLS : CT_FILTER_TRACE]++;
+    }
     if (r->point_count && !info->own)
         find_points(r, code, info, path, frame);
     if (!info->skipped) {
         info->first_line = code->co_firstlineno;
         info->is_namespace = !(code->co_flags & CO_OPTIMIZED);
+        info->is_module = info->is_namespace && PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0;
         if (!describe_slots(r, code, info) || (r->record_globals && !info->is_namespace && !describe_globals(r, code, info)))
             r->no_memory = true;
         else

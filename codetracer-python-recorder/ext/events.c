@@ -51,7 +51,7 @@ begin_busy(recorder *r, PyObject *const *args, enum period_event event, code_inf
         return NULL;
     enum period_answer answer = period_event(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame, tstate);
     *keep = answer == PERIOD_IGNORE;
-    if (answer != PERIOD_RECORD || (*info)->skipped)
+    if (answer != PERIOD_RECORD || (*info)->skipped || (event == PERIOD_LINE && (*info)->calls_only))
         return NULL;
     r->busy |= RECORDER_INSIDE;
     recorder_enter_thread(r, tstate);
@@ -72,7 +72,7 @@ begin(PyObject *const *args, enum period_event event, code_info **info, ct_frame
     *info = code_info_of(r, (PyCodeObject *)args[0], *frame);
     if (*info == NULL)
         return NULL;
-    if ((*info)->skipped) {
+    if ((*info)->skipped || (event == PERIOD_LINE && (*info)->calls_only)) {
         if ((*info)->points) { /* a stop point in code that is not recorded */
             recorder_enter_thread(r, tstate);
             period_passed(r, *info, event == PERIOD_LINE ? line_of(args) : event == PERIOD_START ? 0 : -1);
@@ -108,11 +108,14 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record;
     ct_event_begin(r->out);
-    enum value_action action = head == CT_R_UNWIND ? VALUE_SHOW : (enum value_action)a->info->return_action;
+    enum value_action action = (enum value_action)(head == CT_R_UNWIND ? VALUE_SHOW : head == CT_R_YIELD ? a->info->yield_action : a->info->return_action);
     size_t size = (size_t)((action ? value_encode_as(r, value, action, bytes, &record) : value_encode(r, value, bytes, &record)) - bytes);
     r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED;
     ct_put_value(r->out, head, bytes, size);
-    snapshot_write(r, a, frame);
+    if (a->info->calls_only)
+        object_write_deaths(r);
+    else
+        snapshot_write(r, a, frame);
     visit_value(r, record);
     ct_event_end(r->out);
 }

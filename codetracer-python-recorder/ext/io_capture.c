@@ -54,6 +54,8 @@ note(enum ct_stream_number stream, PyObject *text)
         return;
     if (stream == CT_STDIN)
         inputs_noted++;
+    if (!(r->io_streams & 1u << stream))
+        return;
     if (!r->redaction || redaction_mask(r, stream, &bytes, &size))
         write_output(r, stream, bytes, size);
 }

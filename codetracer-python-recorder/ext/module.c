@@ -17,6 +17,8 @@ static PyMethodDef FUNCTIONS[] = {
      "An empty dict when nothing was being recorded."},
     {"flush", session_flush, METH_NOARGS, "flush()\n--\n\nWait until everything recorded so far is in the journal file."},
     {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},
+    {"check_pattern", filters_check_pattern, METH_VARARGS,
+     "check_pattern(match, pattern)\n--\n\nNone, or (what is wrong, byte position): of a trace filter's pattern; match: 0 glob, 1 regex, 2 literal."},
     {"pause", session_pause, METH_NOARGS, "pause()\n--\n\nRecord nothing until resume(). Nothing when paused, or not recording."},
     {"resume", session_resume, METH_NOARGS,
      "resume()\n--\n\nGo on recording. Nothing when not paused, or when a limit has ended the recording for good."},

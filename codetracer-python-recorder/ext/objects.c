@@ -183,7 +183,7 @@ add_field_name(recorder *r, uint32_t name)
 static void
 append_field(recorder *r, uint32_t name, PyObject *value)
 {
-    enum value_action action = (enum value_action)r->name_actions[name];
+    enum value_action action = (enum value_action)r->attribute_actions[name];
     if (__builtin_expect(action == VALUE_DROP, 0))
         return;
     add_field_name(r, name);

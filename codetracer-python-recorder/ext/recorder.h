@@ -7,6 +7,7 @@
  *   objects.c       the object table                      which objects changed, key states
  *   types.c         Python types -> how to read them      classified once per type
  *   redaction.c     what is kept out: secrets' names and texts
+ *   filters.c       the user's rules on code objects and names
  *   literals.c      texts of Decimal, datetime, Path …    from their C storage or slots
  *   code_info.c     code objects -> definitions, filter   once per code object
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
@@ -24,6 +25,7 @@
 
 #include "compat/compat.h"
 
+#include "codetracer/filter.h"
 #include "codetracer/record.h"
 #include "codetracer/redact.h"
 
@@ -178,13 +180,16 @@ struct code_info {
     uint32_t code;               /* journal id */
     int first_line;
     uint32_t slot_count;
-    bool is_namespace;
+    bool is_namespace, is_module;
     uint32_t parameter_count;
     uint8_t *kinds;              /* CPython's kinds of the slots */
     uint32_t *names;             /* journal names of the slots */
     uint8_t *actions;            /* enum value_action of the slots */
     bool hides;                  /* some slot's is not VALUE_SHOW */
-    uint8_t return_action;       /* of what is returned and yielded */
+    uint8_t return_action, yield_action;
+    bool calls_only;             /* lines are not recorded */
+    bool judged;                 /* a rule says something of its values: `decision` */
+    ct_filter_decision decision;
     size_t global_count;
     PyObject **global_keys;      /* names in co_names, borrowed from the code */
     uint32_t *global_names;
@@ -215,6 +220,7 @@ struct recorder {
     PyInterpreterState *interpreter; /* whose GIL is the lock; others (subinterpreters) may free and print beside it */
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io, redaction;
+    unsigned io_streams;         /* bits of enum ct_stream_number: those that are recorded */
     path_list skip, keep, own;
     path_list left_out;          /* names of a namespace that are not the program's, as a notebook's own */
     path_list texts;             /* names of code that lies in no file and is recorded, as cells of a notebook */
@@ -261,10 +267,15 @@ struct recorder {
     object_record **children; size_t child_count, child_capacity;
     uint32_t *field_names; size_t field_count, field_capacity;
 
+    /* filters */
+    ct_filter *filter;           /* NULL: there are no rules */
+    uint64_t filtered_codes[CT_FILTER_SKIP + 1], filtered_names[VALUE_DROP + 1];
+
     /* redaction */
     ct_secrets *secrets;
     size_t secrets_known;        /* 0: nothing is searched */
     uint8_t *name_actions;       /* enum value_action by journal name */
+    uint8_t *attribute_actions;  /* the same of attributes: stricter where a rule says so */
     size_t name_action_capacity;
     key_verdict *key_verdicts;   /* [KEY_VERDICTS] */
     struct searched_text { uint64_t low, high; bool found; } searched[256]; /* long texts, by hash */
@@ -391,6 +402,14 @@ redaction_is_secret_key(recorder *r, PyObject *key)
     }
     return redaction_judge_key(r, key);
 }
+
+/* filters.c */
+int filters_read(recorder *r, PyObject *options); /* -1 with an exception */
+/* Whether a code object is recorded, and how; by_place: whether it is where no rule says anything. To be asked if r->filter. */
+void filters_decide(recorder *r, PyCodeObject *code, code_info *info, const char *path, PyObject *module, bool by_place);
+uint8_t filters_name_action(recorder *r, code_info *info, ct_filter_kind kind, PyObject *name, uint8_t by_words);
+uint8_t filters_attribute_action(recorder *r, const char *name, size_t size, uint8_t by_words);
+PyObject *filters_summary(recorder *r); /* writes the counts; the patterns that took too long, None without filters, NULL with an exception */
 
 /* lifetime.c */
 void lifetime_watch(const void *block);

@@ -20,11 +20,12 @@ redaction_setup(recorder *r)
 {
     r->name_action_capacity = 256;
     r->name_actions = calloc(r->name_action_capacity, 1);
+    r->attribute_actions = calloc(r->name_action_capacity, 1);
     if (!r->redaction)
-        return r->name_actions != NULL;
+        return r->name_actions && r->attribute_actions;
     r->key_verdicts = calloc(KEY_VERDICTS, sizeof *r->key_verdicts);
     r->secrets = ct_secrets_new(NULL);
-    return r->name_actions && r->key_verdicts && r->secrets;
+    return r->name_actions && r->attribute_actions && r->key_verdicts && r->secrets;
 }
 
 void
@@ -33,6 +34,7 @@ redaction_free(recorder *r)
     ct_secrets_free(r->secrets);
     free(r->key_verdicts);
     free(r->name_actions);
+    free(r->attribute_actions);
 }
 
 /* ---- names ---- */
@@ -50,13 +52,16 @@ name_define(recorder *r, const char *bytes, size_t size)
         size_t capacity = r->name_action_capacity;
         while (capacity <= name)
             capacity *= 2;
-        uint8_t *actions = realloc(r->name_actions, capacity);
-        if (actions == NULL) {
-            r->no_memory = true;
-            return 0;
+        uint8_t **tables[] = {&r->name_actions, &r->attribute_actions};
+        for (size_t i = 0; i < 2; i++) {
+            uint8_t *actions = realloc(*tables[i], capacity);
+            if (actions == NULL) {
+                r->no_memory = true;
+                return 0;
+            }
+            memset(actions + r->name_action_capacity, 0, capacity - r->name_action_capacity);
+            *tables[i] = actions;
         }
-        memset(actions + r->name_action_capacity, 0, capacity - r->name_action_capacity);
-        r->name_actions = actions;
         r->name_action_capacity = capacity;
     }
     if (r->redaction) {
@@ -65,6 +70,7 @@ name_define(recorder *r, const char *bytes, size_t size)
         else if (size == 15 && memcmp(bytes, "__annotations__", 15) == 0)
             r->name_actions[name] = VALUE_OF_NAMES;
     }
+    r->attribute_actions[name] = filters_attribute_action(r, bytes, size, r->name_actions[name]);
     return name;
 }
 

@@ -119,6 +119,10 @@ read_options(recorder *r, PyObject *options)
     r->record_globals = option_flag(options, "globals_referenced", false);
     r->modules_from_paths = option_flag(options, "modules_from_paths", false);
     r->capture_io = option_flag(options, "capture_io", true);
+    Py_ssize_t streams;
+    if (option_number(options, "io_streams", 0, 7, 7, &streams) < 0)
+        return -1;
+    r->io_streams = (unsigned)streams;
     r->redaction = option_flag(options, "redaction", true);
     return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
             option_paths(options, "own_prefixes", &r->own) < 0 || option_paths(options, "left_out", &r->left_out) < 0
@@ -279,6 +283,7 @@ recorder_free(recorder *r)
     objects_free(r);
     types_free(r);
     redaction_free(r);
+    ct_filter_free(r->filter);
     paths_free(&r->skip);
     paths_free(&r->keep);
     paths_free(&r->own);
@@ -329,7 +334,8 @@ session_start(PyObject *module, PyObject *args)
         return PyErr_NoMemory();
     r->session = ++session_count;
     r->interpreter = ct_thread_state()->interp;
-    if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0 || read_limits(r, options) < 0)
+    if (code_info_setup() < 0 || fork_setup() < 0 || read_options(r, options) < 0 || read_limits(r, options) < 0 ||
+        filters_read(r, options) < 0)
         goto failed;
     if (!redaction_setup(r)) {
         PyErr_NoMemory();
@@ -476,7 +482,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     define_number(r, "cut.items", r->cut_items);
     define_number(r, "cut.depth", r->cut_depth);
     define_number(r, "cut.string", r->cut_text);
-    PyObject *hidden = write_hidden(r);
+    PyObject *hidden = write_hidden(r), *slow = filters_summary(r);
 
     ct_recording_counts counts;
     bool no_memory = r->no_memory;
@@ -498,9 +504,9 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsNsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsNsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
                          "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by,
-                         "redacted", hidden, "dropped_steps", counts.dropped_steps);
+                         "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow);
 }
 
 PyObject *

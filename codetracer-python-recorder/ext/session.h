@@ -5,6 +5,7 @@
 #include "compat/compat.h"
 
 PyObject *session_start(PyObject *module, PyObject *args);          /* (journal_path, live_path, options) */
+PyObject *filters_check_pattern(PyObject *module, PyObject *args);
 PyObject *session_stop(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *session_flush(PyObject *module, PyObject *unused);
 PyObject *session_is_tracing(PyObject *module, PyObject *unused);

@@ -123,7 +123,7 @@ namespace_free(namespace_shadow *names)
 
 /* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. */
 static named_shadow *
-namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject *key)
+namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t expected, PyObject *key)
 {
     if (expected < names->count && names->names[expected].key == key)
         return &names->names[expected];
@@ -143,7 +143,7 @@ namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject 
         names->names = grown;
         names->capacity = capacity;
     }
-    uint8_t action = r->name_actions[name];
+    uint8_t action = filters_name_action(r, info, info->is_module ? CT_FILTER_GLOBAL : CT_FILTER_LOCAL, key, r->name_actions[name]);
     for (size_t i = 0; i < r->left_out.count; i++)
         if (PyUnicode_CompareWithASCIIString(key, r->left_out.paths[i]) == 0)
             action = VALUE_DROP;
@@ -153,11 +153,11 @@ namespace_entry(recorder *r, namespace_shadow *names, size_t expected, PyObject 
 }
 
 static void
-write_name(recorder *r, namespace_shadow *names, size_t *index, PyObject *key, PyObject *value)
+write_name(recorder *r, code_info *info, namespace_shadow *names, size_t *index, PyObject *key, PyObject *value)
 {
     if (!PyUnicode_Check(key) || !is_shown(value) || PyUnicode_CompareWithASCIIString(key, "__builtins__") == 0)
         return;
-    named_shadow *entry = namespace_entry(r, names, *index, key);
+    named_shadow *entry = namespace_entry(r, info, names, *index, key);
     if (entry == NULL)
         return;
     *index = (size_t)(entry - names->names) + 1;
@@ -199,7 +199,7 @@ write_namespace(recorder *r, activation *a, ct_frame *frame)
         Py_ssize_t position = 0;
         PyObject *key, *value;
         while (PyDict_Next(namespace, &position, &key, &value))
-            write_name(r, a->names, &index, key, value);
+            write_name(r, a->info, a->names, &index, key, value);
     }
     PyObject **slots = ct_frame_slots(frame);
     for (uint32_t i = 0; i < a->slot_count; i++)
@@ -208,7 +208,7 @@ write_namespace(recorder *r, activation *a, ct_frame *frame)
             if (value && is_shown(value)) {
                 PyCodeObject *code = ct_frame_code(frame);
                 if (code)
-                    write_name(r, a->names, &index, PyTuple_GET_ITEM(code->co_localsplusnames, i), value);
+                    write_name(r, a->info, a->names, &index, PyTuple_GET_ITEM(code->co_localsplusnames, i), value);
             }
         }
     drop_unseen(r, a->names);
