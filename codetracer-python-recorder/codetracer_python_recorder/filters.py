@@ -324,6 +324,8 @@ def _meant(word: str, known: "Iterable[str]") -> str:
 
 
 def _distance(left: str, right: str) -> int:
+    if sorted(left) == sorted(right):
+        return int(left != right)
     row = list(range(len(right) + 1))
     for i, a in enumerate(left[:40], 1):
         above, row[0] = row[0], i

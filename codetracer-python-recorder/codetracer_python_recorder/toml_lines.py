@@ -45,7 +45,7 @@ class _Reader:
     __slots__ = ("text", "at", "line", "counted", "depth")
 
     def __init__(self, text: str) -> None:
-        self.text = text + "\n\0"  # a NUL is an error wherever it stands, so it ends everything
+        self.text = text + ("\0" if text.endswith("\n") else "\n\0")  # a NUL is an error wherever it stands, so it ends everything
         self.at = 0
         self.line = 1
         self.counted = 0

@@ -1,0 +1,392 @@
+"""Trace filters: the grammar by files good and bad, and what rules do to recordings of real programs, by expectation written by hand."""
+
+import re
+import shlex
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import reading
+from conftest import environment_for
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "filters.md").read_text()
+HEAD = """\
+[meta]
+name = "test"
+version = 1
+[scope]
+default_exec = "trace"
+default_value_action = "allow"
+"""
+
+
+def rule(selector, exec=None, patterns=(), more=""):
+    text = f"[[scope.rules]]\nselector = '{selector}'\n"
+    if exec:
+        text += f'exec = "{exec}"\n'
+    text += more
+    for pattern, action in patterns:
+        text += f"[[scope.rules.value_patterns]]\nselector = '{pattern}'\naction = \"{action}\"\n"
+    return text
+
+
+# ---- the grammar ----
+
+GOOD = {
+    "least": HEAD,
+    "comments and layouts": '# a\n[meta]\nname="x" # b\nversion = 1\nlabels = [\n "a", # c\n "b",\n]\ndescription = """\nlong\n"""\n\n[scope]\n'
+    "default_exec = 'skip'\r\ndefault_value_action = \"deny\"\n",
+    "inline": 'meta = {name = "x", version = 1}\nscope = {default_exec = "trace", default_value_action = "allow", rules = [{selector = "pkg:a", value_patterns = []}]}\n',
+    "dotted": 'meta.name = "x"\nmeta.version = 1\nscope.default_exec = "trace"\n"scope".default_value_action = "allow"\n',
+    "escapes": '[meta]\nname = "\\u00e9 \\t \\" \\\\"\nversion = 1\n' + HEAD.split("\n", 3)[3],
+    "everything": HEAD + rule("pkg:regex:^a(\\.|$)", "calls", [("local:literal:x", "drop"), ("arg:a*", "redact"), ("ret:*", "allow"), ("attr:e", "redact"),
+                                                              ("global:glob:a:b", "drop")], 'value_default = "redact"\nreason = "r"\n')
+    + rule("file:src/**/*.{py,pyw}", "inherit") + rule("obj:literal:a.B.c", "skip") + '[io]\ncapture = true\nstreams = ["stdout", "files"]\nmodes = []\n',
+}  # fmt: skip
+
+BAD = [
+    ("", 1, "the file needs a key 'meta'"),
+    ('[meta]\nname = "x"\n', 1, "[meta] needs a key 'version'"),
+    (HEAD.replace('"test"', '" "'), 2, "name must not be empty"),
+    (HEAD.replace('"test"', "1"), 2, "name must be a text in quotes"),
+    (HEAD.replace('"test"', "test"), 2, "a value is expected here, not 'test'; a text needs quotes"),
+    (HEAD.replace("version = 1", "version = 2"), 3, "version must be 1, not 2"),
+    (HEAD.replace("version = 1", "version = 1.0"), 3, "version must be a whole number"),
+    (HEAD.replace("version = 1", "version = true"), 3, "version must be a whole number"),
+    (HEAD.replace("version", "verson"), 3, "there is no key 'verson' in [meta] (is 'version' meant?)"),
+    (HEAD.replace("[scope]", "[scop]"), 4, "there is no key 'scop' in the file (is 'scope' meant?)"),
+    (HEAD.replace("[scope]", "[scope"), 4, "the header needs ] behind it"),
+    (HEAD.replace('"trace"', '"tarce"'), 5, "default_exec cannot be 'tarce' (is 'trace' meant?)"),
+    (HEAD.replace('"trace"', '"inherit"'), 5, 'default_exec must not be "inherit" in the first filter'),
+    (HEAD.replace('"allow"', '"inherit"'), 6, 'default_value_action must not be "inherit" in the first filter'),
+    (HEAD + "[scope]\n", 7, "'scope' is given twice"),
+    (HEAD + 'default_exec = "skip"\n', 7, "'default_exec' is given twice"),
+    (HEAD + "rules = 1\n", 7, "rules must be a list of tables: write [[scope.rules]]"),
+    (HEAD + "[[scope.rules]]\n", 7, "[[scope.rules]] needs a key 'selector'"),
+    (HEAD + rule("a"), 8, "needs a kind and a colon before its pattern, as pkg:a"),
+    (HEAD + rule("pgk:a"), 8, "there is no kind 'pgk' of selector here (is 'pkg' meant?)"),
+    (HEAD + rule("local:a"), 8, "local belongs into value_patterns"),
+    (HEAD + rule("pkg:regx:a"), 8, "there is no kind of match 'regx' (is 'regex' meant?)"),
+    (HEAD + rule("pkg:"), 8, "has no pattern"),
+    (HEAD + rule("pkg:literal:"), 8, "has no pattern"),
+    (HEAD + rule("pkg:regex:a("), 8, "is wrong at character 3: missing closing parenthesis"),
+    (HEAD + rule("pkg:[a"), 8, "the pattern '[a' is wrong at character 1: a [ is not closed by a ]"),
+    (HEAD + rule("file:../x/*.py"), 8, "leads out of the folder"),
+    (HEAD + rule("pkg:a", "call"), 9, "exec cannot be 'call' (is 'calls' meant?)"),
+    (HEAD + rule("pkg:a", "skip", [("pkg:a", "drop")]), 11, "pkg belongs into [[scope.rules]]"),
+    (HEAD + rule("pkg:a", "skip", [("local:a", "inherit")]), 12, 'action must be "allow", "redact" or "drop"'),
+    (HEAD + rule("pkg:a", "skip", [("local:a", "drop")]) + "sort = 1\n", 13, "there is no key 'sort' in [[scope.rules.value_patterns]]"),
+    (HEAD + rule("pkg:a", more="value_patterns = 3\n"), 9, "value_patterns must be a list of tables"),
+    (HEAD + '[io]\ncapture = "yes"\n', 8, "capture must be true or false"),
+    (HEAD + "[io]\ncapture = true\n", 8, "capture = true needs streams"),
+    (HEAD + '[io]\nstreams = ["stdot"]\n', 8, "there is no stream 'stdot' (is 'stdout' meant?)"),
+    (HEAD + '[io]\nstreams = "stdout"\n', 8, "streams must be a list of texts"),
+    (HEAD + 'x = "\\q"\n', 7, "\\q is no escape"),
+    (HEAD + 'x = "a\n', 7, "a text is not closed on its line"),
+    (HEAD + 'x = """a\n\n', 9, "a text is not closed before the file's end"),
+    (HEAD + "x = [1, 2\n", 8, "a list needs a comma or a ] here"),
+    (HEAD + "x 1\n", 7, "a key needs an = behind it"),
+    (HEAD + "x = 1 y\n", 7, "nothing but a comment may follow here"),
+    (HEAD + "x = " + "[" * 100 + "\n", 7, "nested too deeply"),
+]
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
+def test_good_files(text):
+    """Read as tomllib reads them, and accepted."""
+    from codetracer_python_recorder import filters, toml_lines
+
+    assert toml_lines.loads(text) == tomllib.loads(text)
+    source = filters.parse(text, "/p/.codetracer/f.toml", True, "f.toml", text.encode())
+    assert source.native[0] == "/p" and len(source.digest) == 64
+
+
+@pytest.mark.parametrize(("text", "line", "sentence"), BAD)
+def test_bad_files(text, line, sentence):
+    from codetracer_python_recorder import errors, filters
+
+    with pytest.raises(errors.UsageError) as seen:
+        filters.parse(text, "/p/f.toml", True, "f.toml", text.encode())
+    assert str(seen.value).startswith(f"f.toml:{line}: ") and sentence in str(seen.value)
+    assert seen.value.code == "ERR_INVALID_TRACE_FILTER"
+
+
+def test_toml_as_tomllib_reads_it():
+    """What one accepts the other does, and the values are the same."""
+    import random
+
+    from codetracer_python_recorder import toml_lines
+
+    pieces = ["a", "b.c", '"d e"', "=", " ", "\n", "[", "]", "[[", "]]", "{", "}", ",", '"x"', "'y'", '"""z\n"""', "'''w'''", "1", "-20", "0x1F", "true", "# c", "1.5", "_", "\t", "\\"]
+    chance = random.Random(5)
+    accepted = 0
+    for _ in range(30000):
+        text = "".join(chance.choices(pieces, k=chance.randrange(1, 14)))
+        try:
+            expected = tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            expected = None
+        try:
+            seen = toml_lines.loads(text)
+        except toml_lines.TomlError:
+            seen = None
+        if expected is not None:
+            accepted += 1
+            assert seen is not None, text
+            assert "Other" in repr(seen) or seen == expected, text
+    assert accepted > 500
+
+
+# ---- on real recordings ----
+
+APP = """\
+import json
+import pack.helper as helper
+
+class User:
+    def __init__(self, email):
+        self.email = email
+        self.age = 3
+
+def login(name, card):
+    note = name * 2
+    return helper.twice(note)
+
+def gen(n):
+    for i in range(n):
+        yield i
+
+user = User("ada@x.org")
+shown = login("ada", 4711)
+list(gen(2))
+json.loads("[1]")
+"""
+HELPER = """\
+def twice(text):
+    a = text
+    try:
+        raise ValueError(a)
+    except ValueError:
+        pass
+    return a + text
+
+def other(): return 1
+other()
+"""
+
+
+@pytest.fixture
+def project(tmp_path, record):
+    """project(filter text, …) -> the events of the program under that filter."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+    (tmp_path / "pack" / "helper.py").write_text(HELPER)
+    (tmp_path / "app.py").write_text(APP)
+
+    def run(text, *more, name="f.toml", options=("--format", "journal"), **how):
+        (tmp_path / name).write_text(text)
+        seen = record("app.py", options=["--trace-filter", name, *more, *options], **how)
+        assert seen.status == 0, seen
+        checked = subprocess.run([reading.trace_tool(), "verify", str(seen.trace)], capture_output=True, text=True)
+        assert checked.returncode == 0, checked
+        events = reading.print_json(seen.trace, "--all-locals")
+        run.seen = seen
+        return events
+
+    return run
+
+
+def lines(events):
+    """function -> how many steps."""
+    counts = {}
+    for event in events:
+        if event["event"] == "step":
+            counts[event["function"]] = counts.get(event["function"], 0) + 1
+    return counts
+
+
+def called(events):
+    return {event["function"] for event in events if event["event"] == "call"}
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["pkg:pack.helper", "pkg:pack*", "pkg:regex:^pack\\.", "pkg:literal:pack.helper", "file:pack/*.py", "file:**/helper.py", "file:regex:helper", "file:literal:pack/helper.py",
+     "obj:pack.helper.*", "obj:regex:^pack.helper.twice$", "obj:literal:twice", "file:./pack/x/../helper.py"],
+)  # fmt: skip
+def test_each_kind_of_rule_and_match(project, selector):
+    events = project(HEAD + rule(selector, "skip"))
+    assert "twice" not in called(events) and "login" in called(events) and lines(events)["login"] == 2
+
+
+def test_a_script_has_two_names(project):
+    for selector in ("pkg:__main__", "pkg:app"):
+        events = project(HEAD + rule(selector, "skip"))
+        assert "login" not in called(events) and "twice" in called(events)
+
+
+def test_calls_have_no_lines(project):
+    events = project(HEAD + rule("pkg:pack.helper", "calls"))
+    assert "twice" not in lines(events) and lines(events)["login"] == 2
+    inside = [e for e in events if e.get("function") == "twice"]
+    assert {"call", "return"} <= {e["event"] for e in inside} and "xada" not in str(inside)
+    kinds = [e["event"] for e in events]
+    assert "raise" in kinds
+
+
+@pytest.mark.parametrize("format", ["ct", "ct-single", "ct-multi", "json", "binary"])
+def test_calls_in_every_format(project, format):
+    project(HEAD.replace('"trace"', '"calls"') + rule("obj:gen", "trace"), options=("--format", format))
+
+
+def test_the_default_and_the_standard_library(project):
+    events = project(HEAD.replace('"trace"', '"skip"') + rule("obj:login", "trace"))
+    assert called(events) == {"login"}
+    assert "loads" not in called(project(HEAD))
+    events = project(HEAD + rule("pkg:json", "trace"))
+    assert "loads" in called(events) and "JSONDecoder.decode" not in called(events)
+    events = project(HEAD + rule("pkg:json.decoder", "calls"))
+    assert "JSONDecoder.decode" in called(events) and "JSONDecoder.decode" not in lines(events)
+
+
+def test_values_by_name(project):
+    patterns = [("arg:card", "redact"), ("local:not?", "drop"), ("attr:email", "redact"), ("ret:*login", "redact"), ("global:shown", "drop"),
+                ("ret:<yield>", "redact")]  # fmt: skip
+    events = project(HEAD + rule("pkg:app", None, patterns))
+    text = "\n".join(map(str, events))
+    assert "4711" not in text and "redacted" in text
+    (call,) = [e for e in events if e["event"] == "call" and e["function"] == "login"]
+    assert "ada" in str(call)
+    in_login = [e["locals"] for e in events if e["event"] == "step" and e["function"] == "login"]
+    assert all("note" not in names and "name" in names for names in in_login)
+    in_main = [e["locals"] for e in events if e["event"] == "step" and e["function"] == "<module>"]
+    assert not any("shown" in names for names in in_main) and any("user" in names for names in in_main)
+    assert "ada@x.org" not in str([names.get("user") for names in in_main]) and "age" in text
+    (back,) = [e for e in events if e["event"] == "return" and e["function"] == "login"]
+    assert "adaada" not in str(back)
+    assert all("redacted" in str(e) for e in events if e["event"] == "yield")
+
+
+def test_a_rule_without_patterns_keeps_those_there_are(project):
+    first = rule("pkg:app", None, [("arg:card", "redact")])
+    assert "4711" not in str(project(HEAD + first + rule("pkg:app", "trace")))
+    assert "4711" in str(project(HEAD + first + rule("pkg:app", "trace", more="value_patterns = []\n")))
+
+
+def test_no_rule_shows_a_password(project, tmp_path):
+    app = APP.replace("card", "password").replace("4711", '"hunter2hunter2"')
+    (tmp_path / "app.py").write_text(app)
+    events = project(HEAD + rule("pkg:app", "trace", [("arg:*", "allow"), ("local:*", "allow")]))
+    assert "hunter2" not in str(events)
+
+
+def test_value_defaults(project):
+    events = project(HEAD + rule("obj:login", None, [("arg:name", "allow")], 'value_default = "redact"\n'))
+    (call,) = [e for e in events if e["event"] == "call" and e["function"] == "login"]
+    assert "ada" in str(call) and "4711" not in str(call)
+    events = project(HEAD + rule("obj:login", more='value_default = "drop"\n'))
+    assert all(not e["locals"] for e in events if e["event"] == "step" and e["function"] == "login")
+
+
+def test_order_of_files(project, tmp_path):
+    """Nearest folder, then the variable, then the command line; the last match wins."""
+    (tmp_path / ".codetracer").mkdir()
+    (tmp_path / ".codetracer" / "trace-filter.toml").write_text(HEAD + rule("obj:login", "skip") + rule("obj:gen", "skip") + rule("obj:twice", "skip"))
+    inherit = HEAD.replace('"trace"', '"inherit"').replace('"allow"', '"inherit"')
+    (tmp_path / "variable.toml").write_text(inherit + rule("obj:login", "calls") + rule("obj:gen", "calls"))
+    (tmp_path / "second.toml").write_text(inherit)
+    events = project(inherit + rule("obj:gen", "trace"), "--trace-filter", "second.toml::second.toml", env={"CODETRACER_TRACE_FILTER": "variable.toml"})
+    assert "twice" not in called(events) and "login" in called(events) and "login" not in lines(events) and "gen" in lines(events)
+    info = subprocess.run([reading.trace_tool(), "info", str(project.seen.trace)], capture_output=True, text=True).stdout
+    import hashlib
+
+    digest = hashlib.sha256((tmp_path / "variable.toml").read_bytes()).hexdigest()
+    assert re.findall(r"^filter.source = test \w+ (.*)$", info, re.MULTILINE) == [
+        str(tmp_path / name) for name in (".codetracer/trace-filter.toml", "variable.toml", "f.toml", "second.toml", "second.toml")
+    ]
+    assert digest in info and re.search(r"^filter.skipped = \d+$", info, re.MULTILINE) and re.search(r"^filter.calls = 1$", info, re.MULTILINE)
+
+
+def test_io(record, tmp_path):
+    program = "import sys\nprint('to out')\nprint('to err', file=sys.stderr)\nsys.stdin.read()\n"
+
+    def streams(io):
+        (tmp_path / "f.toml").write_text(HEAD + io)
+        seen = record(code=program, options=["--format", "journal", "--trace-filter", "f.toml"], stdin="in")
+        assert seen.status == 0, seen
+        return {e["stream"] for e in reading.print_json(seen.trace) if "stream" in e}
+
+    assert streams("") == {"stdout", "stderr", "stdin"}
+    assert streams('[io]\ncapture = true\nstreams = ["stderr"]\n') == {"stderr"}
+    assert streams('[io]\ncapture = true\nstreams = ["stdin", "files"]\n') == {"stdin"}
+    assert streams("[io]\ncapture = false\n") == set()
+
+
+def test_a_pattern_that_takes_forever_hangs_nothing(project, tmp_path):
+    name = "a" * 60
+    (tmp_path / "app.py").write_text("".join(f"def {name}{i}_(): pass\n{name}{i}_()\n" for i in range(200)))
+    began = time.monotonic()
+    events = project(HEAD + rule("obj:regex:^(\\w+\\w?)+\\s$", "skip"))
+    assert time.monotonic() - began < 30 and len(called(events)) == 201
+    assert "took too long" in project.seen.err and "'^(\\\\w+\\\\w?)+\\\\s$'" in project.seen.err
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [("missing.toml", "the trace filter 'missing.toml' cannot be read (No such file or directory)"), ("a.toml::", "names an empty file"), (".", "cannot be read"),
+     ("wrong.toml", "wrong.toml:1: the file needs a key 'meta'"), ("latin.toml", "latin.toml:2: the file must be UTF-8")],
+)  # fmt: skip
+def test_files_that_cannot_be_used(record, tmp_path, given, sentence):
+    (tmp_path / "wrong.toml").write_text("\n")
+    (tmp_path / "latin.toml").write_bytes(b"\n\xe9")
+    seen = record(code="print(1)", options=["--trace-filter", given])
+    assert seen.status == 2 and sentence in seen.err and seen.out == "" and seen.names == [], seen
+
+
+def test_from_python(tmp_path):
+    (tmp_path / "f.toml").write_text(HEAD + rule("obj:hidden", "skip"))
+    program = "from codetracer_python_recorder import trace\ndef hidden(): pass\ndef shown(): pass\nwith trace('out', format='journal', trace_filter='f.toml'):\n    hidden(); shown()\n"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
+    assert done.returncode == 0, done
+    (tmp_path / "prog.py").write_text(program)
+    done = subprocess.run([sys.executable, "prog.py"], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
+    assert done.returncode == 0, done
+    assert called(reading.print_json(tmp_path / "out")) >= {"shown"} and "hidden" not in called(reading.print_json(tmp_path / "out"))
+
+
+# ---- the documentation ----
+
+
+def test_examples_of_the_documentation(tmp_path, record):
+    examples = re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert len(examples) == 3
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").write_text("")
+    (tmp_path / "shop" / "metrics.py").write_text("def count(): return 1\n")
+    (tmp_path / "shop" / "cart.py").write_text(
+        "class C:\n    def __init__(self):\n        self.email = 'a@example.org'\n\ndef load_customer(customer_number):\n    address = 'Baker Street'\n    c = C()\n    return c\n"
+    )
+    (tmp_path / "prog.py").write_text("import json, shop.cart, shop.metrics\ndef run():\n    shop.metrics.count()\n    json.loads('[2]')\n    return shop.cart.load_customer(815)\nrun()\n")
+    seen = []
+    for example in examples:
+        (tmp_path / "f.toml").write_text(example)
+        done = record("prog.py", options=["--format", "journal", "--trace-filter", "f.toml"])
+        assert done.status == 0, done
+        seen.append(reading.print_json(done.trace, "--all-locals"))
+    shop, inside, privacy = seen
+    assert "count" not in called(shop) and "load_customer" in lines(shop) and "run" in called(shop) and "run" not in lines(shop)
+    assert "JSONDecoder.decode" in lines(inside) and "loads" not in called(inside)
+    text = str([e for e in privacy if e.get("function") == "load_customer"])
+    assert "815" not in text and "Baker Street" not in text and "a@example.org" not in text and "redacted" in text
+
+
+def test_commands_of_the_documentation_can_be_typed():
+    from codetracer_python_recorder import cli
+
+    commands = re.findall(r"^    (?:\w+=\S+ )?(codetracer-record .*)$", DOCUMENT, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        assert cli.Options("codetracer-record", shlex.split(command)[1:], {}, True).target == "prog.py"
