@@ -45,8 +45,8 @@ Where the trace goes:
                             journal: the recorder's own format, the quickest to finish
 
 What is recorded:
-  --trace-filter FILE       rules on what is recorded of which code, in TOML; FILE::FILE for several, and it may be
-                            given several times ($CODETRACER_TRACE_FILTER and the nearest .codetracer/trace-filter.toml come before)
+  --trace-filter FILE       rules on what is recorded of which code, in TOML; FILE::FILE for several
+                            (after the nearest .codetracer/trace-filter.toml and those of $CODETRACER_TRACE_FILTER)
   --include-stdlib          the standard library's lines, too
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;
