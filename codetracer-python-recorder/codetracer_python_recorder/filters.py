@@ -54,8 +54,10 @@ def find(program_folder: str) -> str | None:
         folder = above
 
 
-def split(given: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]") -> list[str]:
+def split(given: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None") -> list[str]:
     """`A::B`, or a list of such texts, as a list of paths."""
+    if given is None:
+        return []
     if isinstance(given, (str, os.PathLike)):
         given = [given]
     paths: list[str] = []
@@ -251,7 +253,8 @@ class _Reader:
             raise self.fail(line, "a pattern must not have the character NUL in it")
         problem = _native.check_pattern(MATCHES[match], pattern)
         if problem:
-            raise self.fail(line, f"the pattern {pattern!r} is wrong at character {problem[1] + 1}: {problem[0]}")
+            place = len(pattern.encode("utf-8", "surrogatepass")[: problem[1]].decode("utf-8", "ignore")) + 1
+            raise self.fail(line, f"the pattern {pattern!r} is wrong at character {place}: {problem[0]}")
         return kinds[kind], MATCHES[match], pattern
 
     def file_pattern(self, table: Table, pattern: str) -> str:
