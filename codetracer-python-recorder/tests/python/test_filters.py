@@ -110,7 +110,7 @@ def test_bad_files(text, line, sentence):
 
     with pytest.raises(errors.UsageError) as seen:
         filters.parse(text, "/p/f.toml", True, "f.toml", text.encode())
-    assert str(seen.value).startswith(f"f.toml:{line}: ") and sentence in str(seen.value)
+    assert seen.value.message.startswith(f"f.toml:{line}: ") and sentence in seen.value.message
     assert seen.value.code == "ERR_INVALID_TRACE_FILTER"
 
 
