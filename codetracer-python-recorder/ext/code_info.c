@@ -132,42 +132,97 @@ path_of(recorder *r, PyCodeObject *code)
 
 enum { LARGEST_SOURCE = 16 << 20 };
 
-/* True the first time for each path. */
-static bool
-claim_source(recorder *r, uint32_t path_id)
+static uint64_t
+hash_text(const char *text, size_t size)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ (uint8_t)text[i]) * 1099511628211u;
+    return hash;
+}
+
+/* What is known of a path's text, made if need be; NULL: no memory. */
+static kept_source *
+source_of(recorder *r, uint32_t path_id)
 {
     if (path_id >= r->source_count) {
         size_t count = path_id + 64;
-        bool *kept = realloc(r->sources_kept, count);
-        if (kept == NULL)
-            return false;
-        memset(kept + r->source_count, 0, count - r->source_count);
-        r->sources_kept = kept;
+        kept_source *sources = realloc(r->sources, count * sizeof *sources);
+        if (sources == NULL)
+            return NULL;
+        memset(sources + r->source_count, 0, (count - r->source_count) * sizeof *sources);
+        r->sources = sources;
         r->source_count = count;
     }
-    bool first = !r->sources_kept[path_id];
-    r->sources_kept[path_id] = true;
-    return first;
+    return &r->sources[path_id];
+}
+
+/* Writes a path's text, the first time; later nothing. */
+static void
+define_source(recorder *r, uint32_t path_id, const char *text, size_t size)
+{
+    kept_source *source = source_of(r, path_id);
+    if (source == NULL || source->versions)
+        return;
+    source->versions = 1;
+    source->hash = hash_text(text, size);
+    ct_define_source(r->out, path_id, text, size);
+}
+
+/* The text of a file, malloc'ed; NULL: there is none, or too much. */
+static char *
+read_source(const char *path, size_t *size)
+{
+    char *text = NULL;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat status;
+    if (file < 0)
+        return NULL;
+    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= LARGEST_SOURCE) {
+        text = malloc((size_t)status.st_size + 1);
+        ssize_t count = text ? read(file, text, (size_t)status.st_size) : -1;
+        if (count < 0) {
+            free(text);
+            text = NULL;
+        }
+        *size = count < 0 ? 0 : (size_t)count;
+    }
+    close(file);
+    return text;
 }
 
 /* Keeps the text of the file as it is now, when its code is first met: it may be gone or changed when the trace is read. */
 static void
 keep_source(recorder *r, uint32_t path_id, const char *path)
 {
-    if (!claim_source(r, path_id))
-        return;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat status;
-    if (file < 0)
-        return;
-    if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= LARGEST_SOURCE) {
-        char *text = malloc((size_t)status.st_size + 1);
-        ssize_t size = text ? read(file, text, (size_t)status.st_size) : -1;
-        if (size >= 0)
-            ct_define_source(r->out, path_id, text, (size_t)size);
-        free(text);
+    kept_source *source = source_of(r, path_id);
+    size_t size;
+    char *text = source && source->versions == 0 ? read_source(path, &size) : NULL;
+    if (text)
+        define_source(r, path_id, text, size);
+    else if (source && source->versions == 0)
+        source->versions = 1; /* not to be tried again */
+    free(text);
+}
+
+/* A module's body runs whose file has another text than the one that is in the trace under its path: it was changed and loaded again (importlib.reload).
+ * Its code gets a path of its own, `module#2.py`, with the new text; malloc'ed. NULL: the text is the same, or the first one. */
+static char *
+later_version(recorder *r, const char *path)
+{
+    kept_source *source = source_of(r, ct_define_path(r->out, path, strlen(path)));
+    size_t size;
+    char *text = source && source->versions ? read_source(path, &size) : NULL;
+    char *version = NULL;
+    if (text && hash_text(text, size) != source->hash && (version = malloc(strlen(path) + 32)) != NULL) {
+        const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+        size_t stem = dot ? (size_t)(dot - path) : strlen(path);
+        source->hash = hash_text(text, size);
+        sprintf(version, "%.*s#%u%s", (int)stem, path, ++source->versions, path + stem);
+        define_source(r, ct_define_path(r->out, version, strlen(version)), text, size);
     }
-    close(file);
+    free(text);
+    return version;
 }
 
 /* globals()["__name__"] of the frame, borrowed, or NULL. */
@@ -335,6 +390,18 @@ find_points(recorder *r, PyCodeObject *code, code_info *info, const char *path, 
     info->points = period_points_of(r, path, name);
 }
 
+static void give_path(recorder *r, PyCodeObject *code, const char *path);
+
+static void
+give_path_to_inner(recorder *r, PyCodeObject *code, const char *path)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i);
+        if (PyCode_Check(constant)) /* as deep as the program's own blocks nest: the compiler allows 100 at most */
+            give_path(r, (PyCodeObject *)constant, path);
+    }
+}
+
 code_info *
 code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
 {
@@ -363,6 +430,14 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     }
     if (r->point_count && !info->own)
         find_points(r, code, info, path, frame);
+    if (!info->skipped && !given && path[0] == '/' && PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0) {
+        char *version = later_version(r, path);
+        if (version) {
+            give_path_to_inner(r, code, version);
+            free(path);
+            path = version;
+        }
+    }
     if (!info->skipped) {
         info->first_line = code->co_firstlineno;
         info->is_namespace = !(code->co_flags & CO_OPTIMIZED);
@@ -390,19 +465,13 @@ give_path(recorder *r, PyCodeObject *code, const char *path)
         r->no_memory = true;
         return;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_consts); i++) {
-        PyObject *constant = PyTuple_GET_ITEM(code->co_consts, i);
-        if (PyCode_Check(constant)) /* as deep as the program's own blocks nest: the compiler allows 100 at most */
-            give_path(r, (PyCodeObject *)constant, path);
-    }
+    give_path_to_inner(r, code, path);
 }
 
 void
 code_info_give_text(recorder *r, const char *path, const char *source, size_t size)
 {
-    uint32_t id = ct_define_path(r->out, path, strlen(path));
-    if (claim_source(r, id))
-        ct_define_source(r->out, id, source, size);
+    define_source(r, ct_define_path(r->out, path, strlen(path)), source, size);
 }
 
 void

@@ -209,6 +209,9 @@ typedef struct recorder_limits { int containers, attributes; Py_ssize_t items; s
 
 typedef struct path_list { char **paths; size_t count; } path_list;
 
+/* The text of a path: how many different ones there were (0: not looked for yet), and the last one's hash. */
+typedef struct kept_source { uint32_t versions; uint64_t hash; } kept_source;
+
 struct recorder {
     ct_recording *out;
     uint64_t session;
@@ -239,7 +242,7 @@ struct recorder {
     PyObject *compiled_name;     /* exec_source.c: file name (held) and text of what was compiled last */
     char *compiled_text; size_t compiled_size;
     uint64_t exec_count;
-    bool *sources_kept; size_t source_count; /* by path: its text is in the journal */
+    kept_source *sources; size_t source_count; /* by path */
 
     /* threads */
     PyThreadState *tstate; uint64_t tstate_id;

@@ -293,7 +293,7 @@ recorder_free(recorder *r)
         free(r->points[i].where);
     free(r->points);
     free(r->ended);
-    free(r->sources_kept);
+    free(r->sources);
     free(r->workdir);
     free(r);
 }
