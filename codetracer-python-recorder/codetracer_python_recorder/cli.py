@@ -76,7 +76,7 @@ How much of it the formats but journal repeat at each line:
   --activation-path FILE    begin when code of this file begins, and end with it
   --io-capture MODE         what the program writes to its text streams: proxies (default), or off
   --no-module-name-from-globals
-                            modules are named after their files, not by __name__ (--module-name-from-globals is the default)
+                            modules are named after their files; --module-name-from-globals: by __name__ (default)
 
 How it ends:
   --propagate-script-exit     exit status: the program's{propagates}

@@ -35,7 +35,7 @@ def _options(line: str) -> argparse.Namespace:
         options = parser.parse_args(shlex.split(line))
         options.format = export.canonical(options.format)
     except ValueError as error:
-        raise UsageError(f"%%codetracer: {error}") from None
+        raise UsageError(f"%%codetracer: {errors.sentence(error)}") from None
     return options
 
 
@@ -54,14 +54,14 @@ class CodeTracerMagics(Magics):
             session._register_at_exit()
             recording.begin([], program=f"In [{number}]", script=None, framework="ipython", sources=_cells(shell), left_out=_names(shell))
         except (errors.RecorderError, ValueError, RuntimeError) as error:
-            raise UsageError(f"%%codetracer: {error}") from None
+            raise UsageError(f"%%codetracer: {errors.sentence(error)}") from None
         try:
             shell.run_cell(cell, store_history=False)
         finally:
             try:
                 result = recording.finish()
             except errors.RecorderError as error:
-                print(f"codetracer: {error}")
+                print(f"codetracer: {errors.sentence(error)}")
             else:
                 if result is not None:
                     print(f"codetracer: {result.sentence()}")
