@@ -41,9 +41,15 @@ class OutputFolder:
         _check(self.path, path)
         self.check_foreign()
         try:
-            self._make_parents(self.path)
             self.private = os.path.join(self.path, f"{PRIVATE_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
-            os.mkdir(self.private, 0o700)
+            for again in (True, True, True, False):
+                try:
+                    self._make_parents(self.path)
+                    os.mkdir(self.private, 0o700)
+                    break
+                except FileNotFoundError:  # another process has just removed a folder above, which it had made and did not need
+                    if not again:
+                        raise
         except OSError as error:
             self._remove_made()
             raise errors.EnvironmentError(
@@ -58,7 +64,12 @@ class OutputFolder:
         parent = os.path.dirname(path)
         if parent != path:
             self._make_parents(parent)
-        os.mkdir(path, 0o700 if path == self.path else 0o777)
+        try:
+            os.mkdir(path, 0o700 if path == self.path else 0o777)
+        except FileExistsError:
+            if os.path.isdir(path):
+                return  # another process was quicker
+            raise
         self.made.append(path)
 
     @property

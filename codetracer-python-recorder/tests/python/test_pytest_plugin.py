@@ -288,6 +288,19 @@ def test_folders_are_safe_and_different():
     assert folder_of("tests/a.py::A::t[x-1]") == "tests/a.py/A/t[x-1]"  # what is harmless stays
 
 
+def test_workers_make_the_same_folders_at_the_same_time(tmp_path):
+    code = """\
+import sys
+from codetracer_python_recorder.folder import OutputFolder
+for n in range(300):
+    OutputFolder(f"{sys.argv[1]}/{n}/tests/{sys.argv[2]}", ("x.ct",)).discard()
+"""
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(n)], env=frameworks.environment(), stderr=subprocess.PIPE, text=True) for n in range(3)
+    ]
+    assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [("", 0)] * 3
+
+
 # ---- one for the session ----
 
 
