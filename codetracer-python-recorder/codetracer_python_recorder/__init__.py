@@ -12,6 +12,8 @@ From a command line: `codetracer-record prog.py`, or `python -m codetracer_pytho
 Importing this package imports nothing else: what a name needs is loaded when the name is first used, so that a program that
 runs under the recorder finds its `sys.modules` as it expects it. But with CODETRACER_TRACE=DIR in the environment, importing it begins a recording
 into DIR, which ends with the process.
+
+PYTEST_DONT_REWRITE: pytest would warn, under `codetracer-record --pytest`, that this package was imported before it.
 """
 
 import os as _os

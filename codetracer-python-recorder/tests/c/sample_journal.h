@@ -98,7 +98,7 @@ typedef struct sample_value { uint8_t bytes[CT_VALUE_MAX]; size_t size; } sample
 SAMPLE_UNUSED static sample_value
 sv_int(int64_t value)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_int(v.bytes, value) - v.bytes);
     return v;
 }
@@ -106,7 +106,7 @@ sv_int(int64_t value)
 SAMPLE_UNUSED static sample_value
 sv_float(double value)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_float(v.bytes, value) - v.bytes);
     return v;
 }
@@ -114,7 +114,7 @@ sv_float(double value)
 SAMPLE_UNUSED static sample_value
 sv_complex(double real, double imaginary)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_complex(v.bytes, real, imaginary) - v.bytes);
     return v;
 }
@@ -129,7 +129,7 @@ sv_tag(enum ct_tag tag)
 SAMPLE_UNUSED static sample_value
 sv_object(uint64_t id)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_object(v.bytes, id) - v.bytes);
     return v;
 }
@@ -137,7 +137,7 @@ sv_object(uint64_t id)
 SAMPLE_UNUSED static sample_value
 sv_content(uint64_t id)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_content(v.bytes, id) - v.bytes);
     return v;
 }
@@ -145,7 +145,7 @@ sv_content(uint64_t id)
 SAMPLE_UNUSED static sample_value
 sv_text(sample *s, const char *text, size_t size, uint64_t characters)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     if (size > CT_V_TEXT_MAX)
         return sv_content(ct_content(s->r, CT_CONTENT_TEXT, text, size, characters));
     v.size = (size_t)(ct_write_short_text(v.bytes, text, size) - v.bytes);
@@ -155,7 +155,7 @@ sv_text(sample *s, const char *text, size_t size, uint64_t characters)
 SAMPLE_UNUSED static sample_value
 sv_bytes(const char *bytes, size_t size)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_short_bytes(v.bytes, bytes, size) - v.bytes);
     return v;
 }
@@ -163,7 +163,7 @@ sv_bytes(const char *bytes, size_t size)
 SAMPLE_UNUSED static sample_value
 sv_bigint(bool negative, const uint8_t *magnitude, size_t size)
 {
-    sample_value v;
+    sample_value v = { { 0 }, 0 };
     v.size = (size_t)(ct_write_bigint(v.bytes, negative, magnitude, size) - v.bytes);
     return v;
 }
