@@ -477,8 +477,10 @@ encode_state(recorder *r, object_record *record, Py_ssize_t length)
     type_info *type = record->type;
     uint8_t flags = 0;
     r->field_count = 0;
+    r->first_field = r->child_count;
     if (type->is_container) {
         append_items(r, record, length);
+        r->first_field = r->child_count;
         flags |= CT_O_ITEMS;
         if (type->member_count == 0 && !type->managed_dict && !type->has_dict)
             return flags;
@@ -904,9 +906,13 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         record->settled = type->immutable || (type->type == &PyFrozenSet_Type && flags == CT_O_ITEMS);
         return;
     }
-    size_t last = r->child_count;
-    for (size_t i = children; i < last; i++)
-        object_visit(r, r->children[i], containers - type->is_container, attributes - !type->is_container);
+    size_t first_field = r->first_field, last = r->child_count;
+    for (size_t i = children; i < first_field; i++)
+        object_visit(r, r->children[i], containers - 1, attributes);
+    for (size_t i = first_field; i < last; i++) { /* a container's, where no attribute level is left, are named in its state, and not looked into */
+        bool within = attributes > 0;
+        object_visit(r, r->children[i], within ? containers : 0, within ? attributes - 1 : 0);
+    }
     r->child_count = children;
 }
 

@@ -268,6 +268,7 @@ struct recorder {
     uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
     scratch values, text, literal;
     object_record **children; size_t child_count, child_capacity;
+    size_t first_field; /* where, in children, those begin that are fields of the object encoded last, not elements */
     uint32_t *field_names; size_t field_count, field_capacity;
 
     /* filters */

@@ -330,9 +330,8 @@ explore(graph *g)
         for (size_t i = 0; i < items; i++)
             if (reach(g, &n.object->items[i], n.containers + 1, n.attributes) < 0)
                 return -1;
-        /* Of a container they count as both: the recorder counts them as a container level, the format says attribute level. */
         for (size_t i = 0; has_fields(g, &n) && i < n.object->field_count; i++)
-            if (reach(g, &n.object->fields[i], n.containers + is_container(&n), n.attributes + 1) < 0)
+            if (reach(g, &n.object->fields[i], n.containers, n.attributes + 1) < 0)
                 return -1;
     }
     g->queued = 0;

@@ -217,7 +217,7 @@ object_changed(walk *w, const ct_value *value, uint32_t containers, uint32_t att
         if (object_changed(w, &o->items[i], containers + 1, attributes))
             return true;
     for (size_t i = 0; i < o->field_count && attributes < w->journal->attribute_limit; i++)
-        if (object_changed(w, &o->fields[i], containers + container, attributes + 1))
+        if (object_changed(w, &o->fields[i], containers, attributes + 1))
             return true;
     return false;
 }

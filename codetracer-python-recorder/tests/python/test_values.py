@@ -9,6 +9,8 @@ import struct
 
 import pytest
 
+from codetracer_python_recorder import read
+
 SETUP = '''
 import array, collections, dataclasses, datetime, decimal, enum, fractions, functools, pathlib, re, struct, sys, types, uuid, zoneinfo, typing
 D, F, dt, P = decimal.Decimal, fractions.Fraction, datetime, pathlib
@@ -345,6 +347,24 @@ def test_limits_of_depth(journal):
     assert shown[2] == [struct_of("__main__.C", c={"type": "__main__.C", "cut": True, "address": None})]
     assert shown[3] == {"a": {"type": "tuple", "cut": True, "address": None, "length": 1}}
     assert answer.summary["cut_depth"] >= 3
+
+
+def test_depth_of_a_containers_attributes(journal):
+    """A field of a list's subclass is one attribute level below it, and none of containers: it is looked at where readers show it, and nothing old is shown."""
+    code = """
+class L(list): pass
+def f(v): pass
+inner = [1]
+deep = L(); deep.next = L(); deep.next.inner = inner
+l = L(); l.inner = inner
+f(inner); inner[0] = 2; f([l]); inner[0] = 3; f([l]); inner[0] = 4; f([deep])
+"""
+    answer = journal(code, options=("--max-depth", 2, "--max-attr-depth", 1))
+    shown = [without_addresses(argument["v"]) for argument in answer.arguments("f")]
+    assert [value[0]["fields"] for value in shown[1:3]] == [{"inner": [2]}, {"inner": [3]}]
+    assert shown[3][0]["fields"]["next"] == {"type": "__main__.L", "base": "list", "items": []}, "no attribute level is left for its inner"
+    with read(answer.trace) as trace:
+        assert [call.arguments["v"][0].fields["inner"] for call in [call for call in trace.calls if call.function == "f"][1:3]] == [[2], [3]]
 
 
 def test_default_limits_keep_ten_thousand_items_and_a_megabyte(journal):
