@@ -10,7 +10,10 @@
 typedef struct bound { uint32_t *names; size_t locals, globals, room; } bound;
 typedef struct seen { uint64_t activation, event, objects; bound bound; bool used; } seen;
 
-enum { MOST_OBJECTS = 2000 }; /* looked at per local; a change beyond them goes unnoticed */
+/* An object met in this walk, with the fewest levels above it so far: what is out of reach by one way may be within by another. */
+typedef struct visited { uint64_t id; uint32_t containers, attributes; bool used; } visited;
+
+enum { MOST_OBJECTS = 2000 }; /* looked at per local (docs/print-json.md); a change beyond them goes unnoticed */
 
 struct changes {
     value_reader *reader;
@@ -19,8 +22,8 @@ struct changes {
     size_t removed_room;
     seen *table;          /* open addressing, room is a power of two */
     size_t room, count;
-    uint64_t visited[4096]; /* objects met in this walk, id + 1 */
-    size_t visited_count;
+    visited visited[4096];
+    size_t visits;
 };
 
 changes *changes_new(value_reader *reader, bool with_removed)
@@ -157,23 +160,30 @@ void changes_ended(changes *c, const ct_activation *activation)
     }
 }
 
-/* Whether the walk meets this object for the first time and may go on. */
-static bool visit(changes *c, uint64_t id)
+/* Whether the walk has not been at this object yet, or only deeper, and may go on. */
+static bool visit(changes *c, uint64_t id, uint32_t containers, uint32_t attributes)
 {
     size_t mask = sizeof c->visited / sizeof *c->visited - 1, i = (size_t)((id * UINT64_C(0x9E3779B97F4A7C15)) >> 40) & mask;
-    if (c->visited_count >= MOST_OBJECTS)
+    if (c->visits >= MOST_OBJECTS)
         return false;
-    for (; c->visited[i]; i = (i + 1) & mask)
-        if (c->visited[i] == id + 1)
-            return false;
-    c->visited[i] = id + 1;
-    c->visited_count++;
+    while (c->visited[i].used && c->visited[i].id != id)
+        i = (i + 1) & mask;
+    visited *v = &c->visited[i];
+    if (v->used && v->containers <= containers && v->attributes <= attributes)
+        return false;
+    if (!v->used)
+        *v = (visited){id, containers, attributes, true};
+    if (containers < v->containers)
+        v->containers = containers;
+    if (attributes < v->attributes)
+        v->attributes = attributes;
+    c->visits++;
     return true;
 }
 
 static bool object_changed(changes *c, const ct_value *value, uint64_t since, uint32_t containers, uint32_t attributes)
 {
-    if (value->kind != CT_OBJECT || !visit(c, value->object))
+    if (value->kind != CT_OBJECT || !visit(c, value->object, containers, attributes))
         return false;
     const ct_object *o = ct_replay_object(c->reader->replay, value->object);
     const ct_type_info *type = o ? ct_journal_type(c->reader->journal, o->type) : NULL;
@@ -200,8 +210,8 @@ bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *sl
         return true;
     if (slot->value.kind != CT_OBJECT || s->objects == ct_replay_objects_changed(c->reader->replay))
         return false;
-    if (c->visited_count)
+    if (c->visits)
         memset(c->visited, 0, sizeof c->visited);
-    c->visited_count = 0;
+    c->visits = 0;
     return object_changed(c, &slot->value, s->event, 0, 0);
 }

@@ -1,7 +1,6 @@
 """codetracer-trace, as a user runs it, on journals that tests/c/tool_sample.c writes.
 
-The executable: CODETRACER_TRACE_TOOL, else next to sys.executable. The helper: CODETRACER_TOOL_SAMPLE, else from a build folder of this
-checkout.
+The executable: as reading.trace_tool() finds it. The helper: CODETRACER_TOOL_SAMPLE, else from a build folder of this checkout.
 """
 
 import json
@@ -14,13 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import reading
 
 CHECKOUT = Path(__file__).parents[3]
 VERSION = "%d.%d" % sys.version_info[:2]
-
-
-def _tool():
-    return os.environ.get("CODETRACER_TRACE_TOOL") or shutil.which("codetracer-trace", path=str(Path(sys.executable).parent))
 
 
 def _sample():
@@ -31,7 +27,7 @@ def _sample():
     return str(max(built, key=os.path.getmtime)) if built else None
 
 
-TOOL, SAMPLE = _tool(), _sample()
+TOOL, SAMPLE = reading.trace_tool(), _sample()
 assert (TOOL and SAMPLE) or not os.environ.get("CI"), "codetracer-trace or tests/c/tool_sample is missing: with CI=true these tests must run"
 pytestmark = [
     pytest.mark.skipif(not TOOL, reason="codetracer-trace is not installed"),
@@ -257,6 +253,14 @@ def test_info_tells_what_a_container_and_a_folder_consist_of(tmp_path, everythin
     }
     lines = run("info", tmp_path / "a.ct").out.splitlines()
     assert "complete      yes" in lines and any(line.startswith("started") for line in lines), "the journal inside is the recording's own"
+
+
+def test_changes_within_an_object_that_is_met_too_deep_first(tmp_path):
+    """By one way from the variable the changed list is beyond the recording's depth, by a shorter one it is within: the variable changed."""
+    code = "x = [[0]]\nv = [[[[[x]]]], x]\nx[0][0] = 1\nend = 2\n"
+    events = reading.record_journal(tmp_path, "def f():\n" + "".join(f"    {line}\n" for line in code.splitlines()) + "f()\n").events
+    last = [event for event in events if event["event"] == "step" and event["function"] == "f"][-1]
+    assert last["locals"]["v"][1] == [[1]] and last["changed"] == ["x", "v"]
 
 
 def test_recover_a_killed_recording(tmp_path):
