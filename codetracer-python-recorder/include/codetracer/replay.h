@@ -48,6 +48,8 @@ typedef struct ct_journal_counts {
     uint32_t paths, names, codes, types, shapes, metas;
     uint64_t dropped_steps;   /* before the first one that is there: a recording that kept only its end. Steps are numbered from 0 nevertheless */
     bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */
+    ct_code failed;           /* of one that was cut: what made it stop while the program went on (a full disk: CT_E_IO with failed_system ENOSPC); CT_OK: it is not known */
+    int failed_system;        /* the system's errno, or 0 */
     bool imported;            /* made from a trace in another format: its id, times and sizes are not that trace's */
     bool rescued;             /* imported, and all of it is there, though a part of the trace is damaged (CT_E_CORRUPT): another part tells the same */
 } ct_journal_counts;

@@ -28,8 +28,11 @@ typedef void (*ct_finding_function)(void *context, const ct_finding *finding);
 
 typedef struct ct_verified {
     char file[200];                   /* the trace's file, as `path` leads to it; a longer one is cut */
+    enum ct_trace_format format;      /* of the trace; in all but a journal `events` and `steps` count what the format has: definitions, values, a step for each call */
     uint64_t findings, events, steps; /* the latter two as far as they could be read */
-    bool unfinished;                  /* a recording that still runs or whose program was killed: no finding */
+    bool unfinished;                  /* a recording that still runs, whose program was killed, or that failed: no finding */
+    ct_code failed;                   /* as in ct_journal_counts */
+    int failed_system;
 } ct_verified;
 
 /* path, options: as for ct_trace_open(); temporary space is taken for binary-v0 only. found is called in this thread, once for each finding. CT_OK: verified,

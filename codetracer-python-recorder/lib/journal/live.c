@@ -147,3 +147,10 @@ ct_live_free(ct_live *live, uint32_t slot)
 {
     store_state(live, slot, CT_LIVE_FREE);
 }
+
+void
+ct_live_failed(ct_live *live, ct_code code, int system)
+{
+    /* One store, for both may be read while they are written; system's numbers are small. */
+    __atomic_store_n((uint64_t *)(void *)(live->map + CT_LIVE_FAILURE), (uint64_t)(uint32_t)system | (uint64_t)code << 32, __ATOMIC_RELEASE);
+}

@@ -38,6 +38,7 @@ void ct_live_fill(ct_live *live, uint32_t slot, const ct_block *block); /* free 
 void ct_live_renumber(ct_live *live, uint32_t slot, uint64_t sequence); /* being filled: another block was sealed */
 void ct_live_seal(ct_live *live, uint32_t slot, const ct_block *block); /* being filled -> sealed */
 void ct_live_free(ct_live *live, uint32_t slot);
+void ct_live_failed(ct_live *live, ct_code code, int system); /* nothing is recorded any more, and why */
 
 /* Fixed-width integers of the format. */
 static inline void

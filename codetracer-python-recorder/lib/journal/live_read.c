@@ -15,7 +15,7 @@ enum { SLOT_LIMIT = 4096, ATTEMPTS = 100 };
 typedef struct live_layout { uint32_t slots; uint64_t slot_size, data; } live_layout;
 
 static ct_code
-read_layout(const ct_source *file, live_layout *layout, uint8_t id[16], ct_error *error)
+read_layout(const ct_source *file, live_layout *layout, ct_live_copy *copy, ct_error *error)
 {
     uint8_t header[CT_LIVE_HEADER_SIZE];
     CT_TRY(ct_source_read(file, 0, header, sizeof header, error));
@@ -24,7 +24,11 @@ read_layout(const ct_source *file, live_layout *layout, uint8_t id[16], ct_error
     layout->slots = ct_load32(header + 12);
     layout->slot_size = ct_load64(header + 16);
     layout->data = ct_load64(header + 24);
-    memcpy(id, header + 32, 16);
+    memcpy(copy->id, header + 32, 16);
+    if (ct_load32(header + CT_LIVE_FAILURE + 4) <= CT_E_STOPPED) {
+        copy->failed = (ct_code)ct_load32(header + CT_LIVE_FAILURE + 4);
+        copy->failed_system = (int)(ct_load32(header + CT_LIVE_FAILURE) & INT32_MAX);
+    }
     if (layout->slots > SLOT_LIMIT || layout->slot_size > CT_RAW_LIMIT
         || layout->data < CT_LIVE_HEADER_SIZE + (uint64_t)layout->slots * CT_LIVE_SLOT_HEADER_SIZE || layout->data > file->size
         || layout->slots * layout->slot_size > file->size - layout->data)
@@ -119,7 +123,7 @@ ct_live_copy_read(int folder, const char *name, const ct_allocator *allocator, c
     if (ct_source_of_descriptor(descriptor, &file, NULL) != CT_OK)
         return CT_END;
     live_layout layout;
-    ct_code code = read_layout(&file, &layout, copy->id, error);
+    ct_code code = read_layout(&file, &layout, copy, error);
     if (code == CT_OK) {
         size_t size = (size_t)layout.slots * CT_LIVE_SLOT_HEADER_SIZE;
         uint8_t *headers = ct_allocate(copy->allocator, size * 2);

@@ -405,6 +405,8 @@ append_live(walk *w, ct_live_copy *copy, ct_error *error)
     ct_journal *journal = w->journal;
     if (memcmp(copy->id, journal->id, 16) != 0 || journal->damage_sequence != UINT64_MAX)
         return CT_OK;
+    journal->counts.failed = copy->failed;
+    journal->counts.failed_system = copy->failed_system;
     journal->live = copy->bytes;
     copy->bytes = NULL;
     if (copy->count)

@@ -114,6 +114,8 @@ typedef struct ct_live_copy {
     size_t count;
     uint8_t *bytes;
     uint8_t id[16];
+    ct_code failed; /* why nothing was recorded any more, and the system's errno */
+    int failed_system;
     const ct_allocator *allocator;
 } ct_live_copy;
 /* CT_END: there is no live file, or none that can be used. */

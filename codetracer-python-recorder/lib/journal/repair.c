@@ -4,6 +4,8 @@
  * that was cut ends at its boundary. Bytes are only appended. Invariant: a saved file is either
  * whole, with its end block, or gone.
  */
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <xxhash.h>
@@ -139,7 +141,15 @@ put_blocks(saving *s)
 static ct_code
 put_note(saving *s)
 {
-    static const char key[] = "recovered", value[] = "the recording was cut: its process was killed";
+    static const char key[] = "recovered", killed[] = "the recording was cut: its process was killed";
+    char value[120];
+    if (s->journal->counts.failed == CT_OK)
+        memcpy(value, killed, sizeof killed);
+    else if (s->journal->counts.failed_system)
+        snprintf(value, sizeof value, "the recording was cut: it could not be written (error %d)", s->journal->counts.failed_system);
+    else
+        snprintf(value, sizeof value, "the recording was cut: it could not go on%s", s->journal->counts.failed == CT_E_NOMEM ? " (no memory)" : "");
+    size_t value_size = strlen(value);
     uint8_t *note = s->raw_capacity >= 128 ? s->raw : ct_resize(s->journal->allocator, s->raw, 128);
     if (!note)
         return ct_fail(s->error, CT_E_NOMEM, "no memory for a definition", 0, 0);
@@ -151,9 +161,9 @@ put_note(saving *s)
     *at++ = sizeof key - 1;
     memcpy(at, key, sizeof key - 1);
     at += sizeof key - 1;
-    *at++ = sizeof value - 1;
-    memcpy(at, value, sizeof value - 1);
-    at += sizeof value - 1;
+    *at++ = (uint8_t)value_size;
+    memcpy(at, value, value_size);
+    at += value_size;
     uint32_t size = (uint32_t)(at - note);
     uint64_t segment = s->segment_count ? s->segment_count - 1 : 0;
     ct_block_entry block = {.kind = CT_BLOCK_DEFINITIONS, .segment = segment, .first = s->journal->definitions.count, .boundary = size};

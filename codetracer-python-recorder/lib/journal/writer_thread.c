@@ -21,6 +21,8 @@ ct_writer_fail(ct_writer *writer, ct_code code, const char *message, int system)
     if (writer->failed)
         return;
     (void)ct_fail(&writer->error, code, message, writer->file_offset, system);
+    if (writer->live.map)
+        ct_live_failed(&writer->live, code, system);
     __atomic_store_n(&writer->failed, 1, __ATOMIC_RELEASE);
     __atomic_store_n(&writer->face.limit, NULL, __ATOMIC_RELAXED); /* so that the event thread looks */
     pthread_cond_broadcast(&writer->progress);

@@ -221,8 +221,12 @@ int command_info(int argc, char **argv)
     pairs(&out, "ended with", journal, ends);
     if (own)
         label(&out, "complete");
-    if (own)
-        text_puts(&out, counts.complete ? "yes\n" : "no: its program is still running or was killed\n");
+    if (own) {
+        text_puts(&out, counts.complete ? "yes" : "no: ");
+        if (!counts.complete)
+            why_unfinished(&out, counts.failed, counts.failed_system);
+        text_char(&out, '\n');
+    }
     amounts(&out, &counts, bare);
     if (!bare)
         add_parts(&out, place, counts.steps);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "codetracer/trace.h"
 #include "tool/export_to.h"
 
 static const char HELP[] =
@@ -17,7 +18,8 @@ static const char HELP[] =
     "\n"
     "Finishes the recordings whose program was killed (or whose export was stopped). FOLDER is the folder that was recorded\n"
     "into; every unfinished recording in it (.recording-...) becomes a complete trace there: a journal, NAME.ctj, or with\n"
-    "--format what the option says. A recording whose program still runs is left alone.\n"
+    "--format what the option says. A folder holds one trace: the newest of those there stays, an older one is moved (or\n"
+    "written) into a folder of its own, FOLDER/earlier. A recording whose program still runs is left alone.\n"
     "FOLDER may also be one unfinished recording itself, or a .ctj file that was cut off: then a complete one is written beside it.\n"
     "Exit status: 0, also when there was nothing to do; 1 something could not be recovered; 2 wrong options.\n";
 
@@ -99,21 +101,132 @@ static void remove_tree(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Writes the trace into `folder` under its own name, first beside it and then moved into place. Returns the path, or NULL after a sentence. */
-static char *write_trace(ct_journal *journal, int format, const char *folder, const char *private_folder)
+/* ---- one folder holds one trace: of several the newest stays, an older one goes into a folder of its own below ---- */
+
+/* When a trace of our recorder began, or, where its format does not say, when it was written; 0 when it is none of ours. In nanoseconds since 1970. */
+static uint64_t when_ours(const char *path)
+{
+    ct_journal *journal = NULL;
+    ct_journal_counts counts;
+    struct stat status;
+    uint64_t when = 0;
+    (void)ct_trace_open(path, NULL, &journal, NULL, NULL);
+    if (!journal)
+        return 0;
+    ct_journal_count(journal, &counts);
+    ct_text recorder = ct_journal_meta_value(journal, "recorder");
+    bool ours = recorder.size >= 26 && (memcmp(recorder.bytes, "codetracer_python_recorder", 26) == 0 || memcmp(recorder.bytes, "codetracer-python-recorder", 26) == 0);
+    if (ours && !counts.imported)
+        when = ct_journal_start_time(journal);
+    else if (ours && stat(path, &status) == 0)
+        when = (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
+    ct_journal_close(journal);
+    return when;
+}
+
+static bool is_spans(const char *path)
+{
+    char begin[13];
+    FILE *file = is_file(path) ? fopen(path, "re") : NULL;
+    bool ours = file && fread(begin, 1, sizeof begin, file) == sizeof begin && memcmp(begin, "{\"id\": \"span_", sizeof begin) == 0;
+    if (file)
+        fclose(file);
+    return ours;
+}
+
+/* FOLDER/earlier, or earlier-2 and so on, made anew. NULL after a sentence. */
+static char *make_earlier(const char *folder)
+{
+    for (unsigned n = 1;; n++) {
+        char name[32];
+        snprintf(name, sizeof name, n == 1 ? "earlier" : "earlier-%u", n);
+        char *path = path_join(folder, name);
+        if (mkdir(path, 0700) == 0)
+            return path;
+        if (errno != EEXIST) {
+            complain("recover", "%s cannot be made: %s.", path, strerror(errno));
+            free(path);
+            return NULL;
+        }
+        free(path);
+    }
+}
+
+static void move_one(const char *from, const char *to, const char *name)
+{
+    char *old = path_join(from, name), *new = path_join(to, name);
+    if (rename(old, new) != 0 && errno != ENOENT)
+        complain("recover", "%s cannot be moved to %s: %s.", old, new, strerror(errno));
+    free(old);
+    free(new);
+}
+
+/* Where the recovered trace goes: `folder`, from which older traces of ours are then moved away, or a folder below it when there is a newer one.
+ * NULL after a sentence. */
+static char *make_room(ct_journal *journal, const char *folder)
+{
+    static const char *const endings[] = {".ctj", ".ct", "trace.json", "trace.bin"};
+    static const char *const companions[] = {"trace_metadata.json", "trace_paths.json", "files"};
+    uint64_t began = ct_journal_start_time(journal);
+    bool newer = false, sidecars = false, any = false;
+    names older[4] = {0};
+    char *earlier = NULL;
+    for (size_t e = 0; e < 4; e++) {
+        names list;
+        if (!folder_list(folder, e < 2 ? "" : endings[e], e < 2 ? endings[e] : "", &list))
+            continue;
+        for (size_t i = 0; i < list.count; i++) {
+            char *path = path_join(folder, list.items[i]);
+            bool plain = list.items[i][0] != '.' && (e < 2 || strcmp(list.items[i], endings[e]) == 0) && is_file(path);
+            uint64_t when = plain ? when_ours(path) : 0;
+            newer = newer || when > began;
+            any = any || when;
+            sidecars = sidecars || (when && e >= 2);
+            if (!when)
+                list.items[i][0] = 0; /* not ours: it stays */
+            free(path);
+        }
+        older[e] = list;
+    }
+    char *place = NULL;
+    if (newer) {
+        place = make_earlier(folder);
+    } else if (any && (earlier = make_earlier(folder))) {
+        char *spans = path_join(folder, "spans.jsonl");
+        for (size_t e = 0; e < 4; e++)
+            for (size_t i = 0; i < older[e].count; i++)
+                if (older[e].items[i][0])
+                    move_one(folder, earlier, older[e].items[i]);
+        for (size_t i = 0; sidecars && i < sizeof companions / sizeof *companions; i++)
+            move_one(folder, earlier, companions[i]);
+        if (is_spans(spans))
+            move_one(folder, earlier, "spans.jsonl");
+        free(spans);
+        complain("recover", "the trace that was in %s is in %s now.", folder, earlier);
+        free(earlier);
+    }
+    for (size_t e = 0; e < 4; e++)
+        names_free(&older[e]);
+    return newer ? place : must_have(strdup(folder));
+}
+
+/* Writes the trace into `place` under its own name, first beside it and then moved into place; one_trace: no older one of ours stays beside it. Returns
+ * the path, or NULL after a sentence. */
+static char *write_trace(ct_journal *journal, int format, const char *place, bool one_trace, const char *private_folder)
 {
     char *temporary = path_join(private_folder, is_folder_format(format) ? "recovered.files" : format <= FORMAT_CT_MULTI ? "recovered.ct" : "recovered.ctj");
-    char *final = NULL;
+    char *final = NULL, *folder = NULL;
     bool done = false;
     remove_tree(temporary); /* of a recovery that was itself interrupted */
     if (is_folder_format(format)) {
-        final = must_have(strdup(folder));
         if (mkdir(temporary, 0777) != 0 && errno != EEXIST)
             complain("recover", "%s cannot be made: %s.", temporary, strerror(errno));
         else
-            done = export_to("recover", journal, format, temporary) == STATUS_OK && move_all(temporary, folder);
+            done = export_to("recover", journal, format, temporary) == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place))) &&
+                   move_all(temporary, folder);
+        final = done ? must_have(strdup(folder)) : NULL;
     } else {
-        done = export_to("recover", journal, format, temporary) == STATUS_OK;
+        done = export_to("recover", journal, format, temporary) == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place)));
         while (done && !final) {
             final = free_name(folder, journal, ENDINGS[format]);
             if (link(temporary, final) == 0 || (errno != EEXIST && rename(temporary, final) == 0))
@@ -129,6 +242,7 @@ static char *write_trace(ct_journal *journal, int format, const char *folder, co
     }
     remove_tree(temporary);
     free(temporary);
+    free(folder);
     if (!done) {
         free(final);
         return NULL;
@@ -148,7 +262,15 @@ static void report(const char *path, ct_journal *journal)
         text_puts(&out, " of ");
         text_safe(&out, program.bytes, program.size);
     }
-    text_puts(&out, counts.complete ? "; the recording was complete.\n" : "; the recording ends where its program was killed.\n");
+    if (counts.complete)
+        text_puts(&out, "; the recording was complete.\n");
+    else if (counts.failed == CT_OK)
+        text_puts(&out, "; the recording ends where its program was killed.\n");
+    else {
+        text_puts(&out, "; ");
+        why_unfinished(&out, counts.failed, counts.failed_system);
+        text_puts(&out, ".\n");
+    }
     output_write(out.bytes, out.size);
     output_finish();
     text_free(&out);
@@ -180,7 +302,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
         complain_error("recover", private_folder, &error);
         return STATUS_TRACE;
     }
-    char *path = write_trace(journal, format, folder, private_folder);
+    char *path = write_trace(journal, format, folder, true, private_folder);
     if (path) {
         report(path, journal);
         remove_private(private_folder);
@@ -224,7 +346,7 @@ static int recover_file(const char *file, int format)
         if (!mkdtemp(private_name.bytes))
             complain("recover", "nothing can be written in %s: %s.", folder, strerror(errno));
         else {
-            path = write_trace(journal, format, folder, private_name.bytes);
+            path = write_trace(journal, format, folder, false, private_name.bytes);
             rmdir(private_name.bytes);
         }
         text_free(&private_name);

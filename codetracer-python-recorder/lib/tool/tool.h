@@ -61,6 +61,8 @@ const char *trace_format(void);
 /* To be called when all was done with the trace: says on stderr that a recording was cut, and how to finish it. Returns STATUS_TRACE when the trace
  * could be read up to a damaged place only (which trace_open has said), else STATUS_OK. */
 int trace_end(const char *path, const ct_journal *journal);
+/* Why a recording is not complete, behind "is not complete: " and the like. failed, system: as in ct_journal_counts. */
+void why_unfinished(text *out, ct_code failed, int system);
 
 /* ---- files.c: folders and recordings on disk ---- */
 typedef struct names { char **items; size_t count; } names;

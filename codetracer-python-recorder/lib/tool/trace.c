@@ -1,4 +1,6 @@
 /* TRACE arguments: a journal of the trace, whatever its format. */
+#include <string.h>
+
 #include "codetracer/trace.h"
 #include "tool/tool.h"
 
@@ -45,13 +47,26 @@ static bool holds_unfinished_too(const char *folder)
            (holds(folder, "", ".ctj") || holds(folder, "", ".ct") || holds(folder, "trace.", "json") || holds(folder, "trace.", "bin"));
 }
 
+void why_unfinished(text *out, ct_code failed, int system)
+{
+    if (failed == CT_OK)
+        text_puts(out, "its program is still running or was killed");
+    else
+        text_format(out, "it stopped before the program's end (%s)", system ? strerror(system) : failed == CT_E_NOMEM ? "no memory" : "an error of the recorder");
+}
+
 int trace_end(const char *path, const ct_journal *journal)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
-    if (!counts.complete)
-        complain("", "%s is not complete: its program is still running or was killed. `codetracer-trace recover %s` finishes what was killed.", path, path);
-    else if (is_folder(path) && holds_unfinished_too(path))
+    if (!counts.complete) {
+        text why = {0};
+        why_unfinished(&why, counts.failed, counts.failed_system);
+        text_char(&why, 0);
+        complain("", counts.failed == CT_OK ? "%s is not complete: %s. `codetracer-trace recover %s` finishes what was killed."
+                                            : "%s is not complete: %s. `codetracer-trace recover %s` makes a whole trace of what there is.", path, why.bytes, path);
+        text_free(&why);
+    } else if (is_folder(path) && holds_unfinished_too(path))
         complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
                      "`codetracer-trace recover %s` finishes what was killed.", path, path);
     return damaged ? STATUS_TRACE : STATUS_OK;

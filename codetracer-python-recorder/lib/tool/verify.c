@@ -108,8 +108,13 @@ static void put_end(verifier *v, const ct_verified *verified)
             text_format(&v->out, ": broken, %" PRIu64 " finding%s", verified->findings, verified->findings == 1 ? "" : "s");
         else
             text_puts(&v->out, ": ok");
-        text_format(&v->out, ", %" PRIu64 " events, %" PRIu64 " steps%s\n", verified->events, verified->steps,
-                    verified->unfinished && !verified->findings ? ", unfinished: its program is still running or was killed" : "");
+        text_format(&v->out, ", %" PRIu64 " events, %" PRIu64 " steps%s", verified->events, verified->steps,
+                    verified->format == CT_TRACE_JOURNAL ? "" : " (as the format counts them: a call has a step of its own)");
+        if (verified->unfinished && !verified->findings) {
+            text_puts(&v->out, ", unfinished: ");
+            why_unfinished(&v->out, verified->failed, verified->failed_system);
+        }
+        text_char(&v->out, '\n');
     }
     flush(v);
 }

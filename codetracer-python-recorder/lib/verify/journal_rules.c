@@ -218,6 +218,8 @@ check_end(check *c, bool is_folder)
     }
     if (!journal->counts.complete) {
         c->report->verified->unfinished = true;
+        c->report->verified->failed = journal->counts.failed;
+        c->report->verified->failed_system = journal->counts.failed_system;
         if (!is_folder)
             ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "%s",
                           end < journal->source.size ? "the last whole block ends here, and more follows: the journal is cut or damaged"

@@ -208,6 +208,7 @@ ct_verify(const char *path, const ct_trace_options *options, ct_finding_function
     error = error ? error : &own;
     CT_TRY(ct_trace_find(path, file, &format, error));
     snprintf(verified->file, sizeof verified->file, "%.*s", (int)sizeof verified->file - 1, file);
+    verified->format = format;
     if (format == CT_TRACE_JOURNAL)
         return ct_journal_rules(&report, file, error);
     if (format == CT_TRACE_CT)

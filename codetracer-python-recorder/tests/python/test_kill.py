@@ -162,8 +162,39 @@ def test_recording_again_into_the_same_folder(tmp_path):
     whole = tool("print", tmp_path / "trace")
     assert "second" in whole.stdout and "unfinished recording, too" in whole.stderr and whole.returncode == 0
     assert tool("recover", tmp_path / "trace").returncode == 0
-    assert sorted(os.listdir(tmp_path / "trace")) == ["prog.ct", "prog.ctj"]
-    assert tool("print", tmp_path / "trace" / "prog.ct").stderr == ""
+    assert sorted(os.listdir(tmp_path / "trace")) == ["earlier", "prog.ct"], "the newer trace stays, the recovered one is below"
+    assert os.listdir(tmp_path / "trace" / "earlier") == ["prog.ctj"] and "first" in tool("print", tmp_path / "trace" / "earlier").stdout
+    again = tool("print", tmp_path / "trace")
+    assert "second" in again.stdout and again.stderr == ""
+
+
+@pytest.mark.parametrize("form", ["journal", "ct", "ct-single", "json"])
+@pytest.mark.parametrize("to", ["journal", "json"])
+def test_recovered_beside_an_older_trace(tmp_path, form, to):
+    """The folder shows what was recorded last; the trace before it is whole in a folder of its own, and what is not ours stays."""
+    process = start(tmp_path, "first = 1\nend = 2\n", "--format", form)
+    process.communicate(timeout=30)
+    names = sorted(os.listdir(tmp_path / "trace"))
+    (tmp_path / "trace" / "other.ct").write_bytes(b"foreign")
+    (tmp_path / "trace" / "earlier").mkdir()
+    process = start(tmp_path, "import os\nsecond = 2\nos.kill(os.getpid(), 9)\n")
+    process.communicate(timeout=30)
+    recovered = tool("recover", "--format", to, tmp_path / "trace")
+    assert recovered.returncode == 0 and f"is in {tmp_path / 'trace' / 'earlier-2'} now" in recovered.stderr
+    assert sorted(os.listdir(tmp_path / "trace" / "earlier-2")) == names and os.listdir(tmp_path / "trace" / "earlier") == []
+    assert (tmp_path / "trace" / "other.ct").read_bytes() == b"foreign"
+    (tmp_path / "trace" / "other.ct").unlink()
+    assert "second" in tool("print", tmp_path / "trace").stdout
+    assert "first" in tool("print", tmp_path / "trace" / "earlier-2").stdout
+    assert not [name for name in os.listdir(tmp_path / "trace") if name.startswith(".")]
+
+
+def test_two_killed_recordings_in_one_folder(tmp_path):
+    for code in ("first = 1", "second = 2"):
+        start(tmp_path, f"import os\n{code}\nos.kill(os.getpid(), 9)\n").communicate(timeout=30)
+    assert tool("recover", tmp_path / "trace").returncode == 0
+    assert sorted(os.listdir(tmp_path / "trace")) == ["earlier", "prog.ctj"]
+    assert "second" in tool("print", tmp_path / "trace").stdout and "first" in tool("print", tmp_path / "trace" / "earlier").stdout
 
 
 def test_print_of_a_recording_whose_export_was_killed(tmp_path):

@@ -1,5 +1,6 @@
 """Errors, policy, variables of the environment, activation; and what docs/errors.md, environment.md and compatibility.md say of them."""
 
+import errno
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import reading
 from codetracer_python_recorder import cli, errors, policy, reporting
 from conftest import HERE, PACKAGE, environment_for
 
@@ -185,6 +187,11 @@ def test_disk_full(limited, tmp_path, options, status, by):
     assert err == "codetracer: recording stopped before the program's end (File too large); what was recorded until then is kept: codetracer-trace recover trace\n"
     (private,) = (tmp_path / "trace").iterdir()
     assert private.name.startswith(".recording-") and len(steps(tmp_path / "trace")) > 100
+    for command in ("print", "verify", "info", "recover"):  # each says why, and not that the program was killed
+        done = subprocess.run([reading.trace_tool(), command, tmp_path / "trace"], capture_output=True, text=True)
+        assert "(File too large)" in done.stdout + done.stderr and "killed" not in done.stdout + done.stderr, command
+    done = subprocess.run([reading.trace_tool(), "info", tmp_path / "trace"], capture_output=True, text=True)
+    assert f"recovered = the recording was cut: it could not be written (error {errno.EFBIG})" in done.stdout
 
 
 def test_disk_full_and_the_programs_status(limited):
