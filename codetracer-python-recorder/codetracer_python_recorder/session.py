@@ -360,6 +360,8 @@ class Recording:
             note = (note and note + "; ") + f"not recorded to the program's end (--{summary['stopped_by']})"
         elif nothing and self.limits.begins_paused:
             note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
+        elif nothing and self.is_command_line and not self.limits.recording.get("include_stdlib"):
+            note = (note and note + "; ") + "no line was recorded (the standard library is, only with --include-stdlib)"
         self.result = Result(shown, size, summary, exported, note)
         if self.policy is not None:
             from . import reporting

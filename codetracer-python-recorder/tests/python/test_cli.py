@@ -352,3 +352,9 @@ def test_which_ct_files_are_ours(tmp_path, record, format):
     ):
         (tmp_path / "a.ct").write_bytes(content)
         assert folder._is_ct(str(tmp_path / "a.ct")) is answer
+
+
+def test_a_program_of_the_standard_library_is_told_what_to_do(record):
+    seen = record("-m", "json.tool", stdin="{}")
+    assert seen.status == 0 and "0 steps" in seen.err and "--include-stdlib" in seen.err, seen
+    assert "--include-stdlib" not in record("-m", "json.tool", options=["--include-stdlib"], stdin="{}").err
