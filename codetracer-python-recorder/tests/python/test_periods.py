@@ -465,6 +465,28 @@ with trace('t'):
     assert out == "2 2\n"
 
 
+def test_a_replaced_restart_events_never_runs(program):
+    """Going on calls it within a callback. Replaced before a recording: that one is refused, and not by calling it. Replaced later: the built-in one is used."""
+    out = program("""
+m = sys.monitoring
+genuine = m.restart_events
+def mine(*args):
+    print('mine ran')
+m.restart_events = mine
+try:
+    start('t')
+except RuntimeError as e:
+    print(e)
+m.restart_events = genuine
+with trace('t'):
+    m.restart_events = mine
+    pause(); x = 1; resume(); y = 2
+print('recorded')
+""")
+    first, second = out.splitlines()
+    assert "sys.monitoring.restart_events has been replaced" in first and second == "recorded"
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="no such signal on this system")
 def test_toggle_signal(record):
     code = "import os, signal\na = 1\nos.kill(os.getpid(), signal.SIGUSR2)\nb = 2\nos.kill(os.getpid(), signal.SIGUSR2)\nc = 3\n"
