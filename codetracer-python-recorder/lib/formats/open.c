@@ -264,7 +264,7 @@ find_in_folder(const char *folder, char path[PATH_MAX], const char **name, bool 
     if (!entries)
         return ct_fail(error, CT_E_IO, "the folder cannot be read", 0, errno);
     for (const struct dirent *entry; (entry = readdir(entries));)
-        if (is_trace_name(entry->d_name))
+        if (is_trace_name(entry->d_name) && is_file_in(folder, entry->d_name))
             names_add(&traces, entry->d_name);
         else if (strncmp(entry->d_name, ".recording-", 11) == 0)
             names_add(&cut, entry->d_name);

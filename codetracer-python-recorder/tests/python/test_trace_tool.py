@@ -156,6 +156,7 @@ def test_bad_traces_are_one_sentence_and_status_1(tmp_path, loop):
 def test_a_folder_with_one_trace(tmp_path, changes):
     shutil.copy(changes, tmp_path / "changes.ctj")
     (tmp_path / "foreign.txt").write_text("x")
+    (tmp_path / "folder.ct").mkdir()
     assert run("print", tmp_path).out == run("print", changes).out
 
 
