@@ -358,6 +358,11 @@ uint8_t *value_encode_as(recorder *r, PyObject *object, enum value_action action
 uint32_t name_of(recorder *r, PyObject *text); /* journal name of a str; kept by pointer (held) */
 void names_forget(recorder *r);
 
+/* object_state.c */
+Py_ssize_t object_length(PyObject *object, enum reading reading); /* of a container, all of it; of others -1 */
+/* Puts the whole state at the end of r->values and its children on r->children, those of fields from r->first_field on; returns the state's flags. */
+uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t length);
+
 /* objects.c */
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes);
