@@ -340,6 +340,11 @@ class Step(Moment):
         return self._facts[0]
 
     @property
+    def column(self) -> int | None:
+        """Where on its line the code begins: from 1, in bytes of UTF-8; None when it is not known."""
+        return self._trace._journal.column(self._facts[5], self._facts[6])
+
+    @property
     def changed(self) -> tuple[str, ...]:
         """Names of the locals (and globals) that changed since the step before in the same call, also inside of an object that they hold, and behind them
         those that have no value any more. At the first step of a call: all."""

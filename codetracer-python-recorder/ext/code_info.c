@@ -365,8 +365,10 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
     definition.slots = slots;
     definition.slot_count = info->slot_count;
     /* Last, for it may use the same buffer as the texts before. */
-    if (text_utf8(r, code->co_qualname, 1 << 16, &definition.qualified_name, &definition.qualified_name_size))
+    if (text_utf8(r, code->co_qualname, 1 << 16, &definition.qualified_name, &definition.qualified_name_size)) {
         info->code = ct_define_code(r->out, &definition);
+        columns_define(r, code, info->code);
+    }
     free(slots);
 }
 

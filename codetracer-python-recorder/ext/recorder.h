@@ -333,6 +333,7 @@ recorder_activation(recorder *r, ct_frame *frame)
 }
 
 /* code_info.c */
+void columns_define(recorder *r, PyCodeObject *code, uint32_t number); /* number: the journal's */
 code_info *code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame); /* frame: one that runs it, for its module's name. NULL: no memory */
 void code_info_give_text(recorder *r, const char *path, const char *source, size_t size); /* of a file that is none */
 /* Records `code` and the code objects within it under a path made up for the text they were compiled from. */

@@ -252,6 +252,18 @@ journal_source(journal_object *self, PyObject *argument)
 }
 
 static PyObject *
+journal_column(journal_object *self, PyObject *arguments)
+{
+    ct_journal *journal = journal_of(self);
+    unsigned code;
+    long long line;
+    if (!journal || !PyArg_ParseTuple(arguments, "IL", &code, &line))
+        return NULL;
+    uint32_t column = ct_journal_column(journal, code, line);
+    return column ? PyLong_FromUnsignedLong(column) : Py_NewRef(Py_None);
+}
+
+static PyObject *
 journal_index(journal_object *self, PyObject *Py_UNUSED(none))
 {
     return journal_of(self) ? index_make(self) : NULL;
@@ -292,6 +304,7 @@ static PyMethodDef METHODS[] = {
     {"codes", (PyCFunction)journal_codes, METH_NOARGS,
      "codes()\n--\n\nThe code objects: (path, first line, qualified name, module, kind, parameters, variables)."},
     {"source", (PyCFunction)journal_source, METH_O, "source(path)\n--\n\nThe bytes of the source file of that number, or None."},
+    {"column", (PyCFunction)journal_column, METH_VARARGS, "column(code, line)\n--\n\nThe column in which the code of a line begins, or None."},
     {"index", (PyCFunction)journal_index, METH_NOARGS, "index()\n--\n\nReads all events once: an Index."},
     {NULL, NULL, 0, NULL},
 };

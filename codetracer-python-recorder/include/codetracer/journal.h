@@ -1,11 +1,13 @@
-/* The numbers of the journal format: docs/journal-format.md in C. Nothing but constants. */
+/* The numbers of the journal format: docs/journal-format.md in C. Nothing but constants, and what both writer and reader take. */
 #ifndef CODETRACER_JOURNAL_H
 #define CODETRACER_JOURNAL_H
+
+#include <stdint.h>
 
 #define CT_JOURNAL_MAGIC "\x89" "CTJ\r\n\x1a\n"
 #define CT_LIVE_MAGIC "\x89" "CTL\r\n\x1a\n"
 #define CT_BLOCK_MAGIC "CTBK"
-enum { CT_JOURNAL_MAJOR = 1, CT_JOURNAL_MINOR = 3, CT_LIVE_VERSION = 1 };
+enum { CT_JOURNAL_MAJOR = 1, CT_JOURNAL_MINOR = 4, CT_LIVE_VERSION = 1 };
 enum { CT_FILE_HEADER_SIZE = 64, CT_BLOCK_HEADER_SIZE = 80, CT_LIVE_HEADER_SIZE = 64, CT_LIVE_FAILURE = 48, CT_LIVE_SLOT_HEADER_SIZE = 64 };
 
 enum ct_block_kind { CT_BLOCK_EVENTS = 0, CT_BLOCK_DEFINITIONS = 1, CT_BLOCK_CONTENT = 2, CT_BLOCK_END = 3, CT_BLOCK_DROPPED = 4 };
@@ -16,6 +18,10 @@ enum ct_live_state { CT_LIVE_FREE = 0, CT_LIVE_FILLING = 1, CT_LIVE_SEALED = 2 }
 enum ct_definition {
     CT_DEF_PATH = 1, CT_DEF_NAME = 2, CT_DEF_CODE = 3, CT_DEF_TYPE = 4, CT_DEF_SHAPE = 5, CT_DEF_SOURCE = 6, CT_DEF_META = 7
 };
+
+/* Key of the META that says in which columns a code's lines begin. */
+#define CT_COLUMNS_KEY "columns"
+typedef struct ct_line_column { uint32_t line, column; } ct_line_column; /* column: from 1, in UTF-8 bytes; 0: not known */
 
 enum ct_code_flag {
     CT_CODE_VARARGS = 1, CT_CODE_VARKEYWORDS = 2, CT_CODE_GENERATOR = 4, CT_CODE_COROUTINE = 8, CT_CODE_ASYNC_GENERATOR = 16,

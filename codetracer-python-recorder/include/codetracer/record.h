@@ -123,6 +123,9 @@ typedef struct ct_code_definition {
     const ct_code_slot *slots;
 } ct_code_definition;
 CT_API uint32_t ct_define_code(ct_recording *recording, const ct_code_definition *definition);
+/* In which columns the lines of a code begin: all lines on which it has steps, each once, in order, in one call or in several. before: the last line of the call
+ * before, or the code's first line. */
+CT_API void ct_define_columns(ct_recording *recording, uint32_t code, uint32_t before, const ct_line_column *lines, size_t count);
 
 CT_API void ct_define_source(ct_recording *recording, uint32_t path, const char *bytes, size_t count); /* cut into pieces as needed */
 CT_API void ct_define_meta(ct_recording *recording, const char *key, const char *value, size_t count);

@@ -78,6 +78,10 @@ CT_API uint64_t ct_journal_start_time(const ct_journal *journal);         /* ns 
 CT_API ct_text ct_journal_path(const ct_journal *journal, uint32_t path);
 CT_API ct_text ct_journal_name(const ct_journal *journal, uint32_t name);
 CT_API const ct_code_info *ct_journal_code(const ct_journal *journal, uint32_t code);
+/* The lines of a code on which steps can be, in order, with the column in which the code on each begins; NULL: it is not known. */
+CT_API const ct_line_column *ct_journal_lines(const ct_journal *journal, uint32_t code, size_t *count);
+/* Of one of them the column; 0: it is not known. */
+CT_API uint32_t ct_journal_column(const ct_journal *journal, uint32_t code, int64_t line);
 CT_API const ct_type_info *ct_journal_type(const ct_journal *journal, uint32_t type);
 CT_API const ct_shape_info *ct_journal_shape(const ct_journal *journal, uint32_t shape);
 CT_API const ct_meta_info *ct_journal_meta(const ct_journal *journal, uint32_t index);

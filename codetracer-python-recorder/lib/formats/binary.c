@@ -203,9 +203,10 @@ add_named(binary_export *x, const ct_named_value *named)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
     binary_export *x = context;
+    (void)column; /* the format has lines only */
     add_step(x, path, line);
     for (size_t i = 0; i < count; i++) {
         ADD(&x->events, "\xA1\x65" "Value");

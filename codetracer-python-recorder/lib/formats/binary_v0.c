@@ -152,9 +152,10 @@ add_value(ct_buffer *b, size_t at, const ct_encoded *value)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
     v0_export *x = context;
+    (void)column; /* the format has lines only */
     CT_TRY(put_step(x, path, line));
     for (size_t i = 0; i < count; i++) {
         size_t at = ct_capnp_add_struct(&x->event, begin_event(x), 0, 2);

@@ -88,10 +88,10 @@ on_type(void *context, const ct_type_definition *type)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
     ct_file *f = context;
-    TO_EACH(ct_multi_step(&f->multi, path, line, values, count), ct_log_step(&f->log, path, line, values, count));
+    TO_EACH(ct_multi_step(&f->multi, path, line, column, values, count), ct_log_step(&f->log, path, line, values, count));
 }
 
 static ct_code
@@ -224,7 +224,7 @@ finish(ct_file *f, uint64_t *bytes)
 {
     if (f->has_multi) {
         CT_TRY(ct_multi_finish(&f->multi));
-        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.by_column ? 0x10 : 0) | (f->multi.views.data ? 0x20 : 0)));
+        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.places.by_column ? 0x10 : 0) | (f->multi.views.data ? 0x20 : 0)));
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));
@@ -239,7 +239,7 @@ static ct_code
 write_all(ct_file *f, const char *path, const ct_export_options *options, ct_export_result *result)
 {
     ct_linear_sink sink = {
-        .context = f, .nesting = NIM_NESTING, .encoder = take_encoder,
+        .context = f, .wants_columns = f->has_multi, .nesting = NIM_NESTING, .encoder = take_encoder,
         .path = on_path, .function = on_function, .variable = on_variable, .type = on_type, .step = on_step, .call = on_call,
         .leave = on_leave, .output = on_output, .thread = on_thread,
     };
@@ -252,7 +252,7 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
     f->log.compressed = f->multi.compressed = &f->compressed;
     f->log.error = f->multi.error = f->error;
     f->multi.journal = f->journal;
-    f->multi.by_column = !f->has_log;
+    f->multi.places.by_column = !f->has_log;
     if (f->has_log) {
         f->log.form = sink.form_count;
         sink.forms[sink.form_count++] = CT_FORM_V1;

@@ -20,6 +20,7 @@ static const ct_stream_words PATHS = CT_STREAM_WORDS("paths.dat"), FUNCTIONS = C
 typedef struct file_in {
     uint64_t base, size;
     size_t first_line, lines;      /* in multi_in.lines; lines: 0: no table */
+    bool has_columns;
 } file_in;
 
 typedef struct step_in { unsigned tag; uint64_t number; int64_t delta; ct_text message; } step_in;
@@ -130,6 +131,7 @@ take_columns(multi_in *m, ct_input in, ct_text *path, file_in *file, bool *memor
         if (*memory)
             m->lines[m->line_count++] = at;
         at += (uint64_t)length;
+        file->has_columns = file->has_columns || length > 1;
     }
     if (in.bad || in.at != in.end) {
         m->line_count = first;
@@ -268,7 +270,7 @@ place_of(const multi_in *m, uint64_t gli)
         else
             to = middle;
     }
-    return (place){low, (int64_t)from + 1, within - lines[from] + 1};
+    return (place){low, (int64_t)from + 1, file->has_columns ? within - lines[from] + 1 : 0};
 }
 
 /* ---- the steps stream: section 3 ---- */

@@ -6,7 +6,6 @@
 #include <zstd.h>
 
 enum {
-    LINES_PER_FILE = 100000,       /* section 3: line-only gli */
     STEPS_CHUNK = 4096, VALUES_CHUNK = 2048, CALLS_CHUNK = 2048, EVENTS_CHUNK = 64,
     STREAM_ROOM = 128 * 1024,
 };
@@ -68,21 +67,11 @@ end_step_record(ct_multi *multi)
     return CT_OK;
 }
 
-static uint64_t
-position_of(const ct_multi *multi, uint32_t path, int64_t line)
-{
-    uint64_t at = line > 0 ? (uint64_t)line : 0;
-    if (!multi->by_column)
-        return (uint64_t)path * LINES_PER_FILE + (at < LINES_PER_FILE ? at : LINES_PER_FILE - 1);
-    at = at ? at - 1 : 0;
-    return multi->bases[path] + (at < multi->line_counts[path] ? at : multi->line_counts[path] - 1);
-}
-
 /* Section 3: the first step of a chunk is absolute. */
 static ct_code
-stream_step(ct_multi *multi, uint32_t path, int64_t line)
+stream_step(ct_multi *multi, uint32_t path, int64_t line, uint32_t column)
 {
-    uint64_t position = position_of(multi, path, line);
+    uint64_t position = ct_places_position(&multi->places, path, line, column);
     int64_t delta = (int64_t)(position - multi->position);
     uint8_t *at = ct_buffer_room(&multi->steps.chunk.raw, 11), *start = at;
     if (!at)
@@ -174,114 +163,6 @@ write_all_calls(ct_multi *multi)
     return ct_calls_finish(&multi->calls, CALLS_CHUNK, &sink);
 }
 
-/* ---- places ---- */
-
-/* How many lines each file has, by the journal's paths: those of its source, and whatever steps and functions say (code may bear the name of a file that
- * it does not come from). By_column only: costs a pass over the journal. */
-static ct_code
-count_lines(ct_multi *multi)
-{
-    ct_journal *journal = multi->journal;
-    ct_journal_counts counts;
-    ct_journal_count(journal, &counts);
-    multi->lines = ct_allocate_zero(ct_journal_allocator(journal), counts.paths + 1u, sizeof *multi->lines);
-    if (!multi->lines)
-        return CT_E_NOMEM;
-    for (uint32_t i = 0; i < counts.paths; i++) {
-        ct_text text;
-        ct_code code = ct_journal_source(journal, i, &text, multi->error);
-        if (code != CT_OK && code != CT_END)
-            return code;
-        for (size_t k = 0; code == CT_OK && k < text.size; k++)
-            multi->lines[i] += text.bytes[k] == '\n';
-    }
-    for (uint32_t i = 0; i < counts.codes; i++) {
-        const ct_code_info *info = ct_journal_code(journal, i);
-        if (info->path < counts.paths && multi->lines[info->path] < info->first_line)
-            multi->lines[info->path] = info->first_line;
-    }
-    ct_replay *replay;
-    const ct_event *event;
-    CT_TRY(ct_replay_new(journal, &replay, multi->error));
-    ct_code code;
-    while ((code = ct_replay_next(replay, &event, multi->error)) == CT_OK) {
-        const ct_code_info *info = event->kind == CT_EVENT_STEP ? ct_journal_code(journal, event->activation->code) : NULL;
-        if (info && info->path < counts.paths && event->line > 0 && multi->lines[info->path] < (uint64_t)event->line)
-            multi->lines[info->path] = (uint64_t)event->line;
-    }
-    ct_replay_free(replay);
-    return code == CT_END ? CT_OK : code;
-}
-
-/* Lines of the file of that (clean) name. One whose name had to be cleaned gets as many as the longest file has. */
-static uint64_t
-lines_of(const ct_multi *multi, ct_text path)
-{
-    ct_journal_counts counts;
-    uint64_t lines = 0, longest = 0;
-    bool found = false;
-    ct_journal_count(multi->journal, &counts);
-    for (uint32_t i = 0; i < counts.paths; i++) {
-        ct_text known = ct_journal_path(multi->journal, i);
-        bool same = known.size == path.size && memcmp(known.bytes, path.bytes, path.size) == 0;
-        found = found || same;
-        if (same && multi->lines[i] > lines)
-            lines = multi->lines[i];
-        if (multi->lines[i] > longest)
-            longest = multi->lines[i];
-    }
-    return (found ? lines : longest) + 1; /* what follows the last newline; and no file is without a place */
-}
-
-/* Section 3: whether a line-only gli could spill into the next file. */
-static ct_code
-choose_positions(ct_multi *multi)
-{
-    ct_journal_counts counts;
-    ct_journal_count(multi->journal, &counts);
-    for (uint32_t i = 0; i < counts.codes && !multi->by_column; i++)
-        multi->by_column = ct_journal_code(multi->journal, i)->first_line >= LINES_PER_FILE;
-    for (uint32_t i = 0; i < counts.paths && !multi->by_column; i++) {
-        ct_text text;
-        size_t lines = 1;
-        ct_code code = ct_journal_source(multi->journal, i, &text, multi->error);
-        if (code == CT_END)
-            continue;
-        CT_TRY(code);
-        for (size_t k = 0; k < text.size; k++)
-            lines += text.bytes[k] == '\n';
-        multi->by_column = lines >= LINES_PER_FILE;
-    }
-    return CT_OK;
-}
-
-static ct_code
-add_column_path(ct_multi *multi, ct_text path)
-{
-    ct_buffer record = { .allocator = multi->ctfs->allocator };
-    size_t id = (size_t)multi->path_count;
-    if (id == multi->base_capacity) {
-        size_t capacity = id ? id * 2 : 16;
-        uint64_t *bases = ct_resize(multi->ctfs->allocator, multi->bases, capacity * sizeof *bases);
-        multi->bases = bases ? bases : multi->bases;
-        uint64_t *counts = ct_resize(multi->ctfs->allocator, multi->line_counts, capacity * sizeof *counts);
-        multi->line_counts = counts ? counts : multi->line_counts;
-        if (!bases || !counts)
-            return CT_E_NOMEM;
-        multi->base_capacity = capacity;
-    }
-    multi->line_counts[id] = lines_of(multi, path);
-    multi->bases[id] = id ? multi->bases[id - 1] + multi->line_counts[id - 1] : 0;
-    ct_buffer_add_varint(&record, path.size);
-    ct_buffer_add(&record, path.bytes, path.size);
-    ct_buffer_add_varint(&record, multi->line_counts[id]);
-    for (uint64_t i = 0; i < multi->line_counts[id]; i++)
-        ct_buffer_add_byte(&record, i ? 0 : 2); /* the first length is 1, the others do not differ */
-    ct_code code = record.failed ? CT_E_NOMEM : add_record(multi, &multi->paths, record.bytes, record.size);
-    ct_buffer_free(&record);
-    return code;
-}
-
 /* ---- sources ---- */
 
 /* The text of a file as a raw source view (section 7), if the journal has it. */
@@ -327,7 +208,9 @@ add_view(ct_multi *multi, uint64_t id, ct_text path)
 ct_code
 ct_multi_path(ct_multi *multi, ct_text path)
 {
-    CT_TRY(multi->by_column ? add_column_path(multi, path) : add_record(multi, &multi->paths, path.bytes, path.size));
+    multi->arguments.size = 0; /* between two calls it is free */
+    CT_TRY(ct_places_path(&multi->places, path, &multi->arguments, multi->error));
+    CT_TRY(add_record(multi, &multi->paths, multi->arguments.bytes, multi->arguments.size));
     return add_view(multi, multi->path_count++, path);
 }
 
@@ -336,9 +219,9 @@ ct_code ct_multi_variable(ct_multi *multi, ct_text name) { return add_record(mul
 ct_code ct_multi_type(ct_multi *multi, ct_text name) { return add_record(multi, &multi->types, name.bytes, name.size); }
 
 ct_code
-ct_multi_step(ct_multi *multi, uint32_t path, int64_t line, ct_named_value *values, size_t count)
+ct_multi_step(ct_multi *multi, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
-    CT_TRY(stream_step(multi, path, line));
+    CT_TRY(stream_step(multi, path, line, column));
     return stream_values(multi, values, count);
 }
 
@@ -356,7 +239,7 @@ ct_multi_call(ct_multi *multi, uint32_t function, uint32_t path, int64_t line, b
         return CT_E_NOMEM;
     /* Its own step is the first of the call (section 5: the next step), as the loader has it for the other layout. */
     CT_TRY(ct_calls_enter(&multi->calls, function, multi->step_count, &multi->arguments));
-    return own_step ? ct_multi_step(multi, path, line, NULL, 0) : CT_OK;
+    return own_step ? ct_multi_step(multi, path, line, 0, NULL, 0) : CT_OK;
 }
 
 ct_code
@@ -420,9 +303,8 @@ ct_multi_start(ct_multi *multi, const char *path)
     CT_TRY(start_stream(multi, multi->values.index, VALUES_CHUNK, &multi->values));
     CT_TRY(start_stream(multi, multi->calls_index, CALLS_CHUNK, NULL));
     CT_TRY(start_stream(multi, multi->events.index, EVENTS_CHUNK, &multi->events));
-    if (!multi->by_column)
-        CT_TRY(choose_positions(multi));
-    return multi->by_column ? count_lines(multi) : CT_OK;
+    multi->places.journal = multi->journal;
+    return ct_places_start(&multi->places, multi->error);
 }
 
 ct_code
@@ -443,7 +325,5 @@ ct_multi_free(ct_multi *multi)
     ct_snapshots_free(&multi->snapshots);
     ct_buffer_free(&multi->arguments);
     ct_calls_free(&multi->calls);
-    ct_free(multi->ctfs->allocator, multi->lines);
-    ct_free(multi->ctfs->allocator, multi->bases);
-    ct_free(multi->ctfs->allocator, multi->line_counts);
+    ct_places_free(&multi->places);
 }

@@ -7,6 +7,7 @@
 #define CT_FORMATS_CT_MULTI_WRITE_H
 
 #include "formats/calls.h"
+#include "formats/ct_places.h"
 #include "formats/ctfs.h"
 #include "formats/linear.h"
 #include "formats/matches.h"
@@ -34,7 +35,7 @@ typedef struct ct_multi {
     ct_buffer *compressed;         /* scratch */
     ct_linear *linear;
     unsigned form;                 /* place of CT_FORM_NIM in ct_encoded */
-    bool by_column;                /* column-aware, every line of length 1; false: only if a file has too many lines for line-only positions */
+    ct_places places;              /* its by_column */
     ct_error *error;
     /* Its own. */
     ct_multi_table paths, functions, types, variables;
@@ -48,9 +49,6 @@ typedef struct ct_multi {
     uint64_t step_count;           /* thread events count as steps */
     uint64_t position;             /* gli of the last step */
     bool has_position;             /* the chunk of steps has one already */
-    uint64_t *lines;               /* by the journal's path, when by_column */
-    uint64_t *bases, *line_counts; /* by path id, when by_column */
-    size_t base_capacity;
 } ct_multi;
 
 /* path: of the container, for temporary files beside it. */
@@ -59,7 +57,7 @@ ct_code ct_multi_path(ct_multi *multi, ct_text path);
 ct_code ct_multi_function(ct_multi *multi, ct_text name);
 ct_code ct_multi_variable(ct_multi *multi, ct_text name);
 ct_code ct_multi_type(ct_multi *multi, ct_text name);
-ct_code ct_multi_step(ct_multi *multi, uint32_t path, int64_t line, ct_named_value *values, size_t count);
+ct_code ct_multi_step(ct_multi *multi, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count);
 /* The arguments are encoded. */
 ct_code ct_multi_call(ct_multi *multi, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count);
 ct_code ct_multi_leave(ct_multi *multi, const ct_encoded *value);

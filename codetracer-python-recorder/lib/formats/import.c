@@ -16,7 +16,7 @@ typedef struct slot_in { uint64_t hash, first, last, seen; bool bound; } slot_in
 typedef struct activation_in { uint64_t id; uint32_t function, path; int64_t line; slot_in *slots; } activation_in;
 typedef struct thread_in { uint64_t number, external; bool known, exited; activation_in *stack; size_t depth, capacity; } thread_in;
 
-typedef struct step_in { uint64_t path; int64_t line; ct_kept_values values; } step_in;
+typedef struct step_in { uint64_t path, column; int64_t line; ct_kept_values values; } step_in;
 typedef struct range_in { uint64_t first, last; } range_in;
 
 typedef struct import {
@@ -220,8 +220,10 @@ write_step(import *im, const step_in *step)
     if (!im->d.writing)
         return put_variables(im, &step->values, true);
     uint32_t path = im->d.paths[step->path], code = 0;
-    if (path != a->path)
+    if (path != a->path || step->column)
         CT_TRY(ct_import_code_of(&im->d, a->function, &path, &code));
+    if (step->column)
+        CT_TRY(ct_import_column_of(&im->d, a->function, code, step->line, step->column));
     ct_event_begin(im->r);
     ct_put_step(im->r, step->line - a->line);
     a->line = step->line;
@@ -256,7 +258,6 @@ static ct_code
 on_step(void *context, uint64_t path, int64_t line, uint64_t column)
 {
     import *im = context;
-    (void)column; /* a journal's steps are lines */
     if (path >= im->d.path_count)
         return ct_import_corrupt(&im->state, "a step in a path that is not defined");
     if (line < INT32_MIN || line > INT32_MAX)
@@ -264,6 +265,7 @@ on_step(void *context, uint64_t path, int64_t line, uint64_t column)
     CT_TRY(write_steps(im, 1));
     step_in *step = &im->steps[im->step_count++];
     step->path = path;
+    step->column = column;
     step->line = line;
     ct_kept_clear(&step->values);
     return CT_OK;
@@ -521,6 +523,7 @@ static ct_code
 end_writing(import *im, bool is_damaged)
 {
     CT_TRY(write_steps(im, is_damaged));
+    ct_import_write_columns(&im->d);
     if (im->has_status) {
         char text[24];
         int size = snprintf(text, sizeof text, "%lld", (long long)im->status);
@@ -555,7 +558,7 @@ new_import(ct_recording *recording)
     if (!im)
         return NULL;
     im->r = im->values.r = im->d.r = recording;
-    im->allocator = im->values.allocator = im->values.record.allocator = im->d.allocator = im->d.slots.keys.allocator = im->d.codes.keys.allocator = allocator;
+    im->allocator = im->values.allocator = im->values.record.allocator = im->d.allocator = im->d.slots.keys.allocator = im->d.codes.keys.allocator = im->d.lines.keys.allocator = allocator;
     im->d.state = &im->state;
     im->steps[0].values.bytes.allocator = im->steps[1].values.bytes.allocator = allocator;
     im->arguments.bytes.allocator = im->result.bytes.allocator = allocator;

@@ -2,6 +2,7 @@
  * Invariant: the second run defines nothing that the first did not; a stream that does was changed while it was read.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "formats/import_definitions.h"
 #include "formats/import_values.h"
@@ -131,6 +132,8 @@ ct_import_slot_of(ct_import_definitions *d, uint32_t function, uint64_t variable
     return CT_OK;
 }
 
+static uint32_t first_line_of(const ct_import_function *f) { return f->line > 0 && f->line <= INT32_MAX ? (uint32_t)f->line : 0; }
+
 static ct_code
 define_code(ct_import_definitions *d, const ct_import_function *f, uint32_t path, uint32_t *code)
 {
@@ -143,7 +146,7 @@ define_code(ct_import_definitions *d, const ct_import_function *f, uint32_t path
         slots[i] = (ct_code_slot){ct_import_name_of(d, local->variable), local->is_argument ? CT_SLOT_PARAMETER : 0};
     }
     ct_code_definition definition = {
-        .path = path, .first_line = f->line > 0 && f->line <= INT32_MAX ? (uint32_t)f->line : 0,
+        .path = path, .first_line = first_line_of(f),
         .qualified_name = f->is_module ? "<module>" : f->name, .qualified_name_size = f->is_module ? 8 : f->size,
         .module = f->is_module ? f->name + 1 : "", .module_size = f->is_module ? f->size - 2 : 0,
         .flags = names ? CT_CODE_NAMESPACE | (f->is_module ? CT_CODE_MODULE : 0u) : 0u,
@@ -174,6 +177,47 @@ ct_import_code_of(ct_import_definitions *d, uint32_t function, uint32_t *path, u
     }
     *code = d->code_of[number];
     return CT_OK;
+}
+
+ct_code
+ct_import_column_of(ct_import_definitions *d, uint32_t function, uint32_t code, int64_t line, uint64_t column)
+{
+    uint32_t key[2] = {code, (uint32_t)line}, number;
+    bool is_new;
+    if (line <= 0)
+        return CT_OK;
+    if (ct_intern_add(&d->lines, key, sizeof key, &number, &is_new) != CT_OK
+        || (is_new && !CT_IMPORT_GROW(d->allocator, d->columns, d->column_capacity, number)))
+        return ct_import_no_memory(d->state);
+    uint32_t known = column <= INT32_MAX ? (uint32_t)column : 0;
+    if (!is_new && d->columns[number].at.column <= 1)
+        d->columns[number].at.column = known ? known : d->columns[number].at.column;
+    if (is_new)
+        d->columns[number] = (ct_import_column){code, first_line_of(&d->functions[function]), {(uint32_t)line, known}};
+    return CT_OK;
+}
+
+static int
+by_code_and_line(const void *left, const void *right)
+{
+    const ct_import_column *a = left, *b = right;
+    return a->code != b->code ? (a->code < b->code ? -1 : 1) : a->at.line < b->at.line ? -1 : a->at.line > b->at.line;
+}
+
+void
+ct_import_write_columns(ct_import_definitions *d)
+{
+    enum { PIECE = 256 };
+    ct_line_column lines[PIECE];
+    if (d->lines.count)
+        qsort(d->columns, d->lines.count, sizeof *d->columns, by_code_and_line);
+    for (size_t i = 0, count; i < d->lines.count; i += count) {
+        const ct_import_column *first = &d->columns[i];
+        bool begins = i == 0 || first[-1].code != first->code;
+        for (count = 0; count < PIECE && i + count < d->lines.count && first[count].code == first->code; count++)
+            lines[count] = first[count].at;
+        ct_define_columns(d->r, first->code, begins ? first->first_line : first[-1].at.line, lines, count);
+    }
 }
 
 /* Behind the first run: the slots as the steps showed them. */
@@ -239,6 +283,8 @@ ct_import_definitions_free(ct_import_definitions *d)
     ct_free(d->allocator, d->script);
     ct_free(d->allocator, d->slot_of);
     ct_free(d->allocator, d->code_of);
+    ct_free(d->allocator, d->columns);
+    ct_intern_free(&d->lines);
     ct_intern_free(&d->slots);
     ct_intern_free(&d->codes);
 }

@@ -29,6 +29,9 @@ typedef struct ct_import_function {
     size_t variable_count, variable_capacity, arguments;
 } ct_import_function;
 
+/* Where steps on a line were. */
+typedef struct ct_import_column { uint32_t code, first_line; ct_line_column at; } ct_import_column;
+
 typedef struct ct_import_definitions {
     ct_recording *r;
     const ct_allocator *allocator; /* the recording's */
@@ -44,6 +47,9 @@ typedef struct ct_import_definitions {
     uint32_t *code_of;             /* by number in `codes`: the journal's */
     size_t code_of_capacity;
     uint64_t other_slots;          /* of codes in other files than their functions' */
+    ct_intern lines;               /* (code, line) */
+    ct_import_column *columns;     /* by number in `lines` */
+    size_t column_capacity;
     ct_intern slots;               /* (function, variable) */
     uint32_t *slot_of;             /* by number in `slots`: index in the function's variables */
     size_t slot_of_capacity;
@@ -71,6 +77,12 @@ ct_code ct_import_slot_of(ct_import_definitions *d, uint32_t function, uint64_t 
  * journal's steps are in the file of their activation's code, so the function has a code for each of its files. What that would cost is bounded, for each names
  * all variables: behind the bound *path becomes the function's own. */
 ct_code ct_import_code_of(ct_import_definitions *d, uint32_t function, uint32_t *path, uint32_t *code);
+
+/* A step of the code was there. A journal has one column for each line of a code: that of the first step on it that has
+ * another than 1, which writers put where they do not know it. */
+ct_code ct_import_column_of(ct_import_definitions *d, uint32_t function, uint32_t code, int64_t line, uint64_t column);
+/* What became known of columns, behind the last step. */
+void ct_import_write_columns(ct_import_definitions *d);
 
 /* ---- what both files need ---- */
 

@@ -101,9 +101,10 @@ add_named(json_export *j, const ct_named_value *named)
 }
 
 static ct_code
-on_step(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count)
+on_step(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
     json_export *j = context;
+    (void)column; /* the format has lines only */
     add_step(j, path, line);
     for (size_t i = 0; i < count; i++) {
         ADD(j->b, ",{\"Value\":");

@@ -544,8 +544,9 @@ on_step(linear *l, const ct_event *event)
     CT_TRY(switch_to(l, event->thread->number));
     CT_TRY(code_path(l, event->activation->code, &info, &path));
     CT_TRY(take_snapshot(l, event->activation, false, &count));
+    uint32_t column = l->sink->wants_columns ? ct_journal_column(l->journal, event->activation->code, event->line) : 0;
     l->result->steps++;
-    return l->sink->step(l->sink->context, path, event->line, l->snapshot, count);
+    return l->sink->step(l->sink->context, path, event->line, column, l->snapshot, count);
 }
 
 static ct_code

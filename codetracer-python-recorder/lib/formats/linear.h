@@ -29,6 +29,7 @@ typedef struct ct_linear_sink {
     void *context;
     unsigned form_count;
     enum ct_form forms[CT_FORMS_MAX];
+    bool wants_columns;            /* else steps come without */
     uint32_t nesting;              /* of records that the format's readers stand */
     /* A format that copies what has not changed from its own last record sets this: it gets the encoder, and values of a step that are the same as
      * at that place before come without bytes. NULL: all values come encoded. */
@@ -37,7 +38,7 @@ typedef struct ct_linear_sink {
     ct_code (*function)(void *context, uint32_t path, int64_t line, ct_text name);
     ct_code (*variable)(void *context, ct_text name);
     ct_type_sink type;
-    ct_code (*step)(void *context, uint32_t path, int64_t line, ct_named_value *values, size_t count);
+    ct_code (*step)(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count); /* column: 0: not known */
     /* The call's own step and the call. own_step is false for `<toplevel>` only. */
     ct_code (*call)(void *context, uint32_t function, uint32_t path, int64_t line, bool own_step, ct_named_value *arguments,
                     size_t count);

@@ -16,7 +16,7 @@ enum target { JSON = 1, BINARY = 2, BINARY_V0 = 4, SINGLE = 8, MULTI = 16, CT = 
 
 typedef enum loss_kind {
     SUSPENSIONS, ENDED, EXCEPTIONS, UNWINDS, LOST_ENDS, LAST_SNAPSHOTS, GLOBALS, SHARED, ATTRIBUTES, SURROGATES, NAN_FLOATS, NAN_COMPLEX, THREAD_NAMES,
-    THREAD_CHANGES, GAPS, SOURCES, PLACES, TYPE_KINDS, FACTS_FOLDER, FACTS_CT, KIND_COUNT
+    THREAD_CHANGES, GAPS, SOURCES, COLUMNS, PLACES, TYPE_KINDS, FACTS_FOLDER, FACTS_CT, KIND_COUNT
 } loss_kind;
 
 static const struct { const char *name, *sentence; unsigned targets; } KINDS[KIND_COUNT] = {
@@ -36,6 +36,7 @@ static const struct { const char *name, *sentence; unsigned targets; } KINDS[KIN
     [THREAD_CHANGES] = {"thread-changes", "changes from one thread to another: the open calls are closed there, and opened anew", ALL},
     [GAPS] = {"gaps", "times the recording paused: left out", ALL},
     [SOURCES] = {"sources", "texts of source files: left out", SINGLE},
+    [COLUMNS] = {"columns", "lines of functions whose columns are known: these are left out", FOLDER | SINGLE},
     [PLACES] = {"places", "functions: their first lines are left out", MULTI},
     [TYPE_KINDS] = {"types", "types: their kinds and the types of their fields are left out", MULTI},
     [FACTS_FOLDER] = {"facts", "facts about the recording: left out", FOLDER},
@@ -344,6 +345,12 @@ look_at_definitions(losses *l)
         if (code != CT_OK && code != CT_END)
             return code;
         l->counts[SOURCES] += code == CT_OK;
+    }
+    for (uint32_t i = 0; i < counts.codes; i++) {
+        size_t count;
+        const ct_line_column *lines = ct_journal_lines(l->journal, i, &count);
+        for (size_t k = 0; k < count; k++)
+            l->counts[COLUMNS] += lines[k].column > 0;
     }
     l->counts[PLACES] = counts.codes;
     l->counts[TYPE_KINDS] = counts.types;

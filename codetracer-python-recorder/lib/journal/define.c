@@ -3,6 +3,8 @@
  */
 #include "journal/writer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FIXED_ROOM = 64 /* more than the numbers of any record take, lists apart */, NUMBER_ROOM = 5 /* a uint32_t as varint */ };
@@ -141,6 +143,24 @@ ct_define_code(ct_recording *recording, const ct_code_definition *definition)
         ct_writer_record_done(writer, CT_BLOCK_DEFINITIONS, at);
     }
     return writer->code_count++;
+}
+
+/* A META, so that readers of earlier versions pass over it. In pieces: a module may have any number of lines. */
+void
+ct_define_columns(ct_recording *recording, uint32_t code, uint32_t before, const ct_line_column *lines, size_t count)
+{
+    enum { LONGEST_ITEM = 32 };
+    char text[2048];
+    for (size_t i = 0; i < count;) {
+        size_t size = (size_t)snprintf(text, sizeof text, "%" PRIu32, code);
+        for (; i < count && size + LONGEST_ITEM < sizeof text; i++) {
+            size += (size_t)snprintf(text + size, sizeof text - size, " %" PRId64, (int64_t)lines[i].line - (int64_t)before);
+            if (lines[i].column)
+                size += (size_t)snprintf(text + size, sizeof text - size, ":%" PRIu32, lines[i].column);
+            before = lines[i].line;
+        }
+        ct_define_meta(recording, CT_COLUMNS_KEY, text, size);
+    }
 }
 
 void

@@ -86,8 +86,10 @@ load_code(ct_definitions *definitions, ct_input *in)
     code.slot_kinds = kinds;
     *info = code;
     ct_code_info **place = ct_array_add(&definitions->codes, sizeof(ct_code_info *));
-    if (!place)
+    ct_array *columns = ct_array_add(&definitions->columns, sizeof(ct_array));
+    if (!place || !columns)
         return CT_E_NOMEM;
+    columns->allocator = definitions->allocator;
     *place = info;
     return CT_OK;
 }
@@ -163,11 +165,63 @@ load_type(ct_definitions *definitions, ct_input *in)
     return CT_OK;
 }
 
+/* A decimal number below 2^32 at the beginning of the text, which is moved behind it. */
+static bool
+take_decimal(ct_text *text, uint32_t *number)
+{
+    uint64_t value = 0;
+    size_t size = 0;
+    for (; size < text->size && text->bytes[size] >= '0' && text->bytes[size] <= '9' && value <= UINT32_MAX; size++)
+        value = value * 10 + (uint64_t)(text->bytes[size] - '0');
+    *text = (ct_text){text->bytes + size, text->size - size};
+    *number = (uint32_t)value;
+    return size && value <= UINT32_MAX;
+}
+
+static bool
+take_sign(ct_text *text, char sign)
+{
+    if (!text->size || *text->bytes != sign)
+        return false;
+    *text = (ct_text){text->bytes + 1, text->size - 1};
+    return true;
+}
+
+/* `CODE DIFFERENCE[:COLUMN] …`; a code's lines go on from those of its META before. */
+static ct_code
+load_columns(ct_definitions *definitions, ct_text text)
+{
+    uint32_t code, difference;
+    if (!take_decimal(&text, &code) || code >= definitions->codes.count)
+        return CT_E_CORRUPT;
+    ct_array *lines = (ct_array *)definitions->columns.items + code;
+    int64_t line = ((ct_code_info **)definitions->codes.items)[code]->first_line;
+    if (lines->count)
+        line = ((ct_line_column *)lines->items)[lines->count - 1].line;
+    while (text.size) {
+        ct_line_column item = {0};
+        bool first = !lines->count, blank = take_sign(&text, ' '), back = take_sign(&text, '-');
+        if (!blank || !take_decimal(&text, &difference) || (take_sign(&text, ':') && !take_decimal(&text, &item.column)))
+            return CT_E_CORRUPT;
+        line += back ? -(int64_t)difference : (int64_t)difference;
+        if (line < 0 || line > INT32_MAX || (!first && (back || !difference)))
+            return CT_E_CORRUPT;
+        item.line = (uint32_t)line;
+        ct_line_column *place = ct_array_add(lines, sizeof *place);
+        if (!place)
+            return CT_E_NOMEM;
+        *place = item;
+    }
+    return CT_OK;
+}
+
 static ct_code
 load_meta(ct_definitions *definitions, ct_input *in)
 {
     ct_text key = ct_take_text(in);
     ct_text value = ct_take_text(in);
+    if (!in->bad && key.size == strlen(CT_COLUMNS_KEY) && memcmp(key.bytes, CT_COLUMNS_KEY, key.size) == 0)
+        return load_columns(definitions, value);
     ct_meta_info *meta = in->bad ? NULL : ct_array_add(&definitions->metas, sizeof *meta);
     if (!meta)
         return in->bad ? CT_E_CORRUPT : CT_E_NOMEM;
@@ -216,20 +270,21 @@ ct_definitions_load(ct_definitions *definitions, uint8_t *payload, size_t size, 
 }
 
 static void
-arrays_of(ct_definitions *definitions, ct_array *arrays[9])
+arrays_of(ct_definitions *definitions, ct_array *arrays[10])
 {
-    ct_array *all[9] = {&definitions->paths, &definitions->names, &definitions->codes, &definitions->types, &definitions->shapes,
-                        &definitions->metas, &definitions->pieces, &definitions->sources, &definitions->owned};
+    ct_array *all[10] = {&definitions->paths, &definitions->names, &definitions->codes, &definitions->types, &definitions->shapes,
+                        &definitions->metas, &definitions->pieces, &definitions->sources, &definitions->owned,
+                        &definitions->columns};
     memcpy(arrays, all, sizeof all);
 }
 
 void
 ct_definitions_init(ct_definitions *definitions, const ct_allocator *allocator)
 {
-    ct_array *arrays[9];
+    ct_array *arrays[10];
     *definitions = (ct_definitions){.allocator = allocator};
     arrays_of(definitions, arrays);
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 10; i++)
         arrays[i]->allocator = allocator;
 }
 
@@ -240,9 +295,11 @@ ct_definitions_free(ct_definitions *definitions)
         ct_free(definitions->allocator, ((void **)definitions->owned.items)[i]);
     for (size_t i = 0; i < definitions->sources.count; i++)
         ct_free(definitions->allocator, ((ct_source_text *)definitions->sources.items)[i].assembled);
-    ct_array *arrays[9];
+    for (size_t i = 0; i < definitions->columns.count; i++)
+        ct_free(definitions->allocator, ((ct_array *)definitions->columns.items)[i].items);
+    ct_array *arrays[10];
     arrays_of(definitions, arrays);
-    for (int i = 0; i < 9; i++)
+    for (int i = 0; i < 10; i++)
         ct_free(definitions->allocator, arrays[i]->items);
     *definitions = (ct_definitions){0};
 }
@@ -268,6 +325,32 @@ ct_journal_code(const ct_journal *journal, uint32_t code)
 {
     const ct_array *codes = &journal->definitions.codes;
     return code < codes->count ? ((ct_code_info *const *)codes->items)[code] : NULL;
+}
+
+const ct_line_column *
+ct_journal_lines(const ct_journal *journal, uint32_t code, size_t *count)
+{
+    const ct_array *columns = &journal->definitions.columns;
+    const ct_array *lines = code < columns->count ? (const ct_array *)columns->items + code : NULL;
+    *count = lines ? lines->count : 0;
+    return *count ? lines->items : NULL;
+}
+
+uint32_t
+ct_journal_column(const ct_journal *journal, uint32_t code, int64_t line)
+{
+    size_t low = 0, high;
+    const ct_line_column *lines = ct_journal_lines(journal, code, &high);
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (lines[middle].line == line)
+            return lines[middle].column;
+        if (lines[middle].line < line)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
 }
 
 const ct_type_info *

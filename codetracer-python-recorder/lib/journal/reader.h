@@ -47,6 +47,7 @@ typedef struct ct_array { void *items; size_t count, capacity; const ct_allocato
 typedef struct ct_definitions {
     ct_array paths, names;   /* ct_text */
     ct_array codes;          /* ct_code_info * */
+    ct_array columns;        /* ct_array of ct_line_column, by code */
     ct_array types, shapes;  /* ct_type_info, ct_shape_info */
     ct_array metas;          /* ct_meta_info */
     ct_array pieces;         /* ct_source_piece */

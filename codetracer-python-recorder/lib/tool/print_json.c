@@ -74,6 +74,9 @@ static void put_activation(printer *p, const ct_event *event, text *out)
     member_text(out, "file", ct_journal_path(p->journal, code->path));
     text_format(out, ",\"line\":%" PRId64,
                 event->kind == CT_EVENT_STEP || event->kind == CT_EVENT_RAISE || event->kind == CT_EVENT_HANDLED ? event->line : a->line);
+    uint32_t column = event->kind == CT_EVENT_STEP ? ct_journal_column(p->journal, a->code, event->line) : 0;
+    if (column)
+        text_format(out, ",\"column\":%" PRIu32, column);
     member_text(out, "function", code->qualified_name);
     member_text(out, "module", code->module);
 }

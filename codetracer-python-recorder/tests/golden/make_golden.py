@@ -17,8 +17,9 @@ sys.path.insert(0, str(HERE.parent / "fuzz"))
 
 from make_seeds import PROGRAMS, TOOL, TRACED, record, traced_folder  # noqa: E402
 
-# What the version in the folder's name means: the journal's own number; the container's version; the first release of trace.json's shape; V1 and V0.
-VERSIONS = {"journal": "1.0", "ct": "4", "ct-single": "4", "ct-multi": "4", "json": "0.3.0", "binary": "v1", "binary-v0": "v0"}
+# What the version in the folder's name means: the journal's own number; the container's version, and
+# that it has columns; the first release of trace.json's shape; V1 and V0.
+VERSIONS = {"journal": "1.4", "ct": "4-columns", "ct-single": "4", "ct-multi": "4-columns", "json": "0.3.0", "binary": "v1", "binary-v0": "v0"}
 SUFFIXES = {"journal": ".ctj", "ct": ".ct", "ct-single": ".ct", "ct-multi": ".ct"}
 NAMES = ["threads_exception", "instances", "generator_throw"]
 

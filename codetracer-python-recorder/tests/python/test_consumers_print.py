@@ -27,6 +27,7 @@ class Printed:
         self.shown = shown = json.loads(re.sub(r'": (-?)(inf|nan)\b', r'": "\1\2"', text))
         self.types = shown["types"]
         self.steps, self.calls, self.output = [], {}, []
+        self.columns = []
         self.functions = []  # of each step: its number, function and depth
         for event in shown["events"]:
             kind = event["kind"]
@@ -36,10 +37,12 @@ class Printed:
                     assert event["vars"] == []
                     self.steps.append((event["step_kind"], event["thread_id"]))
                     self.functions.append(None)
+                    self.columns.append(None)
                 else:
                     assert event["path"] == shown["paths"][event["path_id"]]
                     self.steps.append((event["path"], event["line"], self.named(event["vars"])))
                     self.functions.append((event["function"], event["depth"]))
+                    self.columns.append(event["column"])
             elif kind == "call_entry":
                 assert event["function"] == shown["functions"][event["function_id"]]
                 self.calls[event["call_key"]] = dict(
@@ -96,10 +99,12 @@ def recorded(tmp_path):
 def test_program(name, recorded):
     events, status, *containers = recorded(name)
     expected = Exported(events, status)
-    for container, by_column in zip(containers, (False, True)):
+    for container in containers:
         printed = Printed(container)
-        assert printed.shown["metadata"]["flags"]["has_column_aware_steps"] == by_column
+        assert printed.shown["metadata"]["flags"]["has_column_aware_steps"]
         same(expected, printed)
+        columns = [expected.columns.get(number, 1) if len(step) == 3 else None for number, step in enumerate(expected.steps)]
+        assert printed.columns == columns
         metadata = printed.shown["metadata"]
         assert (metadata["program"], metadata["args"], metadata["workdir"]) == (str(PROGRAMS / f"{name}.py"), [], str(PROGRAMS))
 

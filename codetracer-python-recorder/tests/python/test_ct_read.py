@@ -65,9 +65,12 @@ def lines_of(shown):
 IO_KINDS = {"0": "ioStdout", "2": "ioStderr", "12": "ioStderr", "3": "ioFileOp", "11": "ioError"}
 
 
-def same_as_printed(path):
+def same_as_printed(path, columns=True):
+    """columns: whether the file tells any; where every line has length 1, ct-print shows column 1, and the reader none."""
     text = run(tool("ct-print"), "--full", path)
     expected = list(lines_of(json.loads(re.sub(r'": (-?)(inf|nan)\b', r'": "\1\2"', text))))
+    if not columns:
+        expected = [re.sub(r"^(step \d+:\d+):1$", r"\1", line) for line in expected]
     done = events_read(path)
     assert done.returncode == 0, done.stderr
     read = []
@@ -101,7 +104,7 @@ def test_upstream_files(name, tmp_path):
 def test_what_this_project_writes(kind, tmp_path):
     run(helper(), "journal", kind, {"loop": 20000, "calls": 2000}.get(kind, 300), tmp_path / "sample.ctj")
     run(helper(), "ct", tmp_path / "sample.ctj", tmp_path / "sample.ct")
-    same_as_printed(multi_stream_half(tmp_path / "sample.ct", tmp_path / "half.ct"))
+    same_as_printed(multi_stream_half(tmp_path / "sample.ct", tmp_path / "half.ct"), columns=False)
 
 
 def test_variables_that_nothing_names():

@@ -146,6 +146,7 @@ class Exported:
 
     def __init__(self, events, status):
         self.steps, self.calls, self.output = [], [], []
+        self.columns = {}  # of steps by number; of others it is not known, and shown as 1
         self.open, self.thread, self.first = [], None, True
         self.stacks, self.functions, self.threads_seen = {}, {}, set()
         self.pending = None
@@ -193,6 +194,7 @@ class Exported:
         elif kind == "step":
             self.settle()
             self.switch(thread)
+            self.columns[len(self.steps)] = event.get("column", 1)
             self.steps.append((event["file"], event["line"], [(name, shown(value)) for name, value in event["locals"].items()]))
 
     def enter(self, name, path, line, arguments):

@@ -1,0 +1,240 @@
+/* See ct_places.h. */
+#include "formats/ct_places.h"
+
+#include <string.h>
+
+enum { LINES_PER_FILE = 100000 };  /* section 3: line-only gli */
+
+/* ---- how many lines each file has ---- */
+
+static ct_code
+lines_of_source(const ct_places *places, uint32_t path, uint64_t *lines, ct_error *error)
+{
+    ct_text text;
+    ct_code code = ct_journal_source(places->journal, path, &text, error);
+    *lines = 0;
+    for (size_t k = 0; code == CT_OK && k < text.size; k++)
+        *lines += text.bytes[k] == '\n';
+    return code == CT_END ? CT_OK : code;
+}
+
+static void
+reach(ct_places *places, const ct_code_info *info, int64_t line, uint32_t path_count)
+{
+    if (info && info->path < path_count && line > 0 && places->lines[info->path] < (uint64_t)line)
+        places->lines[info->path] = (uint64_t)line;
+}
+
+/* Of code whose lines are not told (of an earlier recorder, or imported), a pass over the journal tells them. */
+static ct_code
+pass(ct_places *places, uint32_t path_count, ct_error *error)
+{
+    ct_replay *replay;
+    const ct_event *event;
+    CT_TRY(ct_replay_new(places->journal, &replay, error));
+    ct_code code;
+    while ((code = ct_replay_next(replay, &event, error)) == CT_OK)
+        if (event->kind == CT_EVENT_STEP)
+            reach(places, ct_journal_code(places->journal, event->activation->code), event->line, path_count);
+    ct_replay_free(replay);
+    return code == CT_END ? CT_OK : code;
+}
+
+/* Those of its source, and whatever steps and functions say: code may bear the name of a file that it does not come from. */
+static ct_code
+count_lines(ct_places *places, const ct_journal_counts *counts, ct_error *error)
+{
+    const ct_allocator *allocator = ct_journal_allocator(places->journal);
+    bool all_told = true;
+    places->lines = ct_allocate_zero(allocator, counts->paths + 1u, sizeof *places->lines);
+    places->first_code = ct_allocate_zero(allocator, counts->paths + 1u, sizeof *places->first_code);
+    places->next_code = ct_allocate_zero(allocator, counts->codes + 1u, sizeof *places->next_code);
+    if (!places->lines || !places->first_code || !places->next_code)
+        return CT_E_NOMEM;
+    for (uint32_t i = 0; i < counts->paths; i++)
+        CT_TRY(lines_of_source(places, i, &places->lines[i], error));
+    for (uint32_t i = 0; i < counts->codes; i++) {
+        const ct_code_info *info = ct_journal_code(places->journal, i);
+        size_t count;
+        const ct_line_column *lines = ct_journal_lines(places->journal, i, &count);
+        reach(places, info, info->first_line, counts->paths);
+        if (count)
+            reach(places, info, lines[count - 1].line, counts->paths);
+        all_told = all_told && count;
+        if (info->path < counts->paths) {
+            places->next_code[i] = places->first_code[info->path];
+            places->first_code[info->path] = i + 1;
+        }
+    }
+    return all_told ? CT_OK : pass(places, counts->paths, error);
+}
+
+/* Whether columns are known, or a line-only gli could spill into the next file. */
+static ct_code
+choose(ct_places *places, const ct_journal_counts *counts, ct_error *error)
+{
+    for (uint32_t i = 0; i < counts->codes && !places->has_columns; i++) {
+        size_t count;
+        const ct_line_column *lines = ct_journal_lines(places->journal, i, &count);
+        for (size_t k = 0; k < count && !places->has_columns; k++)
+            places->has_columns = lines[k].column > 0;
+    }
+    places->by_column = places->by_column || places->has_columns;
+    for (uint32_t i = 0; i < counts->codes && !places->by_column; i++)
+        places->by_column = ct_journal_code(places->journal, i)->first_line >= LINES_PER_FILE;
+    for (uint32_t i = 0; i < counts->paths && !places->by_column; i++) {
+        uint64_t lines;
+        CT_TRY(lines_of_source(places, i, &lines, error));
+        places->by_column = lines + 1 >= LINES_PER_FILE;
+    }
+    return CT_OK;
+}
+
+ct_code
+ct_places_start(ct_places *places, ct_error *error)
+{
+    ct_journal_counts counts;
+    ct_journal_count(places->journal, &counts);
+    CT_TRY(choose(places, &counts, error));
+    return places->by_column ? count_lines(places, &counts, error) : CT_OK;
+}
+
+/* ---- how long each line is ---- */
+
+static void
+lengthen(const ct_places_file *file, uint64_t line, uint64_t length)
+{
+    if (line > 0 && line <= file->lines && file->starts[line - 1] < length)
+        file->starts[line - 1] = length;
+}
+
+/* Into starts, as lengths: those of the text, and of the code that says it is there. */
+static ct_code
+measure(const ct_places *places, uint32_t path, const ct_places_file *file, ct_error *error)
+{
+    ct_text text;
+    ct_code code = ct_journal_source(places->journal, path, &text, error);
+    uint64_t line = 1;
+    if (code != CT_OK && code != CT_END)
+        return code;
+    for (size_t at = 0; code == CT_OK && at < text.size; line++) {
+        const char *newline = memchr(text.bytes + at, '\n', text.size - at);
+        size_t end = newline ? (size_t)(newline - text.bytes) : text.size;
+        lengthen(file, line, end - at);
+        at = end + 1;
+    }
+    for (uint32_t i = places->first_code[path]; i; i = places->next_code[i - 1]) {
+        size_t count;
+        const ct_line_column *lines = ct_journal_lines(places->journal, i - 1, &count);
+        for (size_t k = 0; k < count; k++)
+            lengthen(file, lines[k].line, lines[k].column);
+    }
+    return CT_OK;
+}
+
+/* The file of that (clean) name. One whose name had to be cleaned gets as many lines as the longest file has. */
+static ct_code
+find_lines(const ct_places *places, ct_text path, ct_places_file *file, ct_error *error)
+{
+    ct_journal_counts counts;
+    uint64_t longest = 0, lines = 0;
+    bool found = false;
+    ct_journal_count(places->journal, &counts);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < counts.paths; i++) {
+            ct_text known = ct_journal_path(places->journal, i);
+            bool same = known.size == path.size && memcmp(known.bytes, path.bytes, path.size) == 0;
+            if (round && same)
+                CT_TRY(measure(places, i, file, error));
+            found = found || same;
+            if (same && places->lines[i] > lines)
+                lines = places->lines[i];
+            if (places->lines[i] > longest)
+                longest = places->lines[i];
+        }
+        if (round)
+            break;
+        file->lines = (found ? lines : longest) + 1; /* what follows the last newline; and no file is without a place */
+        if (!found || !places->has_columns)
+            break;
+        file->starts = ct_allocate_zero(ct_journal_allocator(places->journal), file->lines + 1, sizeof *file->starts);
+        if (!file->starts)
+            return CT_E_NOMEM;
+        for (uint64_t i = 0; i < file->lines; i++)
+            file->starts[i] = 1;
+    }
+    return CT_OK;
+}
+
+/* The record of a path, by column; lengths become beginnings. */
+static void
+put_lines(ct_places_file *file, ct_buffer *record)
+{
+    uint64_t before = 0, at = 0;
+    ct_buffer_add_varint(record, file->lines);
+    for (uint64_t i = 0; i < file->lines; i++) {
+        uint64_t length = file->starts ? file->starts[i] : 1;
+        ct_buffer_add_varint(record, ct_zigzag_of((int64_t)(length - before))); /* the first one is itself */
+        before = length;
+        if (file->starts)
+            file->starts[i] = at;
+        at += length;
+    }
+    if (file->starts)
+        file->starts[file->lines] = at;
+    file->size = at;
+}
+
+ct_code
+ct_places_path(ct_places *places, ct_text path, ct_buffer *record, ct_error *error)
+{
+    if (!places->by_column) {
+        ct_buffer_add(record, path.bytes, path.size);
+        return record->failed ? CT_E_NOMEM : CT_OK;
+    }
+    if (places->file_count == places->file_capacity) {
+        size_t capacity = places->file_count ? places->file_count * 2 : 16;
+        ct_places_file *files = ct_resize(ct_journal_allocator(places->journal), places->files, capacity * sizeof *files);
+        if (!files)
+            return CT_E_NOMEM;
+        places->files = files;
+        places->file_capacity = capacity;
+    }
+    ct_places_file *file = &places->files[places->file_count];
+    *file = (ct_places_file){ .base = places->file_count ? file[-1].base + file[-1].size : 0 };
+    places->file_count++;
+    CT_TRY(find_lines(places, path, file, error));
+    ct_buffer_add_varint(record, path.size);
+    ct_buffer_add(record, path.bytes, path.size);
+    put_lines(file, record);
+    return record->failed ? CT_E_NOMEM : CT_OK;
+}
+
+uint64_t
+ct_places_position(const ct_places *places, uint32_t path, int64_t line, uint32_t column)
+{
+    uint64_t at = line > 0 ? (uint64_t)line : 0;
+    if (!places->by_column)
+        return (uint64_t)path * LINES_PER_FILE + (at < LINES_PER_FILE ? at : LINES_PER_FILE - 1);
+    const ct_places_file *file = &places->files[path];
+    at = at ? at - 1 : 0;
+    at = at < file->lines ? at : file->lines - 1;
+    if (!file->starts)
+        return file->base + at;
+    uint64_t within = column ? column - 1 : 0, length = file->starts[at + 1] - file->starts[at];
+    return file->base + file->starts[at] + (within < length ? within : length - 1);
+}
+
+void
+ct_places_free(ct_places *places)
+{
+    if (!places->journal)
+        return;
+    const ct_allocator *allocator = ct_journal_allocator(places->journal);
+    for (size_t i = 0; i < places->file_count; i++)
+        ct_free(allocator, places->files[i].starts);
+    ct_free(allocator, places->files);
+    ct_free(allocator, places->lines);
+    ct_free(allocator, places->first_code);
+    ct_free(allocator, places->next_code);
+}

@@ -1,0 +1,34 @@
+/* Positions of steps in the multi-stream layout (ctfs.md section 3): one number for a file, a line and a column.
+ *
+ *   by line    100,000 numbers for each file
+ *   by column  a number for each byte of each line; where the journal knows no columns, one for each line
+ *
+ * Invariant: by column no line is without a number of its own (the layout lets empty lines share theirs with the next), and no step lies behind its line's end:
+ * a line is as long as its text or as the last column of a step on it, and 1 at least. Memory: a number per line of the files.
+ */
+#ifndef CT_FORMATS_CT_PLACES_H
+#define CT_FORMATS_CT_PLACES_H
+
+#include "codetracer/replay.h"
+#include "formats/buffer.h"
+
+typedef struct ct_places_file { uint64_t base, size, lines, *starts; /* NULL: every line has length 1 */ } ct_places_file;
+
+typedef struct ct_places {
+    ct_journal *journal;           /* set by the owner, */
+    bool by_column;                /* and this: false: only if columns are known, or a file has too many lines for the other way */
+    bool has_columns;
+    uint64_t *lines;               /* by the journal's path; by_column only */
+    uint32_t *first_code, *next_code; /* codes of each path, + 1 */
+    ct_places_file *files;         /* by the trace's path */
+    size_t file_count, file_capacity;
+} ct_places;
+
+ct_code ct_places_start(ct_places *places, ct_error *error);
+/* The next path of the trace: its record in paths.dat (section 2.1). */
+ct_code ct_places_path(ct_places *places, ct_text path, ct_buffer *record, ct_error *error);
+/* column: 0: not known. */
+uint64_t ct_places_position(const ct_places *places, uint32_t path, int64_t line, uint32_t column);
+void ct_places_free(ct_places *places);
+
+#endif
