@@ -14,6 +14,7 @@ class Summary(TypedDict, total=False):
     cut_items: int
     cut_depth: int
     cut_string: int
+    missed: int
     failed: tuple[int, str] | None
     stopped_by: str | None
     redacted: dict[str, int]

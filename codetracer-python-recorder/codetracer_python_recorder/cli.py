@@ -56,6 +56,8 @@ What is recorded:
   --max-attr-depth N        attributes of attributes (3)
   --max-items N             items of a container (10000)
   --max-string BYTES        of a string (1048576)
+  --verify-capture          look at every value at every line, instead of where memory has changed: slow;
+                            the closing line says whether the quick way had missed anything
 
 Which part of the run is recorded (what is left out is marked; the program runs at its own speed meanwhile):
   --start-at POINT          from here on; POINT is FILE:LINE or FUNCTION, as app.py:120 or Account.withdraw
@@ -139,6 +141,7 @@ SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
     "--include-exec": ("include_exec", True),
     "--no-redaction": ("redaction", False),
+    "--verify-capture": ("verify_capture", True),
     "--start-paused": ("start_paused", True),
     "--when-raises": ("when_raises", True),
     "--quiet": ("quiet", True),

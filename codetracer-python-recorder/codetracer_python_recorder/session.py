@@ -26,7 +26,7 @@ THROWAWAY_LEVEL = -5
 RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}
 # export_depth may also be a pair: containers, attributes.
 EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export_string": (1, 1 << 62)}
-SWITCHES = ("include_stdlib", "include_exec", "redaction")
+SWITCHES = ("include_stdlib", "include_exec", "redaction", "verify_capture")
 GLOBALS = ("none", "referenced")
 # Which part of the run: checked and turned into what the extension takes.
 PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "max_size", "last")
@@ -135,6 +135,8 @@ class Result:
         ]
         if cut:
             text += "; cut in the recording: " + ", ".join(cut)
+        if summary.get("missed"):
+            text += f"; {_count(summary['missed'], 'change')} had been missed by the quick look (mended here; please report this program)"
         redacted = summary.get("redacted") or {}
         places = redacted.get("output", 0)
         values = sum(number for kind, number in redacted.items() if kind not in ("output", "unknown"))
@@ -488,7 +490,7 @@ def start(
     """Begins recording every thread of this process into the folder `path`, which is made when it does not exist.
 
     Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
-    include_stdlib, include_exec, redaction (booleans; the last is on by default), globals ("none" or "referenced"). Periods: start_at, stop_at (a text or a list of texts), start_paused,
+    include_stdlib, include_exec, redaction (on by default), verify_capture (booleans), globals ("none" or "referenced"). Periods: start_at, stop_at (a text or a list of texts), start_paused,
     when_raises (booleans), max_steps, max_seconds, max_size, last. They mean what the command line's options mean; of when_raises: the trace is kept only if
     an exception left the with-block, stop() got an exit code other than 0, or the program ends by an exception.
 

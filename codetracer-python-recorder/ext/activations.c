@@ -162,6 +162,7 @@ void
 recorder_enter_thread(recorder *r, PyThreadState *tstate)
 {
     r->stamp++;
+    r->look++;
     /* An allocator hook has come or gone: if ours went with it, addresses known until now may be other objects, and types, by now. */
     if (__builtin_expect(ct_object_free() != r->object_free, 0))
         lifetime_check(r);

@@ -12,10 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Modules/_collectionsmodule.c and Objects/rangeobject.c, the same in 3.12 and 3.13. */
-enum { DEQUE_BLOCK = 64 };
-typedef struct deque_block { struct deque_block *left; PyObject *data[DEQUE_BLOCK]; struct deque_block *right; } deque_block;
-typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ssize_t left_index, right_index; } deque_object;
+/* Objects/rangeobject.c, the same in 3.12 and 3.13. */
 typedef struct range_object { PyObject_HEAD PyObject *start, *stop, *step, *length; } range_object;
 
 static inline void
@@ -258,8 +255,8 @@ append_dict_fields(recorder *r, PyObject *dict)
             append_field(r, name_of(r, key), value);
 }
 
-static PyObject *
-instance_dict(PyObject *object, const type_info *type)
+PyObject *
+object_dict(PyObject *object, const type_info *type)
 {
     Py_ssize_t offset = type->dict_offset;
     if (offset < 0) /* from the end of a variable-sized object: Objects/object.c, _PyObject_ComputedDictPointer */
@@ -288,7 +285,7 @@ append_attributes(recorder *r, PyObject *object, type_info *type)
         }
     }
     else if (type->has_dict) {
-        PyObject *dict = instance_dict(object, type);
+        PyObject *dict = object_dict(object, type);
         if (dict && PyDict_Check(dict))
             append_dict_fields(r, dict);
     }
@@ -302,7 +299,7 @@ append_enum_fields(recorder *r, PyObject *object, type_info *type)
     ct_instance_attributes view = {0};
     if (type->managed_dict)
         ct_instance_view(object, &view);
-    PyObject *dict = type->managed_dict ? view.dict : type->has_dict ? instance_dict(object, type) : NULL;
+    PyObject *dict = type->managed_dict ? view.dict : type->has_dict ? object_dict(object, type) : NULL;
     if (dict && PyDict_Check(dict)) {
         found_name = dict_get_text(dict, "_name_");
         found_value = dict_get_text(dict, "_value_");

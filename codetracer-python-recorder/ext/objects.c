@@ -13,7 +13,7 @@
 
 /* ---- records: in slabs, used again ---- */
 
-enum { SLAB_RECORDS = 64, STATE_KEPT = 256, ELEMENTS_KEPT = 32 };
+enum { SLAB_RECORDS = 64, STATE_KEPT = 256, WORDS_KEPT = 32 };
 typedef struct record_slab { struct record_slab *next; object_record records[SLAB_RECORDS]; } record_slab;
 
 static object_record *
@@ -46,14 +46,30 @@ object_record_free(recorder *r, object_record *record)
     }
     else
         free(record->state);
-    if (record->element_capacity <= ELEMENTS_KEPT) {
-        kept.elements = record->elements;
-        kept.element_capacity = record->element_capacity;
+    image_drop(record);
+    if (record->word_capacity <= WORDS_KEPT && record->child_capacity <= WORDS_KEPT) {
+        kept.words = record->words;
+        kept.held = record->held;
+        kept.children = record->children;
+        kept.word_capacity = record->word_capacity;
+        kept.child_capacity = record->child_capacity;
     }
     else
-        free(record->elements);
+        image_free(record);
     *record = kept;
     r->free_records = record;
+}
+
+/* obj.__class__ = Other: the same object, read in another way from now on. False: no memory. */
+static bool
+read_as_its_type(recorder *r, object_record *record)
+{
+    type_info *type = type_info_of(r, Py_TYPE(record->object));
+    if (type == NULL)
+        return false;
+    record->type = type;
+    record->has_state = record->settled = false;
+    return true;
 }
 
 object_record *
@@ -62,15 +78,11 @@ object_find_or_new(recorder *r, PyObject *object)
     object_record *record = pointer_map_get(&r->objects, object);
     if (record && record->type->type == Py_TYPE(object))
         return record;
+    if (record)
+        return read_as_its_type(r, record) ? record : NULL;
     type_info *type = type_info_of(r, Py_TYPE(object));
     if (type == NULL)
         return NULL;
-    if (record) { /* obj.__class__ = Other: the same object, read in another way from now on */
-        record->type = type;
-        record->has_state = false;
-        record->settled = false;
-        return record;
-    }
     record = record_new(r);
     if (record == NULL || !pointer_map_set(&r->objects, object, record)) {
         if (record)
@@ -83,7 +95,6 @@ object_find_or_new(recorder *r, PyObject *object)
     record->type = type;
     record->id = r->object_count++;
     record->length = -1;
-    record->element_count = -1;
     lifetime_watch(record->block);
     return record;
 }
@@ -252,12 +263,15 @@ visit_outside(recorder *r, object_record *record, Py_ssize_t length)
     size_t size = length < 0 ? 0 : (size_t)(ct_write_varint(bytes, (uint64_t)length) - bytes);
     if (!record->announced || record->type_written != record->type->id) {
         put_object(r, record, length < 0 ? 0 : CT_O_LENGTH, bytes, size, !record->announced);
+        r->changes++;
         r->cut_depth += !record->announced;
         record->announced = true;
         record->has_state = false;
+        image_drop(record);
     }
     else if (record->length != length) {
         ct_room(r->out, 0);
+        r->changes++;
         ct_put_number(r->out, CT_R_LENGTH, record->id);
         ct_put_bytes(r->out, bytes, size);
         record->has_state = false;
@@ -283,74 +297,7 @@ keep_state(recorder *r, object_record *record, const uint8_t *state, size_t size
     record->state_size = (uint32_t)size;
     record->flags = flags;
     record->has_state = true;
-    record->element_count = -1; /* what was kept belongs to the state before */
     return true;
-}
-
-/* ---- lists and tuples of immortal scalars: compared by pointer ----
- *
- * An object that is immortal (PEP 683: small ints, None, the bools, interned texts) is never freed, so an equal pointer is the same object; exact ints,
- * floats, texts, bools and None never change. So a list or tuple whose elements are all such, and are at the same addresses as when its state was
- * written, has that state. Nothing is held. Adversarial test: tests/programs/elements_alike.py.
- */
-
-static PyObject *const *
-elements_of(PyObject *object, Py_ssize_t *count)
-{
-    PyTypeObject *type = Py_TYPE(object);
-    if (type == &PyList_Type) {
-        *count = Py_SIZE(object);
-        return ((PyListObject *)object)->ob_item;
-    }
-    if (type == &PyTuple_Type) {
-        *count = Py_SIZE(object);
-        return ((PyTupleObject *)object)->ob_item;
-    }
-    return NULL;
-}
-
-static inline bool
-has_same_elements(const object_record *record)
-{
-    Py_ssize_t count;
-    if (record->element_count < 0 || !record->has_state)
-        return false;
-    PyObject *const *elements = elements_of(record->object, &count);
-    if (elements == NULL || count != record->element_count)
-        return false;
-    if (count > 32)
-        return memcmp(elements, record->elements, (size_t)count * sizeof *elements) == 0;
-    for (Py_ssize_t i = 0; i < count; i++) /* of short ones the call would be most of the work */
-        if (elements[i] != record->elements[i])
-            return false;
-    return true;
-}
-
-/* After its state was written or found unchanged: keeps the elements if all are immortal scalars. */
-static void
-keep_elements(const recorder *r, object_record *record)
-{
-    Py_ssize_t count = 0;
-    record->element_count = -1;
-    PyObject *const *elements = elements_of(record->object, &count);
-    if (elements == NULL || count == 0 || count > r->limits.items)
-        return;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *element = elements[i];
-        PyTypeObject *type = element ? Py_TYPE(element) : NULL;
-        bool scalar = type == &PyLong_Type || type == &PyUnicode_Type || type == &PyBool_Type || type == &PyFloat_Type || element == Py_None;
-        if (element == NULL || !scalar || !_Py_IsImmortal(element))
-            return;
-    }
-    if (count > record->element_capacity) {
-        PyObject **kept = realloc(record->elements, (size_t)count * sizeof *kept);
-        if (kept == NULL)
-            return; /* without them it is encoded each time */
-        record->elements = kept;
-        record->element_capacity = count;
-    }
-    memcpy(record->elements, elements, (size_t)count * sizeof *elements);
-    record->element_count = count;
 }
 
 /* What is hidden in the state that was written just now, and was not in the one before. */
@@ -364,10 +311,33 @@ count_hidden(recorder *r, object_record *record)
     }
 }
 
+/* A field of a container, where no attribute level is left, is named in its state, and not looked into. */
+static inline void
+visit_child(recorder *r, object_record *child, bool is_field, int containers, int attributes)
+{
+    if (!is_field)
+        containers--;
+    else if (attributes > 0)
+        attributes--;
+    else
+        containers = 0;
+    if (child->visited != r->look || child->visited_containers < containers || child->visited_attributes < attributes)
+        object_visit(r, child, containers, attributes);
+}
+
+/* Of an object whose state is the one written last. By index: on the way around a cycle the same record may be looked at once more, and written anew if a text
+ * has become known as a secret. */
+static void
+visit_children(recorder *r, object_record *record, int containers, int attributes)
+{
+    for (uint32_t i = 0; i < record->child_count; i++)
+        visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
+}
+
 void
 object_visit(recorder *r, object_record *record, int containers, int attributes)
 {
-    if (record->visited == r->stamp) {
+    if (record->visited == r->look) {
         if (record->visited_containers >= containers && record->visited_attributes >= attributes)
             return;
         /* Seen in this event with other levels left: look with the larger of each, which covers both. */
@@ -376,16 +346,18 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         if (record->visited_attributes > attributes)
             attributes = record->visited_attributes;
     }
-    record->visited = r->stamp;
+    record->visited = r->look;
     record->visited_containers = (uint8_t)containers;
     record->visited_attributes = (uint8_t)attributes;
 
+    if (__builtin_expect(record->type->type != Py_TYPE(record->object), 0) && !read_as_its_type(r, record))
+        return;
     type_info *type = record->type;
     if (__builtin_expect((type->type->tp_flags & Py_TPFLAGS_HEAPTYPE) && (type->version == 0 || type->version != type->type->tp_version_tag), 0))
         type_info_refresh(r, type);
     if (record->announced && record->type_written != type->id)
         record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */
-    if (record->settled)
+    if (record->settled && !r->verifying)
         return;
     Py_ssize_t length = object_length(record->object, type->reading);
     bool has_fields = type->reading == READ_INSTANCE || (type->reading >= READ_EXCEPTION && type->reading <= READ_SLICE);
@@ -394,8 +366,10 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         return;
     }
 
-    if (has_same_elements(record))
+    if (record->has_state && !r->verifying && image_is_same(r, record, length)) {
+        visit_children(r, record, containers, attributes);
         return;
+    }
 
     /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
     size_t children = r->child_count;
@@ -418,6 +392,7 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
     if (!record->has_state || size != record->state_size || flags != record->flags || (size && memcmp(state, record->state, size) != 0)) {
         if (!record->announced || !record->has_state || !put_difference(r, record, state, size, flags))
             put_object(r, record, flags, state, size, !record->announced);
+        r->changes++;
         record->announced = true;
         record->length = length;
         if (length > r->limits.items)
@@ -425,20 +400,16 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         count_hidden(r, record);
         keep_state(r, record, state, size, flags);
     }
+    image_take(r, record, length, children);
     if (r->child_count == children) {
-        keep_elements(r, record);
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for
          * its death is seen. A tuple can: enumerate, zip and dict.items() fill theirs anew when nobody else holds it (Objects/enumobject.c). */
         record->settled = type->immutable || (type->type == &PyFrozenSet_Type && flags == CT_O_ITEMS);
         return;
     }
     size_t first_field = r->first_field, last = r->child_count;
-    for (size_t i = children; i < first_field; i++)
-        object_visit(r, r->children[i], containers - 1, attributes);
-    for (size_t i = first_field; i < last; i++) { /* a container's, where no attribute level is left, are named in its state, and not looked into */
-        bool within = attributes > 0;
-        object_visit(r, r->children[i], within ? containers : 0, within ? attributes - 1 : 0);
-    }
+    for (size_t i = children; i < last; i++)
+        visit_child(r, r->children[i], i >= first_field, containers, attributes);
     r->child_count = children;
 }
 
@@ -487,7 +458,7 @@ objects_free(recorder *r)
         r->slabs = slab->next;
         for (size_t i = 0; i < SLAB_RECORDS; i++) {
             free(slab->records[i].state);
-            free(slab->records[i].elements);
+            image_free(&slab->records[i]);
         }
         free(slab);
     }
@@ -495,6 +466,8 @@ objects_free(recorder *r)
     pointer_map_clear(&r->objects);
     free(r->died);
     free(r->children);
+    free(r->words);
+    free(r->words_held);
     free(r->field_names);
     free(r->values.bytes);
     free(r->text.bytes);

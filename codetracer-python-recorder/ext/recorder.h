@@ -5,6 +5,8 @@
  *   snapshot.c      slots and namespaces                  which of its variables changed
  *   values.c        Python values -> journal values       reads C storage only
  *   objects.c       the object table                      which objects changed, key states
+ *   object_state.c  what an object's state is
+ *   image.c         whether its memory is as it was
  *   types.c         Python types -> how to read them      classified once per type
  *   redaction.c     what is kept out: secrets' names and texts
  *   filters.c       the user's rules on code objects and names
@@ -148,27 +150,35 @@ struct type_info {
     unsigned int version;        /* the type's version tag when its name was read: a class can be renamed */
 };
 
+/* What a visit of an unchanged object reads stands first: its first 64 bytes. */
 struct object_record {
     PyObject *object;            /* not held: compared, and read only while it is known to be alive. NULL: the record is free */
-    void *block;                 /* allocation that holds it */
     type_info *type;
     uint64_t id;
-    uint64_t visited;            /* stamp of the visit that looked at it last … */
-    uint8_t visited_containers, visited_attributes; /* … and the levels that were left then */
+    uint64_t visited;            /* the look that visited it last … */
+    /* image.c: what its memory looked like when the state was written; word_count 0: not known */
+    PyObject **words;
+    struct child { object_record *record; uint64_t id; } *children; /* what the state refers to, in its order … */
+    uint32_t word_count, child_count;
+    uint8_t visited_containers, visited_attributes; /* … and the levels that were left in that visit */
     bool has_state;              /* state holds what the journal says of it; else only address (and length) were written */
     bool settled;                /* its state can never change */
+    bool announced;              /* an OBJECT record was written … */
     bool hidden;                 /* it was under a secret's name: the texts in it are hidden */
     bool keys_name_types;        /* an __annotations__ */
-    uint16_t hidden_values[HIDDEN_IN_OBJECTS]; /* in its state */
     uint8_t flags;               /* enum ct_object_flag of the state */
+
+    uint32_t type_written;       /* … naming this journal type */
+    uint32_t first_field;        /* … those of fields from here on */
+    size_t secrets_known;        /* when the image was taken */
+    uint64_t *held;              /* bits: words that are references of ours */
+    uint32_t word_capacity, child_capacity;
+    void *block;                 /* allocation that holds the object */
     int64_t length;              /* the true length written last, or -1 */
     PyObject *guards[2];         /* held exact strings from which a literal was made */
     uint8_t *state;              /* payload, items, fields, as in the OBJECT record */
-    PyObject **elements;         /* of a list or tuple of immortal scalars: what its elements were (objects.c), else element_count is -1 */
-    Py_ssize_t element_count, element_capacity;
     uint32_t state_size, state_capacity;
-    bool announced;              /* an OBJECT record was written … */
-    uint32_t type_written;       /* … naming this journal type */
+    uint16_t hidden_values[HIDDEN_IN_OBJECTS]; /* in its state */
 };
 
 struct code_info {
@@ -263,11 +273,16 @@ struct recorder {
     object_record *free_records; /* linked by their `block`. Records stay readable until the recording ends: see shadow */
     struct record_slab *slabs;
     uint64_t object_count, stamp;
+    uint64_t look;               /* an object that was visited in this one is not looked at again */
+    uint64_t changes;            /* of variables and objects, as written */
+    bool verify_capture, verifying; /* each snapshot is taken once more, looking at everything; what that finds was missed */
+    uint64_t missed;
     ct_free_function object_free; /* how objects were freed when lifetime_check looked last; NULL: it has not */
     uint64_t *died; size_t died_count, died_capacity;
     uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
     scratch values, text, literal;
     object_record **children; size_t child_count, child_capacity;
+    PyObject **words; uint64_t *words_held; size_t word_count, word_capacity; /* of the image being taken */
     size_t first_field; /* where, in children, those begin that are fields of the object encoded last, not elements */
     uint32_t *field_names; size_t field_count, field_capacity;
 
@@ -359,7 +374,19 @@ uint8_t *value_encode_as(recorder *r, PyObject *object, enum value_action action
 uint32_t name_of(recorder *r, PyObject *text); /* journal name of a str; kept by pointer (held) */
 void names_forget(recorder *r);
 
+/* Modules/_collectionsmodule.c, the same in 3.12 and 3.13. */
+enum { DEQUE_BLOCK = 64 };
+typedef struct deque_block { struct deque_block *left; PyObject *data[DEQUE_BLOCK]; struct deque_block *right; } deque_block;
+typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ssize_t left_index, right_index; } deque_object;
+
+/* image.c. To be asked of a live object of the type it had then, whose state is the one written last. `length`: object_length. */
+bool image_is_same(recorder *r, const object_record *record, Py_ssize_t length);
+void image_take(recorder *r, object_record *record, Py_ssize_t length, size_t first_child); /* children: r->children from there on */
+void image_drop(object_record *record);
+void image_free(object_record *record);
+
 /* object_state.c */
+PyObject *object_dict(PyObject *object, const type_info *type); /* an instance's, at type->dict_offset; borrowed, or NULL */
 Py_ssize_t object_length(PyObject *object, enum reading reading); /* of a container, all of it; of others -1 */
 /* Puts the whole state at the end of r->values and its children on r->children, those of fields from r->first_field on; returns the state's flags. */
 uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t length);

@@ -186,7 +186,7 @@ hide_object(object_record *record)
     case READ_MEMORYVIEW:
         record->hidden = true;
         record->has_state = record->settled = false; /* what was written in clear is written again */
-        record->element_count = -1;
+        image_drop(record);
         record->visited = 0;
         break;
     default:
@@ -214,8 +214,10 @@ value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t
     at = value_encode(r, object, at, record);
     if (*record && action == VALUE_HIDE_TEXTS)
         hide_object(*record);
-    else if (*record && action == VALUE_OF_NAMES)
+    else if (*record && action == VALUE_OF_NAMES && !(*record)->keys_name_types) {
         (*record)->keys_name_types = true;
+        image_drop(*record); /* its state is another one now */
+    }
     return at;
 }
 

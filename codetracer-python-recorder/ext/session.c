@@ -117,6 +117,7 @@ read_options(recorder *r, PyObject *options)
     r->include_stdlib = option_flag(options, "include_stdlib", false);
     r->include_exec = option_flag(options, "include_exec", false);
     r->record_globals = option_flag(options, "globals_referenced", false);
+    r->verify_capture = option_flag(options, "verify_capture", false);
     r->modules_from_paths = option_flag(options, "modules_from_paths", false);
     r->capture_io = option_flag(options, "capture_io", true);
     Py_ssize_t streams;
@@ -489,7 +490,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     ct_error error = {0};
     ct_code code;
     const char *stopped_by = r->stopped_by;
-    uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside;
+    uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside, missed = r->missed;
     ct_recording *out = r->out;
     recorder_free(r);
     Py_BEGIN_ALLOW_THREADS
@@ -504,8 +505,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsNszsNsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
-                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "failed", failed, "stopped_by", stopped_by,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsNszsNsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "missed", missed, "failed", failed, "stopped_by", stopped_by,
                          "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow);
 }
 

@@ -89,6 +89,7 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         }
         else
             ct_put_slot(r->out, slot, bytes, size);
+        r->changes++;
         if (bytes[0] == CT_V_REDACTED)
             r->hidden[last->action >= VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
         last->size = (uint8_t)size;
@@ -104,6 +105,7 @@ write_unbound(recorder *r, shadow *last, uint32_t slot, enum ct_record record)
     if (last->size == 0)
         return;
     shadow_unbind(last);
+    r->changes++;
     ct_room(r->out, 0);
     ct_put_number(r->out, record, slot);
 }
@@ -186,6 +188,25 @@ drop_unseen(recorder *r, namespace_shadow *names)
     names->count = kept;
 }
 
+/* The variable of an inlined comprehension in the namespace's body: bound while that runs, and then shadows the name. NULL: not now, or another slot. */
+static inline PyObject *
+shadowing_value(const activation *a, PyObject **slots, uint32_t i)
+{
+    PyObject *value = a->info->kinds[i] & CO_FAST_HIDDEN ? slot_value(slots, a->info, i) : NULL;
+    return value && is_shown(value) ? value : NULL;
+}
+
+static bool
+is_shadowed(const activation *a, ct_frame *frame, PyObject *key)
+{
+    PyObject **slots = ct_frame_slots(frame);
+    PyCodeObject *code = ct_frame_code(frame);
+    for (uint32_t i = 0; i < a->slot_count; i++)
+        if (shadowing_value(a, slots, i) && PyUnicode_Compare(PyTuple_GET_ITEM(code->co_localsplusnames, i), key) == 0)
+            return true;
+    return false;
+}
+
 static void
 write_namespace(recorder *r, activation *a, ct_frame *frame)
 {
@@ -199,18 +220,15 @@ write_namespace(recorder *r, activation *a, ct_frame *frame)
         Py_ssize_t position = 0;
         PyObject *key, *value;
         while (PyDict_Next(namespace, &position, &key, &value))
-            write_name(r, a->info, a->names, &index, key, value);
+            if (a->slot_count == 0 || !PyUnicode_CheckExact(key) || !is_shadowed(a, frame, key))
+                write_name(r, a->info, a->names, &index, key, value);
     }
     PyObject **slots = ct_frame_slots(frame);
-    for (uint32_t i = 0; i < a->slot_count; i++)
-        if (a->info->kinds[i] & CO_FAST_HIDDEN) { /* of an inlined comprehension: bound while it runs, and then shadows the name */
-            PyObject *value = slot_value(slots, a->info, i);
-            if (value && is_shown(value)) {
-                PyCodeObject *code = ct_frame_code(frame);
-                if (code)
-                    write_name(r, a->info, a->names, &index, PyTuple_GET_ITEM(code->co_localsplusnames, i), value);
-            }
-        }
+    for (uint32_t i = 0; i < a->slot_count; i++) {
+        PyObject *value = shadowing_value(a, slots, i);
+        if (value)
+            write_name(r, a->info, a->names, &index, PyTuple_GET_ITEM(ct_frame_code(frame)->co_localsplusnames, i), value);
+    }
     drop_unseen(r, a->names);
 }
 
@@ -260,11 +278,9 @@ learn_slots(recorder *r, const activation *a, PyObject **slots)
     }
 }
 
-void
-snapshot_write(recorder *r, activation *a, ct_frame *frame)
+static inline void
+write_variables(recorder *r, activation *a, ct_frame *frame)
 {
-    if (r->died_count)
-        object_write_deaths(r);
     code_info *info = a->info;
     if (info->is_namespace) {
         write_namespace(r, a, frame);
@@ -282,6 +298,43 @@ snapshot_write(recorder *r, activation *a, ct_frame *frame)
     }
     if (r->record_globals)
         write_globals(r, a, frame);
+}
+
+static void
+forget_values(const namespace_shadow *names)
+{
+    for (size_t i = 0; names && i < names->count; i++) {
+        names->names[i].last.lasting = NULL;
+        names->names[i].last.record = NULL;
+    }
+}
+
+/* Takes the snapshot once more, and takes nothing for unchanged: what this writes was missed before. */
+static void
+verify(recorder *r, activation *a, ct_frame *frame)
+{
+    uint64_t before = r->changes;
+    for (uint32_t i = 0; i < a->slot_count; i++) {
+        a->slots[i].lasting = NULL;
+        a->slots[i].record = NULL;
+    }
+    forget_values(a->names);
+    forget_values(a->globals);
+    r->look++;
+    r->verifying = true;
+    write_variables(r, a, frame);
+    r->verifying = false;
+    r->missed += r->changes - before;
+}
+
+void
+snapshot_write(recorder *r, activation *a, ct_frame *frame)
+{
+    if (r->died_count)
+        object_write_deaths(r);
+    write_variables(r, a, frame);
+    if (__builtin_expect(r->verify_capture, 0))
+        verify(r, a, frame);
 }
 
 static void

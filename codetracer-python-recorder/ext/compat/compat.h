@@ -14,6 +14,8 @@
  *   ct_frame_in_generator(frame)      true: it is part of a generator, coroutine or async generator, and outlives its suspensions
  *   ct_instance_view(object, view)    where the instance's attributes lie: in line, or in a dict
  *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
+ *   ct_dict_text_entries(dict, &entries)   the entries of a dict of such keys whose values lie beside them, those without a value unused; their
+ *                                     number, or -1: it is laid out in another way
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
  *   ct_object_free()                  the function that frees objects now: another one, when an allocator hook has come or gone
  *   ct_recursion_room(frames, c_levels)   so many more (or fewer) Python frames and C levels may be entered by this thread;
@@ -74,6 +76,16 @@ static inline bool
 ct_dict_is_text_keyed(PyObject *dict)
 {
     return ((PyDictObject *)dict)->ma_keys->dk_kind != DICT_KEYS_GENERAL;
+}
+
+static inline Py_ssize_t
+ct_dict_text_entries(PyObject *dict, PyDictUnicodeEntry **entries)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (((PyDictObject *)dict)->ma_values != NULL || keys->dk_kind == DICT_KEYS_GENERAL)
+        return -1;
+    *entries = DK_UNICODE_ENTRIES(keys);
+    return keys->dk_nentries;
 }
 
 static inline int

@@ -1,0 +1,300 @@
+/* What an object's memory looked like when its state was written: the pointers that lie in it. The same ones mean the same state, so that an object in which
+ * nothing changed is neither encoded nor are its children looked up: comparing pointers is all.
+ *
+ * Why the same pointers are the same state (objects.c asks only of objects that are alive and of the same type as then):
+ *   - A state is made of the object's own storage (length, order, names of fields) and of its elements. Storage that is not an element is in the image as well:
+ *     the count, an instance's table of keys and the order of its attributes, the dict that has taken them over.
+ *   - An element that is an exact int, float, str, bytes or complex is held by the image, unless it is immortal (PEP 683): so its address is not used
+ *     again, and objects of these types never change. Holding them keeps nothing else alive, and nothing runs when they go.
+ *   - Every other element has a record or is a singleton. The record's id is kept: if the element died, its record is gone or has another id, even when a new object
+ *     lies at its address. A live container cannot hold a dead object, so "same pointer, record alive" means the same object (spec/incremental.md, virtual
+ *     references). What is inside the element is its own record's business.
+ *   - What else goes into a state: texts that became known as secrets since (their number is kept), names and rules (they do not change), the object's place under
+ *     a secret's name (redaction.c drops the image).
+ * Adversarial tests: tests/programs/elements_alike.py, tests/programs/same_pointers.py; tests/python/test_capture.py compares with encoding everything.
+ *
+ * Invariant: of the words, those whose bit in `held` is set are references of ours; no other is ever followed.
+ */
+#include "recorder.h"
+
+#include <stdlib.h>
+
+/* One walk over an object's storage, either comparing with the image or taking it anew into r->words. */
+typedef struct walk {
+    recorder *r;
+    PyObject *const *at, *const *end; /* comparing: what is expected */
+} walk;
+
+enum walk_mode { COMPARE, TAKE };
+
+static inline bool
+is_held_type(PyTypeObject *type)
+{
+    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBytes_Type || type == &PyComplex_Type;
+}
+
+static bool
+grow_words(recorder *r)
+{
+    size_t capacity = r->word_capacity ? r->word_capacity * 2 : 256;
+    PyObject **words = realloc(r->words, capacity * sizeof *words);
+    if (words)
+        r->words = words;
+    uint64_t *held = realloc(r->words_held, capacity / 8);
+    if (held)
+        r->words_held = held;
+    if (words == NULL || held == NULL)
+        return false;
+    memset(r->words_held + r->word_capacity / 64, 0, (capacity - r->word_capacity) / 8);
+    r->word_capacity = capacity;
+    return true;
+}
+
+/* A word that differs, or for which there is no memory, ends the walk. */
+static inline bool
+word(walk *w, enum walk_mode mode, const void *value, bool is_object)
+{
+    if (mode == COMPARE)
+        return w->at < w->end && *w->at++ == value;
+    recorder *r = w->r;
+    if (r->word_count == r->word_capacity && !grow_words(r))
+        return false;
+    if (is_object && value && is_held_type(Py_TYPE((PyObject *)value)) && !_Py_IsImmortal((PyObject *)value))
+        r->words_held[r->word_count / 64] |= UINT64_C(1) << (r->word_count % 64);
+    r->words[r->word_count++] = (PyObject *)value;
+    return true;
+}
+
+static inline bool
+objects(walk *w, enum walk_mode mode, PyObject *const *items, Py_ssize_t count)
+{
+    if (mode == COMPARE && count > 16) {
+        if (w->end - w->at < count || memcmp(w->at, items, (size_t)count * sizeof *items) != 0)
+            return false;
+        w->at += count;
+        return true;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (!word(w, mode, items[i], true))
+            return false;
+    return true;
+}
+
+static inline bool
+number(walk *w, enum walk_mode mode, Py_ssize_t value)
+{
+    return word(w, mode, (const void *)(uintptr_t)value, false);
+}
+
+static inline bool
+entries(walk *w, enum walk_mode mode, PyObject *dict, Py_ssize_t most)
+{
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    PyDictUnicodeEntry *texts;
+    Py_ssize_t count = ct_dict_text_entries(dict, &texts);
+    if (!number(w, mode, ((PyDictObject *)dict)->ma_used))
+        return false;
+    if (count >= 0) { /* nearly all: in place, for the calls would be most of the work */
+        for (Py_ssize_t i = 0; i < count && most > 0; i++)
+            if (texts[i].me_value) {
+                if (!word(w, mode, texts[i].me_key, true) || !word(w, mode, texts[i].me_value, true))
+                    return false;
+                most--;
+            }
+        return true;
+    }
+    for (Py_ssize_t i = 0; i < most && PyDict_Next(dict, &position, &key, &value); i++)
+        if (!word(w, mode, key, true) || !word(w, mode, value, true))
+            return false;
+    return true;
+}
+
+static inline bool
+attributes(walk *w, enum walk_mode mode, PyObject *object, const type_info *type)
+{
+    for (size_t i = 0; i < type->member_count; i++)
+        if (!word(w, mode, *(PyObject **)((char *)object + type->members[i].offset), true))
+            return false;
+    PyObject *dict = NULL;
+    if (type->managed_dict) {
+        ct_instance_attributes view = {0};
+        ct_instance_view(object, &view);
+        dict = view.dict;
+        if (!number(w, mode, dict ? -1 : view.count))
+            return false;
+        if (view.count) { /* which attribute lies where, and in which order they were defined */
+            const uint8_t *order = view.order_step > 0 ? view.order : view.order - (view.count - 1);
+            if (!word(w, mode, view.keys, false))
+                return false;
+            for (int i = 0; i < view.count; i += (int)sizeof(uintptr_t)) {
+                uintptr_t part = 0;
+                int left = view.count - i;
+                memcpy(&part, order + i, left < (int)sizeof part ? (size_t)left : sizeof part);
+                if (!word(w, mode, (const void *)part, false))
+                    return false;
+            }
+            for (int i = 0; i < view.count; i++)
+                if (!word(w, mode, view.values[view.order[i * view.order_step]], true))
+                    return false;
+        }
+    }
+    else if (type->has_dict)
+        dict = object_dict(object, type);
+    if (!word(w, mode, dict, false))
+        return false;
+    return dict == NULL || !PyDict_Check(dict) || entries(w, mode, dict, w->r->limits.items);
+}
+
+static inline __attribute__((always_inline)) bool
+storage(walk *w, enum walk_mode mode, PyObject *object, const type_info *type, Py_ssize_t length)
+{
+    Py_ssize_t shown = length < w->r->limits.items ? length : w->r->limits.items;
+    switch (type->reading) {
+    case READ_LIST: case READ_TUPLE:
+        if (!number(w, mode, length) ||
+            !objects(w, mode, type->reading == READ_LIST ? ((PyListObject *)object)->ob_item : ((PyTupleObject *)object)->ob_item, shown))
+            return false;
+        break;
+    case READ_DICT:
+        if (!entries(w, mode, object, shown))
+            return false;
+        break;
+    case READ_SET: {
+        const PySetObject *set = (PySetObject *)object;
+        if (!number(w, mode, length))
+            return false;
+        for (Py_ssize_t i = 0; i <= set->mask && shown > 0; i++)
+            if (set->table[i].key && set->table[i].hash != -1) {
+                if (!word(w, mode, set->table[i].key, true))
+                    return false;
+                shown--;
+            }
+        break;
+    }
+    case READ_DEQUE: {
+        deque_object *deque = (deque_object *)object;
+        deque_block *block = deque->left;
+        Py_ssize_t index = deque->left_index;
+        if (!number(w, mode, length))
+            return false;
+        for (; shown > 0; shown--) {
+            if (!word(w, mode, block->data[index], true))
+                return false;
+            if (++index == DEQUE_BLOCK) {
+                block = block->right;
+                index = 0;
+            }
+        }
+        break;
+    }
+    case READ_EXCEPTION: {
+        const PyBaseExceptionObject *exception = (PyBaseExceptionObject *)object;
+        if (!word(w, mode, exception->args, true))
+            return false;
+        for (size_t i = 0; i < type->member_count; i++)
+            if (!word(w, mode, *(PyObject **)((char *)object + type->members[i].offset), true))
+                return false;
+        return word(w, mode, exception->dict, false) &&
+            (exception->dict == NULL || !PyDict_Check(exception->dict) || entries(w, mode, exception->dict, w->r->limits.items));
+    }
+    case READ_INSTANCE: case READ_ENUM:
+        return attributes(w, mode, object, type);
+    default:
+        return false; /* a text, bytes, a view: encoded each time */
+    }
+    return (type->member_count == 0 && !type->managed_dict && !type->has_dict) || attributes(w, mode, object, type);
+}
+
+bool
+image_is_same(recorder *r, const object_record *record, Py_ssize_t length)
+{
+    if (record->word_count == 0 || record->secrets_known != r->secrets_known)
+        return false;
+    walk w = {r, record->words, record->words + record->word_count};
+    if (!storage(&w, COMPARE, record->object, record->type, length) || w.at != w.end)
+        return false;
+    for (uint32_t i = 0; i < record->child_count; i++)
+        if (record->children[i].record->id != record->children[i].id || record->children[i].record->object == NULL)
+            return false;
+    return true;
+}
+
+void
+image_drop(object_record *record)
+{
+    for (uint32_t i = 0; i < record->word_count; i++)
+        if (record->held[i / 64] >> (i % 64) & 1)
+            Py_DECREF(record->words[i]); /* an exact scalar: its end runs nothing */
+    record->word_count = record->child_count = 0;
+}
+
+void
+image_free(object_record *record)
+{
+    image_drop(record);
+    free(record->words);
+    free(record->held);
+    free(record->children);
+    record->words = NULL;
+    record->held = NULL;
+    record->children = NULL;
+    record->word_capacity = record->child_capacity = 0;
+}
+
+static bool
+make_room(recorder *r, object_record *record, size_t children)
+{
+    if (r->word_count > record->word_capacity) {
+        size_t capacity = (r->word_count + r->word_count / 8 + 7) & ~(size_t)7;
+        PyObject **words = realloc(record->words, capacity * sizeof *words);
+        if (words)
+            record->words = words;
+        uint64_t *held = realloc(record->held, (capacity + 63) / 64 * sizeof *held);
+        if (held)
+            record->held = held;
+        if (words == NULL || held == NULL)
+            return false;
+        record->word_capacity = (uint32_t)capacity;
+    }
+    if (children > record->child_capacity) {
+        size_t capacity = children + children / 8;
+        struct child *list = realloc(record->children, capacity * sizeof *list);
+        if (list == NULL)
+            return false;
+        record->children = list;
+        record->child_capacity = (uint32_t)capacity;
+    }
+    return true;
+}
+
+void
+image_take(recorder *r, object_record *record, Py_ssize_t length, size_t first_child)
+{
+    size_t children = r->child_count - first_child;
+    walk w = {.r = r};
+    r->word_count = 0;
+    bool whole = storage(&w, TAKE, record->object, record->type, length);
+    size_t bits = (r->word_count + 63) / 64;
+    if (whole)
+        for (size_t i = 0; i < r->word_count; i++) /* before the old ones are let go: they may be the same */
+            if (r->words_held[i / 64] >> (i % 64) & 1)
+                Py_INCREF(r->words[i]);
+    image_drop(record);
+    if (whole && make_room(r, record, children)) {
+        memcpy(record->words, r->words, r->word_count * sizeof *r->words);
+        memcpy(record->held, r->words_held, bits * sizeof *record->held);
+        for (size_t i = 0; i < children; i++)
+            record->children[i] = (struct child){r->children[first_child + i], r->children[first_child + i]->id};
+        record->word_count = (uint32_t)r->word_count;
+        record->child_count = (uint32_t)children;
+        record->first_field = (uint32_t)(r->first_field - first_child);
+        record->secrets_known = r->secrets_known;
+    }
+    else if (whole)
+        for (size_t i = 0; i < r->word_count; i++)
+            if (r->words_held[i / 64] >> (i % 64) & 1)
+                Py_DECREF(r->words[i]);
+    if (bits)
+        memset(r->words_held, 0, bits * sizeof *r->words_held);
+}
