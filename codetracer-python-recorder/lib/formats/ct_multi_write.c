@@ -6,7 +6,8 @@
 #include <zstd.h>
 
 enum {
-    STEPS_CHUNK = 4096, VALUES_CHUNK = 2048, CALLS_CHUNK = 2048, EVENTS_CHUNK = 64,
+    STEPS_CHUNK = 4096, VALUES_CHUNK = 512, CALLS_CHUNK = 2048, EVENTS_CHUNK = 64,
+    FIRST_CHUNK_BYTES = 512 * 1024, LEAST_RECORDS = 16,
     STREAM_ROOM = 128 * 1024,
 };
 
@@ -26,9 +27,20 @@ add_record(ct_multi *multi, ct_multi_table *t, const void *bytes, size_t size)
     return append_u64(multi, t->offsets, ct_ctfs_size(t->data));
 }
 
+/* The index begins with the number of records in a chunk. */
+static ct_code
+begin_stream(ct_multi *multi, ct_ctfs_file *index, size_t limit)
+{
+    uint8_t bytes[4] = { (uint8_t)limit, (uint8_t)(limit >> 8), 0, 0 };
+    return ct_ctfs_append(multi->ctfs, index, bytes, sizeof bytes);
+}
+
 static ct_code
 flush_chunk(ct_multi *multi, ct_multi_stream *c)
 {
+    if (!c->begun)
+        CT_TRY(begin_stream(multi, c->index, c->limit));
+    c->begun = true;
     if (!c->records)
         return CT_OK;
     CT_TRY(append_u64(multi, c->index, ct_ctfs_size(c->data)));
@@ -41,20 +53,14 @@ flush_chunk(ct_multi *multi, ct_multi_stream *c)
     return CT_OK;
 }
 
+/* All chunks have as many records as the first, which ends early when its records are large: a chunk is to stay in the processor's cache while it is made. */
 static inline ct_code
 end_record(ct_multi *multi, ct_multi_stream *c)
 {
-    return ++c->records == c->limit ? flush_chunk(multi, c) : CT_OK;
-}
-
-/* The index begins with the number of records in a chunk. */
-static ct_code
-start_stream(ct_multi *multi, ct_ctfs_file *index, size_t limit, ct_multi_stream *c)
-{
-    uint8_t bytes[4] = { (uint8_t)limit, (uint8_t)(limit >> 8), 0, 0 };
-    if (c)
-        c->limit = limit;
-    return ct_ctfs_append(multi->ctfs, index, bytes, sizeof bytes);
+    c->records++;
+    if (!c->begun && c->chunk.raw.size >= FIRST_CHUNK_BYTES && c->records >= LEAST_RECORDS && c->records < c->limit)
+        c->limit = c->records;
+    return c->records == c->limit ? flush_chunk(multi, c) : CT_OK;
 }
 
 static ct_code
@@ -299,10 +305,13 @@ ct_multi_start(ct_multi *multi, const char *path)
     CT_TRY(append_u64(multi, multi->functions.offsets, 0));
     CT_TRY(append_u64(multi, multi->types.offsets, 0));
     CT_TRY(append_u64(multi, multi->variables.offsets, 0));
-    CT_TRY(start_stream(multi, multi->steps.index, STEPS_CHUNK, &multi->steps));
-    CT_TRY(start_stream(multi, multi->values.index, VALUES_CHUNK, &multi->values));
-    CT_TRY(start_stream(multi, multi->calls_index, CALLS_CHUNK, NULL));
-    CT_TRY(start_stream(multi, multi->events.index, EVENTS_CHUNK, &multi->events));
+    multi->values.limit = VALUES_CHUNK; /* its index begins with its first chunk */
+    multi->steps.limit = STEPS_CHUNK;
+    multi->events.limit = EVENTS_CHUNK;
+    multi->steps.begun = multi->events.begun = true;
+    CT_TRY(begin_stream(multi, multi->steps.index, STEPS_CHUNK));
+    CT_TRY(begin_stream(multi, multi->calls_index, CALLS_CHUNK));
+    CT_TRY(begin_stream(multi, multi->events.index, EVENTS_CHUNK));
     multi->places.journal = multi->journal;
     return ct_places_start(&multi->places, multi->error);
 }

@@ -25,6 +25,7 @@ typedef struct ct_multi_stream {
     ct_ctfs_file *data, *index;
     ct_chunk chunk;
     size_t records, limit;
+    bool begun;                    /* the limit stands in the index */
 } ct_multi_stream;
 
 typedef struct ct_multi {

@@ -71,12 +71,13 @@ ct_code ct_chunk_failed(size_t result, ct_error *error);
 void ct_chunk_empty(ct_chunk *chunk);
 void ct_chunk_free(ct_chunk *chunk);
 
-/* Empties a buffer; one that held something huge gives its memory back. */
+/* Empties a buffer; one that had to hold something huge once, and not this time, gives its memory back. */
 static inline void
 ct_buffer_empty(ct_buffer *buffer)
 {
+    bool was_needed = buffer->size >= buffer->capacity / 4;
     buffer->size = 0;
-    if (buffer->capacity > 16 * 1024 * 1024)
+    if (buffer->capacity > 16 * 1024 * 1024 && !was_needed)
         ct_buffer_free(buffer);
 }
 
