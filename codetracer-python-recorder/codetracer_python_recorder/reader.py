@@ -69,6 +69,27 @@ class Thread(NamedTuple):
     """Number of the event; None when its end was not seen."""
 
 
+class Span(NamedTuple):
+    """A named piece of the run: a web request, a test."""
+
+    id: str
+    label: str
+    """As `GET /orders/7`."""
+    type: str
+    """`web-request`, `test` or another word."""
+    status: str
+    """`ok`, `error` or another word."""
+    thread: int | None
+    """Number of the thread that began it."""
+    first_step: int | None
+    last_step: int | None
+    """Numbers in `trace.steps`; None when no step lies between beginning and end. Steps of other threads may lie between these."""
+    start: str
+    end: str
+    """ISO 8601, UTC."""
+    metadata: dict[str, str]
+
+
 class Trace:
     """An open trace. A context manager: at the end of the block it is closed, and what was not read yet cannot be read any more."""
 
@@ -130,7 +151,7 @@ class Trace:
         for key, value in journal.metas():
             if key == "arg":
                 found["arg"].append(value)
-            else:
+            elif key != "span":  # see `spans`
                 found[key] = value
         return found
 
@@ -186,6 +207,11 @@ class Trace:
     def outputs(self) -> "Outputs":
         """What was written to stdout and stderr and read from stdin. The first use reads the whole trace once."""
         return Outputs(self, range(self._index.outputs))
+
+    @property
+    def spans(self) -> list[Span]:
+        """The named pieces of the run, as web requests and tests, in the order in which they ended."""
+        return [Span(*facts) for facts in self._journal.spans()]
 
     @property
     def threads(self) -> list[Thread]:

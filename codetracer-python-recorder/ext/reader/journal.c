@@ -264,6 +264,46 @@ journal_column(journal_object *self, PyObject *arguments)
 }
 
 static PyObject *
+number_or_none(bool is_told, uint64_t number)
+{
+    return is_told ? PyLong_FromUnsignedLongLong(number) : Py_NewRef(Py_None);
+}
+
+/* CT_E_STOPPED: a Python exception is set. */
+static ct_code
+add_span(void *context, const ct_span *span)
+{
+    PyObject *facts = PyDict_New();
+    for (size_t i = 0; facts && i < span->metadata_count; i++) {
+        const ct_span_fact *fact = &span->metadata[i];
+        PyObject *key = text_of(fact->key.bytes, fact->key.size), *value = text_of(fact->value.bytes, fact->value.size);
+        if (!key || !value || PyDict_SetItem(facts, key, value) < 0)
+            Py_CLEAR(facts);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    PyObject *tuple = !facts ? NULL : Py_BuildValue("NNNNNNNNNN", text_of(span->id.bytes, span->id.size), text_of(span->label.bytes, span->label.size),
+        text_of(span->type.bytes, span->type.size), text_of(span->status.bytes, span->status.size), number_or_none(span->has_thread, span->thread),
+        number_or_none(span->has_steps, span->first_step), number_or_none(span->has_steps, span->last_step),
+        text_of(span->start.bytes, span->start.size), text_of(span->end.bytes, span->end.size), facts);
+    bool added = tuple && PyList_Append(context, tuple) == 0;
+    Py_XDECREF(tuple);
+    return added ? CT_OK : CT_E_STOPPED;
+}
+
+static PyObject *
+journal_spans(journal_object *self, PyObject *Py_UNUSED(none))
+{
+    ct_journal *journal = journal_of(self);
+    PyObject *list = journal ? PyList_New(0) : NULL;
+    ct_code code = list ? ct_journal_spans(journal, add_span, list) : CT_OK;
+    if (code == CT_OK)
+        return list;
+    Py_DECREF(list);
+    return code == CT_E_STOPPED ? NULL : PyErr_NoMemory();
+}
+
+static PyObject *
 journal_index(journal_object *self, PyObject *Py_UNUSED(none))
 {
     return journal_of(self) ? index_make(self) : NULL;
@@ -305,6 +345,8 @@ static PyMethodDef METHODS[] = {
      "codes()\n--\n\nThe code objects: (path, first line, qualified name, module, kind, parameters, variables)."},
     {"source", (PyCFunction)journal_source, METH_O, "source(path)\n--\n\nThe bytes of the source file of that number, or None."},
     {"column", (PyCFunction)journal_column, METH_VARARGS, "column(code, line)\n--\n\nThe column in which the code of a line begins, or None."},
+    {"spans", (PyCFunction)journal_spans, METH_NOARGS,
+     "spans()\n--\n\nThe spans: (id, label, type, status, thread, first step, last step, start, end, metadata)."},
     {"index", (PyCFunction)journal_index, METH_NOARGS, "index()\n--\n\nReads all events once: an Index."},
     {NULL, NULL, 0, NULL},
 };

@@ -90,6 +90,20 @@ CT_API ct_text ct_journal_meta_value(const ct_journal *journal, const char *key)
 /* The text of a source file as it was recorded; CT_END when it is not in the journal. *text belongs to the journal. */
 CT_API ct_code ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *error);
 
+/* ---- spans: named pieces of the run, as a web request or a test ---- */
+typedef struct ct_span_fact { ct_text key, value; } ct_span_fact;
+typedef struct ct_span {
+    ct_text id, label, type, status;   /* status: `ok`, `error` or another word */
+    bool has_thread, has_steps;
+    uint64_t thread;                   /* that began it */
+    uint64_t first_step, last_step;    /* steps of other threads may lie between them */
+    uint64_t start_ns, end_ns;         /* since 1970; 0: not told */
+    ct_text start, end;                /* the same, ISO 8601 */
+    ct_span_fact *metadata; size_t metadata_count;
+} ct_span;
+/* Tells each, in the order in which they ended; what is told is there until `found` returns. Anything but CT_OK from it ends this, and is returned. */
+CT_API ct_code ct_journal_spans(const ct_journal *journal, ct_code (*found)(void *context, const ct_span *span), void *context);
+
 /* ---- values ---- */
 typedef enum ct_value_kind {
     CT_UNBOUND, CT_NONE, CT_BOOL, CT_ELLIPSIS, CT_NOTIMPLEMENTED, CT_REDACTED, CT_DROPPED, CT_INT, CT_BIGINT, CT_FLOAT, CT_COMPLEX, CT_TEXT, CT_BYTES, CT_OBJECT

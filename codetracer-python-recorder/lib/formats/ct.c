@@ -16,6 +16,7 @@
 #include "codetracer/export.h"
 #include "formats/ct_log_write.h"
 #include "formats/ct_multi_write.h"
+#include "formats/ct_spans.h"
 #include "formats/text.h"
 #include "formats/trace_id.h"
 
@@ -26,6 +27,8 @@ enum {
     NIM_NESTING = 32,              /* ctfs.md section 4.1 */
     LOG_SLOT = 31,                 /* in the layout with both: behind all that ct-print looks at */
     JOURNAL_SLOT = 34,
+    SPANS_SLOT = 35,               /* and two more */
+    HAS_SPANS = 0x2000,            /* of meta.dat's flags */
 };
 
 typedef struct ct_file {
@@ -35,6 +38,8 @@ typedef struct ct_file {
     bool has_log, has_multi;
     ct_log log;
     ct_multi multi;
+    ct_spans spans;
+    uint64_t log_steps;            /* in events.log so far */
     ct_ctfs_file *multi_meta, *log_meta;
     ct_linear *linear;
     ct_buffer compressed;
@@ -91,6 +96,7 @@ static ct_code
 on_step(void *context, uint32_t path, int64_t line, uint32_t column, ct_named_value *values, size_t count)
 {
     ct_file *f = context;
+    ct_spans_step(&f->spans, f->log_steps++);
     TO_EACH(ct_multi_step(&f->multi, path, line, column, values, count), ct_log_step(&f->log, path, line, values, count));
 }
 
@@ -101,6 +107,7 @@ on_call(void *context, uint32_t function, uint32_t path, int64_t line, bool own_
     for (size_t i = 0; i < count; i++)
         if (!arguments[i].encoded)
             CT_TRY(ct_linear_encode(f->linear, &arguments[i]));
+    f->log_steps += own_step;
     TO_EACH(ct_multi_call(&f->multi, function, path, line, own_step, arguments, count),
             ct_log_call(&f->log, function, path, line, own_step, arguments, count));
 }
@@ -228,7 +235,8 @@ finish(ct_file *f, uint64_t *bytes)
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));
-        CT_TRY(write_meta(f, f->log_meta, 0));
+        CT_TRY(write_meta(f, f->log_meta, f->spans.count ? HAS_SPANS : 0));
+        CT_TRY(ct_spans_write(&f->spans, f->has_multi ? SPANS_SLOT : 3));
     }
     if (f->has_multi && f->has_log)
         CT_TRY(write_journal(f));
@@ -261,7 +269,9 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
         f->multi.form = sink.form_count;
         sink.forms[sink.form_count++] = CT_FORM_NIM;
     }
+    f->spans = (ct_spans){ .journal = f->journal, .ctfs = &f->ctfs, .zstd = f->zstd, .error = f->error };
     CT_TRY(start(f, path));
+    CT_TRY(ct_spans_start(&f->spans));
     CT_TRY(ct_linear_run(f->journal, options, &sink, result, f->error));
     return finish(f, &result->bytes);
 }
@@ -295,6 +305,7 @@ export(ct_journal *journal, const char *path, const ct_sink *sink, const ct_expo
     }
     ct_log_free(&f.log);
     ct_multi_free(&f.multi);
+    ct_spans_free(&f.spans);
     ct_buffer_free(&f.compressed);
     ct_buffer_free(&f.path_list);
     ct_ctfs_abandon(&f.ctfs);

@@ -10,7 +10,7 @@
 #include "codetracer/io.h"
 #include "formats/buffer.h"
 
-enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 35, CT_CTFS_TOGETHER = 64 };
+enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 38, CT_CTFS_TOGETHER = 64 };
 
 typedef struct ct_ctfs_file ct_ctfs_file;
 typedef struct ct_ctfs {

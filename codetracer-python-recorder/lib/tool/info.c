@@ -102,7 +102,8 @@ static void others(text *out, ct_journal *journal, uint32_t metas)
     static const char *const known[] = {"program", "arg", "workdir", "python", "recorder", "script", "limit.container-depth",
                                         "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
                                         "cut.items", "cut.depth", "cut.string", "redaction", "redacted.variables", "redacted.returns",
-                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown"};
+                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown",
+                                        "span"};
     for (uint32_t i = 0; i < metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
         bool is_known = !meta;
@@ -115,6 +116,35 @@ static void others(text *out, ct_journal *journal, uint32_t metas)
         text_safe(out, meta->value.bytes, meta->value.size);
         text_char(out, '\n');
     }
+}
+
+/* A line for each: what it is called, and what `print --span` takes. */
+static ct_code add_span(void *context, const ct_span *span)
+{
+    text *out = context;
+    label(out, "span");
+    text_safe(out, span->id.bytes, span->id.size);
+    text_puts(out, ": ");
+    text_safe(out, span->label.bytes, span->label.size);
+    text_format(out, " (");
+    text_safe(out, span->type.bytes, span->type.size);
+    text_puts(out, ", ");
+    text_safe(out, span->status.bytes, span->status.size);
+    if (span->end_ns > span->start_ns && span->start_ns)
+        text_format(out, ", %.3f ms", (double)(span->end_ns - span->start_ns) / 1e6);
+    text_puts(out, ")");
+    if (span->has_steps) {
+        text_puts(out, ", steps ");
+        number(out, span->first_step);
+        text_puts(out, " to ");
+        number(out, span->last_step);
+    }
+    else
+        text_puts(out, ", no step");
+    if (span->has_thread)
+        text_format(out, ", thread %" PRIu64, span->thread);
+    text_char(out, '\n');
+    return CT_OK;
 }
 
 static void amounts(text *out, const ct_journal_counts *c, bool sizes)
@@ -234,6 +264,7 @@ int command_info(int argc, char **argv)
     pairs(&out, "cut", journal, cuts);
     pairs(&out, "redacted", journal, redacted);
     others(&out, journal, counts.metas);
+    ct_journal_spans(journal, add_span, &out);
     output_write(out.bytes, out.size);
     output_finish();
     text_free(&out);

@@ -18,6 +18,7 @@ static const char HELP[] =
     "  --from STEP        begin at this step (at once, however long the trace is)\n"
     "  --to STEP          end behind this step and what happened before the next one\n"
     "  --all-locals       at each step all locals, not only the changed ones (these stay highlighted), also __name__ and the like\n"
+    "  --span NAME        only the steps and the thread of this span (a web request, a test): its id or its label, as info lists them\n"
     "  --function NAME    only this function: f, Class.f or package.module.f\n"
     "  --thread N         only this thread\n"
     "  --grep TEXT        only lines that contain this text, as printed (upper and lower case count)\n"
@@ -205,15 +206,55 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     return status;
 }
 
+typedef struct span_search { const char *name; ct_span found; size_t matches; } span_search;
+
+static ct_code match_span(void *context, const ct_span *span)
+{
+    span_search *s = context;
+    size_t size = strlen(s->name);
+    bool is_id = span->id.size == size && memcmp(span->id.bytes, s->name, size) == 0;
+    if (!is_id && (span->label.size != size || memcmp(span->label.bytes, s->name, size) != 0))
+        return CT_OK;
+    s->found = *span; /* its numbers: the texts end with this call */
+    s->matches = is_id ? 1 : s->matches + 1;
+    return is_id ? CT_END : CT_OK;
+}
+
+/* --span: from, to and thread are those of the span. */
+static int choose_span(ct_journal *journal, const char *name, print_options *o)
+{
+    span_search s = {.name = name};
+    ct_journal_spans(journal, match_span, &s);
+    if (s.matches != 1) {
+        complain("print", s.matches ? "--span %s: %zu spans are called so; give the id of one, which codetracer-trace info lists."
+                                    : "--span %s: there is no such span; codetracer-trace info lists those there are.", name, s.matches);
+        return STATUS_USAGE;
+    }
+    if (!s.found.has_steps) {
+        complain("print", "--span %s: no step lies between its beginning and its end.", name);
+        return STATUS_USAGE;
+    }
+    o->from = s.found.first_step;
+    o->to = s.found.last_step;
+    o->has_to = true;
+    if (s.found.has_thread && !o->has_thread) {
+        o->thread = s.found.thread;
+        o->has_thread = true;
+    }
+    return STATUS_OK;
+}
+
 int command_print(int argc, char **argv)
 {
     static const char *const when[] = {"auto", "always", "never", NULL};
     print_options o = {0};
+    const char *span = NULL;
     int color = 0;
     const option options[] = {
         {"from", OPTION_NUMBER, &o.from, NULL, NULL},
         {"to", OPTION_NUMBER, &o.to, &o.has_to, NULL},
         {"all-locals", OPTION_FLAG, &o.all_locals, NULL, NULL},
+        {"span", OPTION_TEXT, &span, NULL, NULL},
         {"function", OPTION_TEXT, &o.function, NULL, NULL},
         {"thread", OPTION_NUMBER, &o.thread, &o.has_thread, NULL},
         {"grep", OPTION_TEXT, &o.grep, NULL, NULL},
@@ -226,6 +267,10 @@ int command_print(int argc, char **argv)
     int status = options_parse(argc, argv, options, HELP, 1, 1, &place, &places);
     if (status != STATUS_OK)
         return status < 0 ? STATUS_OK : status;
+    if (span && (o.from || o.has_to)) {
+        complain("print", "--span says where to begin and to end: it goes with neither --from nor --to.");
+        return STATUS_USAGE;
+    }
     if (o.has_to && o.to < o.from) {
         complain("print", "--to %" PRIu64 " lies before --from %" PRIu64 ".", o.to, o.from);
         return STATUS_USAGE;
@@ -238,7 +283,9 @@ int command_print(int argc, char **argv)
     status = trace_open("print", place, &journal);
     if (status != STATUS_OK)
         return status;
-    status = print_journal(place, journal, &o);
+    status = span ? choose_span(journal, span, &o) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = print_journal(place, journal, &o);
     ct_journal_close(journal);
     return status;
 }

@@ -150,7 +150,8 @@ sum_step(ct_stream_rules *r)
             r->windows[i] = i < CT_RULE_WINDOWS / 2 ? r->windows[2 * i] + r->windows[2 * i + 1] : 0;
         r->window *= 2;
     }
-    const uint64_t step[] = {r->summed, r->step.path, (uint64_t)r->step.line, r->step.values};
+    const int64_t line = r->step.line > 0 ? r->step.line : 1; /* where an empty module begins is line 0, which positions by column do not have */
+    const uint64_t step[] = {r->summed, r->step.path, (uint64_t)line, r->step.values};
     r->windows[r->summed++ / r->window] += XXH3_64bits(step, sizeof step);
 }
 

@@ -35,6 +35,15 @@ def print_json(trace, *options):
     return [json.loads(line) for line in done.stdout.decode().split("\n") if line]
 
 
+def spans_of(trace):
+    """The spans of a trace as read() tells them, as the JSON that spans.jsonl has."""
+    from codetracer_python_recorder import read
+
+    names = {"type": "span_type", "start": "start_time", "end": "end_time"}
+    with read(trace) as opened:
+        return [{names.get(key, key): value for key, value in span._asdict().items()} for span in opened.spans]
+
+
 # The command line, with the dict that _native.stop() returns kept for the test. It is run by -c: its own frame is <string>.
 DRIVER = """\
 import os, sys

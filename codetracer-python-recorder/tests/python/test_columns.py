@@ -187,6 +187,16 @@ def test_line_ends_and_empty_lines(tmp_path):
     assert steps[-len(ours) :] == ours
 
 
+def test_an_empty_module(tmp_path):
+    """Python says that it begins in line 0, which containers by column do not have: both halves agree all the same."""
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "main.py").write_text("import empty\nx = 1\n")
+    out = record(tmp_path, tmp_path / "main.py")
+    with read(out) as trace:
+        assert [(step.line, step.column) for step in trace.steps if step.path.endswith("empty.py")] == [(0, None)]
+    run(reading.trace_tool(), "verify", out)
+
+
 def test_the_replay_server_shows_them(tmp_path):
     """Of the multi-stream layout; of events.log, which it takes from a `ct`, it knows lines only."""
     program = tmp_path / "shapes.py"

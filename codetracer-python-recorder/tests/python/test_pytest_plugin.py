@@ -308,7 +308,7 @@ def test_a_trace_for_the_session(run, tmp_path):
     seen = run("--codetracer=out", "--codetracer-per=session", "-p", "no:xdist")
     assert seen.returncode == 1 and "1 trace in out" in seen.stdout
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["pytest.ct"]
-    spans = [json.loads(text) for key, text in info(tmp_path / "out") if key == "span"]
+    spans = reading.spans_of(tmp_path / "out")
     assert {span["label"]: span["metadata"]["test.outcome"] for span in spans} == OUTCOMES
     events = [e for e in reading.print_json(tmp_path / "out") if e["event"] == "step"]
     assert {Path(e["file"]).name for e in events} == {"test_it.py"}
@@ -383,7 +383,7 @@ def test_xdist_asyncio_and_cov_at_once(run, tmp_path, per):
         assert [line for path, line in lines(found["test_it.py::test_waits[2]"][0]) if path == "pay.py"] == [11, 11, 12, 12]
         assert "9 traces in out" in seen.stdout and "test_it.py::test_fails: codetracer-trace print out/test_it.py/test_fails" in seen.stdout
     else:
-        spans = [json.loads(text) for worker in ("gw0", "gw1") for key, text in info(tmp_path / "out" / worker) if key == "span"]
+        spans = [span for worker in ("gw0", "gw1") for span in reading.spans_of(tmp_path / "out" / worker)]
         assert len(spans) == len({span["label"] for span in spans}) == 9
 
 

@@ -160,14 +160,17 @@ def serve(tmp_path):
             process.communicate()
 
 
+def in_order(spans):
+    return sorted((span for span in spans if span["label"] != "GET /quit"), key=lambda span: int(span["id"].rpartition("_")[2]))
+
+
 def read_spans(lines):
-    """By number, as threads end in any order. But of /quit, which may outlive the recording."""
-    return sorted((span for span in map(json.loads, lines) if span["label"] != "GET /quit"), key=lambda span: int(span["id"].rpartition("_")[2]))
+    """Spans in the order in which they began, but for the one that ends the server."""
+    return in_order(map(json.loads, lines))
 
 
 def spans_of(trace):
-    told = subprocess.run([reading.trace_tool(), "info", str(trace)], capture_output=True, text=True, check=True).stdout
-    return read_spans(line[7:] for line in told.splitlines() if line.startswith("span = "))
+    return in_order(reading.spans_of(trace))
 
 
 def steps_between(trace, span):
@@ -363,7 +366,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "web.md"
 def test_examples_of_the_documentation(tmp_path):
     frameworks.need("flask", "starlette")
     text = DOCUMENT.read_text()
-    flask, starlette, each = re.findall(r"```python\n(.*?)```", text, re.S)
+    flask, reader, starlette, each = re.findall(r"```python\n(.*?)```", text, re.S)
     ask_flask = "\nprint(app.test_client().get('/orders/7').text)\n"
     ask_starlette = """
 import asyncio
@@ -381,11 +384,12 @@ asyncio.run(main())
     assert seen.stdout == "order 7\n", seen
     (span,) = spans_of(tmp_path / "trace-out")
     assert span["label"] == "GET /orders/7"
-    words = [str(span["first_step"]) if word == "51203" else str(span["last_step"]) if word == "52977" else word for word in shlex.split(commands[2])]
-    for command in (shlex.split(commands[1]), words):
+    for command in map(shlex.split, commands[1:]):
         shown = subprocess.run([reading.trace_tool(), *command[1:]], cwd=tmp_path, capture_output=True, text=True)
         assert shown.returncode == 0, shown
     assert "order = " in shown.stdout
+    walked = subprocess.run([sys.executable, "-c", reader.replace('"error"', '"ok"')], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True)
+    assert walked.stdout.startswith("GET /orders/7 200 ["), walked
     (tmp_path / "server.py").write_text(starlette + ask_starlette)
     seen = subprocess.run([*run, *SMALL, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
     assert "order 7" in seen.stdout and [span["label"] for span in spans_of(tmp_path / "trace-out")] == ["GET /orders/7"], seen
