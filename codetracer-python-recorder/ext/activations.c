@@ -161,6 +161,7 @@ write_key_state(recorder *r)
 void
 recorder_enter_thread(recorder *r, PyThreadState *tstate)
 {
+    assert(r->queue_count == 0); /* each event looks at all that it found */
     r->stamp++;
     r->look++;
     /* An allocator hook has come or gone: if ours went with it, addresses known until now may be other objects, and types, by now. */

@@ -97,8 +97,10 @@ end(recorder *r)
 static inline void
 visit_value(recorder *r, object_record *record)
 {
-    if (record)
+    if (record) {
         object_visit(r, record, r->limits.containers, r->limits.attributes);
+        objects_look(r);
+    }
 }
 
 /* A head record with a value, then the last snapshot of the activation. */

@@ -269,9 +269,9 @@ make_room(recorder *r, object_record *record, size_t children)
 }
 
 void
-image_take(recorder *r, object_record *record, Py_ssize_t length, size_t first_child)
+image_take(recorder *r, object_record *record, Py_ssize_t length)
 {
-    size_t children = r->child_count - first_child;
+    size_t children = r->child_count;
     walk w = {.r = r};
     r->word_count = 0;
     bool whole = storage(&w, TAKE, record->object, record->type, length);
@@ -285,10 +285,10 @@ image_take(recorder *r, object_record *record, Py_ssize_t length, size_t first_c
         memcpy(record->words, r->words, r->word_count * sizeof *r->words);
         memcpy(record->held, r->words_held, bits * sizeof *record->held);
         for (size_t i = 0; i < children; i++)
-            record->children[i] = (struct child){r->children[first_child + i], r->children[first_child + i]->id};
+            record->children[i] = (struct child){r->children[i], r->children[i]->id};
         record->word_count = (uint32_t)r->word_count;
         record->child_count = (uint32_t)children;
-        record->first_field = (uint32_t)(r->first_field - first_child);
+        record->first_field = (uint32_t)r->first_field;
         record->secrets_known = r->secrets_known;
     }
     else if (whole)

@@ -4,7 +4,7 @@
  * visit encodes the object as it is now (object_state.c) and writes what differs. Finding changes this way, by looking at everything that can be reached from
  * the snapshot within the depth limits, needs no assumption about who may have changed what: it is the reference for any faster way.
  *
- * Invariant: after object_visit(record, containers, attributes), every object within those limits has a record whose state is what the
+ * Invariant: after object_visit(record, containers, attributes) and objects_look(), every object within those limits has a record whose state is what the
  * journal says, and the journal says what is in memory.
  */
 #include "recorder.h"
@@ -311,6 +311,49 @@ count_hidden(recorder *r, object_record *record)
     }
 }
 
+/* ---- visits: level by level ----
+ *
+ * An object may be reached on several ways, with more or fewer levels left to go. Each way takes one level from one of the two limits at each object, so taking the
+ * objects in the order in which they are found meets each with the most levels first, but for ways that spend the limits differently: then it is looked at
+ * once more, with the larger of each, which covers both. Depth first would meet most objects of a cyclic graph again and again.
+ */
+
+void
+object_visit(recorder *r, object_record *record, int containers, int attributes)
+{
+    if (record->visited == r->look) {
+        if (record->visited_containers >= containers && record->visited_attributes >= attributes)
+            return;
+        if (record->visited_containers > containers)
+            containers = record->visited_containers;
+        if (record->visited_attributes > attributes)
+            attributes = record->visited_attributes;
+    }
+    record->visited = r->look;
+    record->visited_containers = (uint8_t)containers;
+    record->visited_attributes = (uint8_t)attributes;
+    object_look_again(r, record);
+}
+
+void
+object_look_again(recorder *r, object_record *record)
+{
+    if (record->queued || record->visited != r->look)
+        return;
+    if (r->queue_count == r->queue_capacity) {
+        size_t capacity = r->queue_capacity ? r->queue_capacity * 2 : 1024;
+        object_record **queue = realloc(r->queue, capacity * sizeof *queue);
+        if (queue == NULL) {
+            r->no_memory = true;
+            return;
+        }
+        r->queue = queue;
+        r->queue_capacity = capacity;
+    }
+    record->queued = true;
+    r->queue[r->queue_count++] = record;
+}
+
 /* A field of a container, where no attribute level is left, is named in its state, and not looked into. */
 static inline void
 visit_child(recorder *r, object_record *child, bool is_field, int containers, int attributes)
@@ -325,31 +368,10 @@ visit_child(recorder *r, object_record *child, bool is_field, int containers, in
         object_visit(r, child, containers, attributes);
 }
 
-/* Of an object whose state is the one written last. By index: on the way around a cycle the same record may be looked at once more, and written anew if a text
- * has become known as a secret. */
 static void
-visit_children(recorder *r, object_record *record, int containers, int attributes)
+look_at(recorder *r, object_record *record)
 {
-    for (uint32_t i = 0; i < record->child_count; i++)
-        visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
-}
-
-void
-object_visit(recorder *r, object_record *record, int containers, int attributes)
-{
-    if (record->visited == r->look) {
-        if (record->visited_containers >= containers && record->visited_attributes >= attributes)
-            return;
-        /* Seen in this event with other levels left: look with the larger of each, which covers both. */
-        if (record->visited_containers > containers)
-            containers = record->visited_containers;
-        if (record->visited_attributes > attributes)
-            attributes = record->visited_attributes;
-    }
-    record->visited = r->look;
-    record->visited_containers = (uint8_t)containers;
-    record->visited_attributes = (uint8_t)attributes;
-
+    int containers = record->visited_containers, attributes = record->visited_attributes;
     if (__builtin_expect(record->type->type != Py_TYPE(record->object), 0) && !read_as_its_type(r, record))
         return;
     type_info *type = record->type;
@@ -367,28 +389,25 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
     }
 
     if (record->has_state && !r->verifying && image_is_same(r, record, length)) {
-        visit_children(r, record, containers, attributes);
+        for (uint32_t i = 0; i < record->child_count; i++)
+            visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
         return;
     }
 
-    /* The state is put together in r->values, which is empty: children are visited after it was written, never within. */
-    size_t children = r->child_count;
     size_t known;
     uint8_t flags;
     do { /* again when a text became known, which may stand before it, too */
         known = r->secrets_known;
         r->values.size = 0;
-        r->child_count = children;
+        r->child_count = 0;
         memset(r->state_hidden, 0, sizeof r->state_hidden);
         flags = object_encode_state(r, record, length);
     } while (__builtin_expect(r->secrets_known != known, 0));
     const uint8_t *state = r->values.bytes;
     size_t size = r->values.size;
     r->values.size = 0;
-    if (r->no_memory) {
-        r->child_count = children;
+    if (r->no_memory)
         return;
-    }
     if (!record->has_state || size != record->state_size || flags != record->flags || (size && memcmp(state, record->state, size) != 0)) {
         if (!record->announced || !record->has_state || !put_difference(r, record, state, size, flags))
             put_object(r, record, flags, state, size, !record->announced);
@@ -400,17 +419,25 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
         count_hidden(r, record);
         keep_state(r, record, state, size, flags);
     }
-    image_take(r, record, length, children);
-    if (r->child_count == children) {
+    image_take(r, record, length);
+    if (r->child_count == 0) {
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for
          * its death is seen. A tuple can: enumerate, zip and dict.items() fill theirs anew when nobody else holds it (Objects/enumobject.c). */
         record->settled = type->immutable || (type->type == &PyFrozenSet_Type && flags == CT_O_ITEMS);
         return;
     }
-    size_t first_field = r->first_field, last = r->child_count;
-    for (size_t i = children; i < last; i++)
-        visit_child(r, r->children[i], i >= first_field, containers, attributes);
-    r->child_count = children;
+    for (size_t i = 0; i < r->child_count; i++)
+        visit_child(r, r->children[i], i >= r->first_field, containers, attributes);
+}
+
+void
+objects_look(recorder *r)
+{
+    for (size_t i = 0; i < r->queue_count; i++) {
+        r->queue[i]->queued = false;
+        look_at(r, r->queue[i]);
+    }
+    r->queue_count = 0;
 }
 
 void
@@ -466,6 +493,7 @@ objects_free(recorder *r)
     pointer_map_clear(&r->objects);
     free(r->died);
     free(r->children);
+    free(r->queue);
     free(r->words);
     free(r->words_held);
     free(r->field_names);

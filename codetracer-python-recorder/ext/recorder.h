@@ -165,9 +165,10 @@ struct object_record {
     bool settled;                /* its state can never change */
     bool announced;              /* an OBJECT record was written … */
     bool hidden;                 /* it was under a secret's name: the texts in it are hidden */
-    bool keys_name_types;        /* an __annotations__ */
+    bool queued;                 /* is on recorder.queue */
     uint8_t flags;               /* enum ct_object_flag of the state */
 
+    bool keys_name_types;        /* an __annotations__ */
     uint32_t type_written;       /* … naming this journal type */
     uint32_t first_field;        /* … those of fields from here on */
     size_t secrets_known;        /* when the image was taken */
@@ -281,9 +282,10 @@ struct recorder {
     uint64_t *died; size_t died_count, died_capacity;
     uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
     scratch values, text, literal;
-    object_record **children; size_t child_count, child_capacity;
+    object_record **children; size_t child_count, child_capacity; /* of the state that is encoded */
+    object_record **queue; size_t queue_count, queue_capacity; /* what objects_look is to look at */
     PyObject **words; uint64_t *words_held; size_t word_count, word_capacity; /* of the image being taken */
-    size_t first_field; /* where, in children, those begin that are fields of the object encoded last, not elements */
+    size_t first_field; /* where, in children, those begin that are fields, not elements */
     uint32_t *field_names; size_t field_count, field_capacity;
 
     /* filters */
@@ -381,19 +383,21 @@ typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ss
 
 /* image.c. To be asked of a live object of the type it had then, whose state is the one written last. `length`: object_length. */
 bool image_is_same(recorder *r, const object_record *record, Py_ssize_t length);
-void image_take(recorder *r, object_record *record, Py_ssize_t length, size_t first_child); /* children: r->children from there on */
+void image_take(recorder *r, object_record *record, Py_ssize_t length); /* after object_encode_state, whose children are on r->children */
 void image_drop(object_record *record);
 void image_free(object_record *record);
 
 /* object_state.c */
 PyObject *object_dict(PyObject *object, const type_info *type); /* an instance's, at type->dict_offset; borrowed, or NULL */
 Py_ssize_t object_length(PyObject *object, enum reading reading); /* of a container, all of it; of others -1 */
-/* Puts the whole state at the end of r->values and its children on r->children, those of fields from r->first_field on; returns the state's flags. */
+/* Puts the whole state into r->values and its children on r->children, both empty before; those of fields from r->first_field on. Returns the state's flags. */
 uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t length);
 
 /* objects.c */
 object_record *object_find_or_new(recorder *r, PyObject *object);
-void object_visit(recorder *r, object_record *record, int containers, int attributes);
+void object_visit(recorder *r, object_record *record, int containers, int attributes); /* so many levels from it; done by objects_look */
+void object_look_again(recorder *r, object_record *record); /* at one that was visited in this look, with the levels that it had */
+void objects_look(recorder *r);  /* what is to be visited, is; within an event */
 void object_record_free(recorder *r, object_record *record); /* its object is gone, and not in the table any more */
 void object_write_deaths(recorder *r);
 void objects_write_key_state(recorder *r);

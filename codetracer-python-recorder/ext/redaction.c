@@ -177,7 +177,7 @@ redaction_finds(recorder *r, const void *bytes, size_t size)
 /* ---- values ---- */
 
 static void
-hide_object(object_record *record)
+hide_object(recorder *r, object_record *record)
 {
     if (record->hidden)
         return;
@@ -187,7 +187,7 @@ hide_object(object_record *record)
         record->hidden = true;
         record->has_state = record->settled = false; /* what was written in clear is written again */
         image_drop(record);
-        record->visited = 0;
+        object_look_again(r, record);
         break;
     default:
         break;
@@ -213,7 +213,7 @@ value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t
     }
     at = value_encode(r, object, at, record);
     if (*record && action == VALUE_HIDE_TEXTS)
-        hide_object(*record);
+        hide_object(r, *record);
     else if (*record && action == VALUE_OF_NAMES && !(*record)->keys_name_types) {
         (*record)->keys_name_types = true;
         image_drop(*record); /* its state is another one now */

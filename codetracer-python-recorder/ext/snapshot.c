@@ -323,6 +323,7 @@ verify(recorder *r, activation *a, ct_frame *frame)
     r->look++;
     r->verifying = true;
     write_variables(r, a, frame);
+    objects_look(r);
     r->verifying = false;
     r->missed += r->changes - before;
 }
@@ -333,6 +334,7 @@ snapshot_write(recorder *r, activation *a, ct_frame *frame)
     if (r->died_count)
         object_write_deaths(r);
     write_variables(r, a, frame);
+    objects_look(r);
     if (__builtin_expect(r->verify_capture, 0))
         verify(r, a, frame);
 }
