@@ -54,8 +54,13 @@ def export(
     target: str,
     options: dict[str, int],
     progress: Callable[[int, int], None] | None,
+    views: list[tuple[bytes, bytes, bytes, bytes]],
 ) -> Exported:
-    """Makes another format from a journal. `ct`: target is a file that does not exist; the others: an existing folder."""
+    """Makes another format from a journal. `ct`: target is a file that does not exist; the others: an existing folder. views, which `ct` and `ct-multi` keep:
+    (path, name, content, map) of formatted sources."""
+
+def minified_sources(journal_path: str, threshold: int) -> list[tuple[bytes, bytes]]:
+    """(path, text) of the sources whose lines, blank ones apart, are longer than that on the average."""
 
 def check_pattern(match: int, pattern: str) -> tuple[str, int] | None:
     """What is wrong with a trace filter's pattern, and at which byte; match: 0 glob, 1 regex, 2 literal."""

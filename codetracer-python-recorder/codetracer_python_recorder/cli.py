@@ -93,8 +93,9 @@ How it ends:
   --log-level LEVEL           off, error, warn, info, debug, trace: log lines in JSON on standard error
   --log-file FILE             or here
   --quiet                   do not say at the end where the trace is
-  --autoformat, --no-autoformat, --omniscient-db MODE
-                            known from earlier versions, without effect
+  --autoformat, --no-autoformat
+                            whether ct and ct-multi keep formatted views of minified sources, by black (yes)
+  --omniscient-db MODE      known from earlier versions, without effect
   -V, --version             print the version
   -h, --help                print this
 """
@@ -135,7 +136,8 @@ TEXTS = ("start_at", "stop_at", "max_size", "last", "activation_path", "trace_fi
 # What policy.py knows.
 POLICIES = ("on_recorder_error", "log_level", "log_file", "require_trace", "keep_partial_trace", "json_errors", "module_name_from_globals")
 # 0.3.0's users and HEAD's may give these; they change nothing.
-WITHOUT_EFFECT = ("autoformat", "omniscient_db")
+WITHOUT_EFFECT = ("omniscient_db",)
+DEFAULT_THRESHOLD = 500
 OMNISCIENT_DB = ("off", "on", "lazy", "pre-prepared")
 SWITCHES: dict[str, tuple[str, object]] = {
     "--include-stdlib": ("include_stdlib", True),
@@ -162,7 +164,7 @@ DEFAULT_FOLDER = "trace-out"
 class Options:
     """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
 
-    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "policy", "toggle_signal", "show")
+    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "policy", "autoformat", "toggle_signal", "show")
 
     def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
         """UsageError when the line is wrong."""
@@ -235,6 +237,7 @@ class Options:
         self.format = str(given.pop("format", "") or _value("CODETRACER_FORMAT", "format", environment.get("CODETRACER_FORMAT") or session.DEFAULT_FORMAT))
         self.quiet = bool(given.pop("quiet", False))
         self.toggle_signal = given.pop("toggle_signal", None)
+        self.autoformat = _autoformat(bool(given.pop("autoformat", True)), environment)
         chosen = given.pop("propagate", None)
         for name in WITHOUT_EFFECT:
             given.pop(name, None)
@@ -252,6 +255,14 @@ class Options:
         except (TypeError, ValueError) as error:
             name, _, rest = errors.sentence(error).partition(" ")
             raise _usage(f"--{name.replace('_', '-')} {rest}") from None
+
+
+def _autoformat(wanted: bool, environment: "Mapping[str, str]") -> int:
+    """From how many bytes a line, on the average, a source is minified; 0: no view of it is wanted."""
+    if not wanted or environment.get("CT_AUTOFORMAT", "").strip().lower() in ("0", "off", "false", "no"):
+        return 0
+    text = environment.get("CT_AUTOFORMAT_THRESHOLD", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 62 else DEFAULT_THRESHOLD
 
 
 def _value(option: str, key: str, text: str) -> object:
@@ -349,7 +360,7 @@ def _main(name: str, propagate: bool) -> int:
 
             session.warn_once(policy.ignored_variables(os.environ), options.policy)
         recording = session.Recording(
-            options.out_dir, options.format, program.name, options.limits, policy=options.policy, is_command_line=True
+            options.out_dir, options.format, program.name, options.limits, policy=options.policy, is_command_line=True, autoformat=options.autoformat
         )
     except errors.EnvironmentError as error:
         if not _runs_anyway(options):

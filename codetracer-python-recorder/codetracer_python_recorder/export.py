@@ -42,9 +42,10 @@ def export(
     budget: dict[str, int],
     rewrite: bool,
     progress: "Callable[[int, int], None] | None" = None,
+    views: "list[tuple[bytes, bytes, bytes, bytes]] | None" = None,
 ) -> "Exported | None":
     """Makes the trace from the journal inside the folder. The journal format is the journal itself, moved there;
-    `rewrite`: written anew, because only its end was kept and it has holes.
+    `rewrite`: written anew, because only its end was kept and it has holes; `views`: of source_views.py.
     Raises OSError, ValueError, KeyboardInterrupt."""
     from . import _native
 
@@ -53,7 +54,7 @@ def export(
         os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
         return None
     target = os.path.join(folder, file_names(format, stem)[0]) if format in (*CONTAINERS, "journal") else folder
-    exported = _native.export(journal, format, target, budget, progress)
+    exported = _native.export(journal, format, target, budget, progress, views or [])
     return None if format == "journal" else exported
 
 

@@ -161,11 +161,12 @@ class Recording:
     """begin() starts it, finish() ends it and puts the trace in place; discard() when it never began."""
 
     __slots__ = (
-        "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "program_failed", "raised", "unwanted", "result"
+        "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "autoformat", "program_failed", "raised", "unwanted", "result"
     )  # fmt: skip
 
     def __init__(
-        self, path: str, format: str, stem: str, limits: Limits, *, policy: "dict[str, Any] | None" = None, is_command_line: bool = False
+        self, path: str, format: str, stem: str, limits: Limits, *, policy: "dict[str, Any] | None" = None, is_command_line: bool = False,
+        autoformat: int = 0,
     ) -> None:
         if current_here() is not None or _native.is_tracing():
             raise errors.AlreadyTracing("ERR_ALREADY_TRACING", "tracing already active")
@@ -180,6 +181,7 @@ class Recording:
         self.process = os.getpid()
         self.state = NEW
         self.is_command_line = is_command_line
+        self.autoformat = autoformat  # bytes of a line, on the average, above which a source is minified; 0: no views are made
         self.program_failed = False  # … and without a step there is nothing to keep
         self.raised = False  # an exception left the block that is recorded
         self.unwanted = False  # nothing is to be kept in any case
@@ -332,7 +334,7 @@ class Recording:
             return self.result
         try:
             exported = export.export(
-                self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress
+                self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress, self._views()
             )
             names = os.listdir(self.folder.exported)
             self.folder.add_spans()
@@ -383,13 +385,21 @@ class Recording:
     def _keep_partial(self, progress: "Callable[[int, int], None] | None") -> str | None:
         """Makes a trace of what there is. Where it is; None when that fails, too, and the recording is left as it is."""
         try:
-            export.export(self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, progress)
+            export.export(self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress)
             names = os.listdir(self.folder.exported)
             self.folder.commit()
         except (OSError, ValueError, errors.RecorderError):
             self._keep_journal()
             return None
         return os.path.join(self.folder.shown, names[0]) if len(names) == 1 else self.folder.shown
+
+    def _views(self) -> "list[tuple[bytes, bytes, bytes, bytes]]":
+        """Formatted views of minified sources, when the program has ended: while it runs, no process is started in its name."""
+        if not (self.is_command_line and self.autoformat and self.format in ("ct", "ct-multi")):
+            return []
+        from . import source_views
+
+        return source_views.make(self.folder.journal, self.autoformat, self.policy)
 
     def _slow_patterns(self, summary: "Summary") -> str:
         slow = summary.get("slow_patterns")

@@ -39,6 +39,55 @@ read_number(PyObject *options, const char *name, uint64_t most, uint64_t *number
     return 0;
 }
 
+/* Whether the lines that are not blank are longer than that on the average, without their ends. */
+static bool
+is_minified(ct_text text, uint64_t threshold)
+{
+    uint64_t lines = 0, bytes = 0;
+    for (size_t at = 0; at < text.size;) {
+        const char *newline = memchr(text.bytes + at, '\n', text.size - at);
+        size_t end = newline ? (size_t)(newline - text.bytes) : text.size, size = end - at;
+        size -= size && text.bytes[end - 1] == '\r';
+        size_t blank = 0;
+        while (blank < size && strchr(" \t\f", text.bytes[at + blank]))
+            blank++;
+        lines += blank < size;
+        bytes += blank < size ? size : 0;
+        at = end + 1;
+    }
+    return lines && bytes / lines > threshold;
+}
+
+/* [(path, text)] of a journal's sources that are minified; empty, too, when the journal cannot be read: the export says so. */
+PyObject *
+minified_sources(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *path, *bytes;
+    unsigned long long threshold;
+    if (!PyArg_ParseTuple(args, "UK", &path, &threshold) || !PyUnicode_FSConverter(path, &bytes))
+        return NULL;
+    ct_journal *journal = NULL;
+    ct_error error;
+    PyObject *list = PyList_New(0);
+    if (list && ct_journal_open(PyBytes_AS_STRING(bytes), NULL, &journal, &error) == CT_OK) {
+        ct_journal_counts counts;
+        ct_journal_count(journal, &counts);
+        for (uint32_t i = 0; list && i < counts.paths; i++) {
+            ct_text name = ct_journal_path(journal, i), text;
+            if (ct_journal_source(journal, i, &text, &error) != CT_OK || !is_minified(text, threshold))
+                continue;
+            PyObject *pair = Py_BuildValue("y#y#", name.bytes, (Py_ssize_t)name.size, text.bytes, (Py_ssize_t)text.size);
+            if (!pair || PyList_Append(list, pair) < 0)
+                Py_CLEAR(list);
+            Py_XDECREF(pair);
+        }
+    }
+    ct_journal_close(journal);
+    Py_DECREF(bytes);
+    return list;
+}
+
 typedef ct_code (*exporter)(ct_journal *, const char *, const ct_export_options *, ct_export_result *, ct_error *);
 /* A journal of which only the end was kept, without the holes. */
 static ct_code
@@ -52,13 +101,36 @@ static const struct { const char *name; exporter export; enum ct_layout layout; 
     {"ct", ct_export_ct, CT_LAYOUT_BOTH}, {"ct-single", ct_export_ct, CT_LAYOUT_SINGLE}, {"ct-multi", ct_export_ct, CT_LAYOUT_MULTI},
     {"journal", save_journal, 0}, {"json", ct_export_json, 0}, {"binary", ct_export_binary, 0}, {"binary-v0", ct_export_binary_v0, 0}};
 
+/* (path, name, content, map), each bytes, which live as long as the list. NULL: an exception is set. */
+static ct_source_view *
+read_views(PyObject *list)
+{
+    Py_ssize_t count = PyList_GET_SIZE(list);
+    ct_source_view *views = PyMem_Calloc((size_t)count + 1, sizeof *views);
+    if (!views)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; views && i < count; i++) {
+        ct_text *const texts[] = {&views[i].path, &views[i].name, &views[i].content, &views[i].map};
+        PyObject *parts[4];
+        bool good = PyArg_ParseTuple(PyList_GET_ITEM(list, i), "SSSS", &parts[0], &parts[1], &parts[2], &parts[3]);
+        for (size_t k = 0; good && k < 4; k++)
+            *texts[k] = (ct_text){PyBytes_AS_STRING(parts[k]), (size_t)PyBytes_GET_SIZE(parts[k])};
+        views[i].formatter = CT_FORMATTER_BLACK;
+        if (!good) {
+            PyMem_Free(views);
+            views = NULL;
+        }
+    }
+    return views;
+}
+
 PyObject *
 export_journal(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *journal_path, *target, *options, *function, *journal_bytes = NULL, *target_bytes = NULL, *result = NULL;
+    PyObject *journal_path, *target, *options, *function, *views, *journal_bytes = NULL, *target_bytes = NULL, *result = NULL;
     const char *format;
-    if (!PyArg_ParseTuple(args, "UsUO!O", &journal_path, &format, &target, &PyDict_Type, &options, &function))
+    if (!PyArg_ParseTuple(args, "UsUO!OO!", &journal_path, &format, &target, &PyDict_Type, &options, &function, &PyList_Type, &views))
         return NULL;
     exporter write = NULL;
     enum ct_layout layout = CT_LAYOUT_BOTH;
@@ -77,6 +149,11 @@ export_journal(PyObject *module, PyObject *args)
         return NULL;
     export.container_depth = (uint32_t)containers;
     export.attribute_depth = (uint32_t)attributes;
+    ct_source_view *view_array = read_views(views);
+    if (!view_array)
+        return NULL;
+    export.views = view_array;
+    export.view_count = (size_t)PyList_GET_SIZE(views);
     if (!PyUnicode_FSConverter(journal_path, &journal_bytes) || !PyUnicode_FSConverter(target, &target_bytes))
         goto done;
 
@@ -111,6 +188,7 @@ export_journal(PyObject *module, PyObject *args)
         PyErr_Format(PyExc_ValueError, "%s (at byte %llu of %U)", error.message ? error.message : "the export failed",
                      (unsigned long long)error.position, journal_path);
 done:
+    PyMem_Free(view_array);
     Py_XDECREF(journal_bytes);
     Py_XDECREF(target_bytes);
     return result;

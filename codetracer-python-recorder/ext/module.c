@@ -31,8 +31,10 @@ static PyMethodDef FUNCTIONS[] = {
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
     {"run", (PyCFunction)(void (*)(void))session_run, METH_FASTCALL,
      "run(code, namespace)\nrun(function, *arguments)\n--\n\nRun code, or call a function, with no frame below its own: as the interpreter runs a program."},
+    {"minified_sources", minified_sources, METH_VARARGS,
+     "minified_sources(journal_path, threshold)\n--\n\n(path, text) of the sources whose lines, blank ones apart, are longer than that on the average."},
     {"export", export_journal, METH_VARARGS,
-     "export(journal_path, format, target, options, progress)\n--\n\nWrite a journal in another format: 'ct' as the file target, 'json', 'binary' and\n"
+     "export(journal_path, format, target, options, progress, views)\n--\n\nWrite a journal in another format: 'ct' as the file target, 'json', 'binary' and\n"
      "'binary-v0' into the folder target.\n\n"
      "progress(done, total) is called now and then, or None. Signals are handled meanwhile. Returns counts: steps, calls, bytes, cut_values,\n"
      "cut_variables. Raises OSError, ValueError for a damaged journal and for one that the format cannot hold, or what progress or a signal handler raised."},

@@ -18,6 +18,7 @@ PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
 PyObject *session_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
 
 /* export.c */
-PyObject *export_journal(PyObject *module, PyObject *args);         /* (journal_path, format, target, options, progress) */
+PyObject *export_journal(PyObject *module, PyObject *args);         /* (journal_path, format, target, options, progress, views) */
+PyObject *minified_sources(PyObject *module, PyObject *args);       /* (journal_path, threshold) */
 
 #endif

@@ -21,13 +21,19 @@
 /* What a .ct holds: the layouts of both of CodeTracer's readers and the journal; or one layout for readers that want it plain. */
 enum ct_layout { CT_LAYOUT_BOTH = 0, CT_LAYOUT_SINGLE = 1, CT_LAYOUT_MULTI = 2 };
 
+/* Another view of a source file: its text as a formatter writes it, with a map (Source Map V3) that says where each place of
+ * the file is in that text. Containers with the multi-stream layout keep it. */
+enum ct_formatter { CT_FORMATTER_PRETTIER = 1, CT_FORMATTER_BLACK = 2 };
+typedef struct ct_source_view { ct_text path, name, content, map; enum ct_formatter formatter; } ct_source_view; /* path: as the journal has it */
+
 /* All zero are the defaults. Depths are never beyond what the recording looked at. */
 typedef struct ct_export_options {
     uint64_t nodes;                /* scalars, containers and objects shown per variable, breadth first; 0 = 1000 */
     uint32_t container_depth;      /* containers within each other; 0 = 6 */
     uint32_t attribute_depth;      /* objects within each other; 0 = 2 */
     uint64_t string_bytes;         /* of one text; 0 = 16 KiB */
-    enum ct_layout layout;         /* ct_export_ct only */
+    enum ct_layout layout;         /* ct_export_ct only, as are these: */
+    const ct_source_view *views; size_t view_count;
     /* Called now and then, in the caller's thread, with what is done of the journal's events; not CT_OK stops the export with that code (CT_E_STOPPED is
      * meant for it). NULL: none. */
     ct_code (*progress)(void *context, uint64_t done, uint64_t total);

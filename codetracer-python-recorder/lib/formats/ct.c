@@ -28,7 +28,7 @@ enum {
     LOG_SLOT = 31,                 /* in the layout with both: behind all that ct-print looks at */
     JOURNAL_SLOT = 34,
     SPANS_SLOT = 35,               /* and two more */
-    HAS_SPANS = 0x2000,            /* of meta.dat's flags */
+    HAS_VIEWS = 0x20, HAS_SPANS = 0x2000, /* of meta.dat's flags */
 };
 
 typedef struct ct_file {
@@ -231,11 +231,11 @@ finish(ct_file *f, uint64_t *bytes)
 {
     if (f->has_multi) {
         CT_TRY(ct_multi_finish(&f->multi));
-        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.places.by_column ? 0x10 : 0) | (f->multi.views.data ? 0x20 : 0)));
+        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.places.by_column ? 0x10 : 0) | (f->multi.views.data ? HAS_VIEWS : 0)));
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));
-        CT_TRY(write_meta(f, f->log_meta, f->spans.count ? HAS_SPANS : 0));
+        CT_TRY(write_meta(f, f->log_meta, (f->spans.count ? HAS_SPANS : 0) | (f->multi.other_view_count ? HAS_VIEWS : 0)));
         CT_TRY(ct_spans_write(&f->spans, f->has_multi ? SPANS_SLOT : 3));
     }
     if (f->has_multi && f->has_log)
@@ -268,6 +268,10 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
     if (f->has_multi) {
         f->multi.form = sink.form_count;
         sink.forms[sink.form_count++] = CT_FORM_NIM;
+    }
+    if (options) {
+        f->multi.other_views = options->views;
+        f->multi.other_view_count = options->view_count;
     }
     f->spans = (ct_spans){ .journal = f->journal, .ctfs = &f->ctfs, .zstd = f->zstd, .error = f->error };
     CT_TRY(start(f, path));

@@ -171,11 +171,36 @@ write_all_calls(ct_multi *multi)
 
 /* ---- sources ---- */
 
-/* The text of a file as a raw source view (section 7), if the journal has it. */
 static ct_code
-add_view(ct_multi *multi, uint64_t id, ct_text path)
+put_view(ct_multi *multi, uint64_t id, unsigned kind, ct_text name, ct_text content, ct_text map)
+{
+    ct_buffer record = { .allocator = multi->ctfs->allocator }, clean = { .allocator = multi->ctfs->allocator };
+    const ct_text texts[] = { name, content, map };
+    if (!multi->views.data) {
+        CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 1, "srcviews.dat", &multi->views.data));
+        CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 2, "srcviews.off", &multi->views.offsets));
+        CT_TRY(append_u64(multi, multi->views.offsets, 0));
+    }
+    ct_buffer_add_varint(&record, id);
+    ct_buffer_add_byte(&record, (uint8_t)kind);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        clean.size = 0;
+        ct_text_clean(&clean, (const uint8_t *)texts[i].bytes, texts[i].size, false);
+        ct_buffer_add_varint(&record, clean.size);
+        ct_buffer_add(&record, clean.bytes, clean.size);
+    }
+    ct_code code = record.failed || clean.failed ? CT_E_NOMEM : add_record(multi, &multi->views, record.bytes, record.size);
+    ct_buffer_free(&record);
+    ct_buffer_free(&clean);
+    return code;
+}
+
+/* The text of a file as a raw source view (section 7), if the journal has it, and the other views of it. */
+static ct_code
+add_views(ct_multi *multi, uint64_t id, ct_text path)
 {
     enum { RAW = 0 };
+    static const ct_text nothing = { "", 0 };
     ct_journal_counts counts;
     ct_text text;
     ct_journal_count(multi->journal, &counts);
@@ -187,24 +212,13 @@ add_view(ct_multi *multi, uint64_t id, ct_text path)
         if (code == CT_END)
             continue;
         CT_TRY(code);
-        if (!multi->views.data) {
-            CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 1, "srcviews.dat", &multi->views.data));
-            CT_TRY(ct_ctfs_add(multi->ctfs, CT_MULTI_SLOTS + 2, "srcviews.off", &multi->views.offsets));
-            CT_TRY(append_u64(multi, multi->views.offsets, 0));
-        }
-        ct_buffer record = { .allocator = multi->ctfs->allocator };
-        ct_buffer clean = { .allocator = multi->ctfs->allocator };
-        ct_text_clean(&clean, (const uint8_t *)text.bytes, text.size, false);
-        ct_buffer_add_varint(&record, id);
-        ct_buffer_add_byte(&record, RAW);
-        ct_buffer_add_varint(&record, 0); /* no name of its own */
-        ct_buffer_add_varint(&record, clean.size);
-        ct_buffer_add(&record, clean.bytes, clean.size);
-        ct_buffer_add_varint(&record, 0); /* no source map */
-        code = record.failed || clean.failed ? CT_E_NOMEM : add_record(multi, &multi->views, record.bytes, record.size);
-        ct_buffer_free(&record);
-        ct_buffer_free(&clean);
-        return code;
+        CT_TRY(put_view(multi, id, RAW, nothing, text, nothing));
+        break;
+    }
+    for (size_t i = 0; i < multi->other_view_count; i++) {
+        const ct_source_view *view = &multi->other_views[i];
+        if (view->path.size == path.size && memcmp(view->path.bytes, path.bytes, path.size) == 0)
+            CT_TRY(put_view(multi, id, view->formatter, view->name, view->content, view->map));
     }
     return CT_OK;
 }
@@ -217,7 +231,7 @@ ct_multi_path(ct_multi *multi, ct_text path)
     multi->arguments.size = 0; /* between two calls it is free */
     CT_TRY(ct_places_path(&multi->places, path, &multi->arguments, multi->error));
     CT_TRY(add_record(multi, &multi->paths, multi->arguments.bytes, multi->arguments.size));
-    return add_view(multi, multi->path_count++, path);
+    return add_views(multi, multi->path_count++, path);
 }
 
 ct_code ct_multi_function(ct_multi *multi, ct_text name) { return add_record(multi, &multi->functions, name.bytes, name.size); }

@@ -37,6 +37,7 @@ typedef struct ct_multi {
     ct_linear *linear;
     unsigned form;                 /* place of CT_FORM_NIM in ct_encoded */
     ct_places places;              /* its by_column */
+    const ct_source_view *other_views; size_t other_view_count; /* beside the files' texts as they are */
     ct_error *error;
     /* Its own. */
     ct_multi_table paths, functions, types, variables;
