@@ -6,8 +6,6 @@ from . import errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ._native import Exported
 
 FORMATS = ("ct", "ct-single", "ct-multi", "json", "binary", "binary-v0", "journal")
@@ -41,7 +39,7 @@ def export(
     stem: str,
     budget: dict[str, int],
     rewrite: bool,
-    progress: "Callable[[int, int], None] | None" = None,
+    progress: "Progress | None" = None,
     views: "list[tuple[bytes, bytes, bytes, bytes]] | None" = None,
 ) -> "Exported | None":
     """Makes the trace from the journal inside the folder. The journal format is the journal itself, moved there;
@@ -54,12 +52,15 @@ def export(
         os.rename(journal, os.path.join(folder, file_names(format, stem)[0]))
         return None
     target = os.path.join(folder, file_names(format, stem)[0]) if format in (*CONTAINERS, "journal") else folder
+    if progress is not None:
+        progress.target = target
     exported = _native.export(journal, format, target, budget, progress, views or [])
     return None if format == "journal" else exported
 
 
 class Progress:
-    """A bar on the terminal, from the second second on; nothing when stderr is no terminal. Call clear() at the end."""
+    """A bar on the terminal, from the second second on; nothing when stderr is no terminal. Call clear() at the end.
+    It says how large `target`, the file or folder that grows, will become: some formats take more than a disk has, and Ctrl-C stops in time."""
 
     WIDTH = 30
 
@@ -69,7 +70,8 @@ class Progress:
         self._descriptor = descriptor
         self._clock = time.monotonic
         self._next = self._clock() + 1.0
-        self._drawn = False
+        self._drawn = 0
+        self.target: str | None = None
 
     @classmethod
     def on_terminal(cls, descriptor: int = 2) -> "Progress | None":
@@ -85,13 +87,17 @@ class Progress:
         self._next = now + 0.1
         part = min(done / total, 1.0) if total else 0.0
         bar = "#" * int(part * self.WIDTH)
-        self._write(f"\rwriting the trace [{bar:<{self.WIDTH}}] {int(part * 100):3d}%")
-        self._drawn = True
+        text = f"writing the trace [{bar:<{self.WIDTH}}] {int(part * 100):3d}%"
+        written = size_on_disk(self.target) if self.target else 0
+        if written and 0.01 <= part < 1.0:
+            text += f" of about {size_text(int(written / part))}"
+        self._write("\r" + text.ljust(self._drawn))
+        self._drawn = max(self._drawn, len(text))
 
     def clear(self) -> None:
         if self._drawn:
-            self._write("\r" + " " * (self.WIDTH + 25) + "\r")
-            self._drawn = False
+            self._write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
 
     def _write(self, text: str) -> None:
         try:

@@ -5,6 +5,7 @@ puts the trace in place. It prints nothing and installs no handler; who uses it 
 in a forked child it is nobody's: every method does nothing there.
 """
 
+import errno
 import os
 import sys
 
@@ -12,7 +13,7 @@ from . import _native, errors, export, filters, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, Literal, Self
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "ct"
 # zstd's level for a journal that is deleted after the export: quick rather than small.
 THROWAWAY_LEVEL = -5
+# What the blocks that are being filled take while a recording runs (lib/journal/live.c).
+LIVE_FILE_MB = 24
 
 # Limits: smallest and largest value, as in the extension. The defaults are the extension's.
 RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}
@@ -258,9 +261,11 @@ class Recording:
             _native.start(self.folder.journal, self.folder.live, options)
         except OSError as error:
             self.discard()
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = f"it needs {LIVE_FILE_MB} MB there to begin: make room, or choose another folder" if full else "choose another folder"
             raise errors.EnvironmentError(
                 "ERR_IO",
-                f"recording into {self.folder.shown!r} could not start ({errors.reason(error)}); make room, or choose another folder",
+                f"recording into {self.folder.shown!r} could not start ({errors.reason(error)}); {remedy}",
                 path=self.folder.shown,
             ) from None
         except RuntimeError as error:
@@ -292,7 +297,7 @@ class Recording:
         exit_status: int | None = None,
         exit_signal: int | None = None,
         error_text: str | None = None,
-        progress: "Callable[[int, int], None] | None" = None,
+        progress: "export.Progress | None" = None,
     ) -> Result | None:
         """Ends the recording; when it was ended before, only says again what came of it. None in a forked child, and after a failure.
         Raises NotFinished (the recording is kept), KeyboardInterrupt (kept, too)."""
@@ -382,7 +387,7 @@ class Recording:
         """A failure changes neither the exit status nor the course of the program."""
         return self.policy is not None and self.policy["on_recorder_error"] == "disable" and not self.requires_trace
 
-    def _keep_partial(self, progress: "Callable[[int, int], None] | None") -> str | None:
+    def _keep_partial(self, progress: "export.Progress | None") -> str | None:
         """Makes a trace of what there is. Where it is; None when that fails, too, and the recording is left as it is."""
         try:
             export.export(self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress)
