@@ -77,6 +77,7 @@ struct ct_recording_private {
     bool armed, asked;         /* the events block has a deadline; it has passed */
     uint64_t deadline;         /* monotonic */
     pthread_t thread;
+    long thread_number;        /* the system's; 0: it has not begun to run */
 
     int failed;
     ct_error error;

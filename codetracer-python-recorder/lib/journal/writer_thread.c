@@ -199,6 +199,7 @@ run(void *argument)
     pthread_setname_np(pthread_self(), "ct-writer");
 #endif
     pthread_mutex_lock(&writer->lock);
+    writer->thread_number = ct_thread_number();
     for (;;) {
         if (writer->queue_count > 0 && !writer->failed)
             write_first(writer, true);
@@ -261,6 +262,7 @@ ct_writer_stop(ct_writer *writer)
         pthread_cond_broadcast(&writer->work);
         pthread_mutex_unlock(&writer->lock);
         pthread_join(thread, NULL);
+        ct_thread_gone(writer->thread_number); /* written before it ended */
         pthread_mutex_lock(&writer->lock);
         writer->running = writer->joining = writer->stop = false;
         pthread_cond_broadcast(&writer->progress);

@@ -17,6 +17,7 @@
 #if defined(__linux__)
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #endif
 
 /* Programs may count on getting low descriptors (and select() on low numbers): ours are not among them. */
@@ -279,6 +280,30 @@ ct_make_uuid7(uint8_t id[16], uint64_t time_ns)
         id[i] = (uint8_t)(milliseconds >> (40 - 8 * i));
     id[6] = (uint8_t)((id[6] & 0x0F) | 0x70);
     id[8] = (uint8_t)((id[8] & 0x3F) | 0x80);
+}
+
+long
+ct_thread_number(void)
+{
+#if defined(__linux__)
+    return syscall(SYS_gettid);
+#else
+    return 0;
+#endif
+}
+
+/* pthread_join() returns when the kernel has let go of the thread's memory; it is taken off the process's list after that (kernel/exit.c, exit_mm and
+ * release_task). CPython counts the list after a fork. */
+void
+ct_thread_gone(long number)
+{
+#if defined(__linux__)
+    const struct timespec moment = { 0, 20000 };
+    for (int tries = 0; tries < 5000 && number && syscall(SYS_tgkill, (long)getpid(), number, 0) == 0; tries++)
+        nanosleep(&moment, NULL);
+#else
+    (void)number;
+#endif
 }
 
 void

@@ -46,6 +46,11 @@ uint64_t ct_clock_real(void);      /* nanoseconds since 1970 UTC */
 void ct_random_bytes(void *bytes, size_t count);
 void ct_make_uuid7(uint8_t id[16], uint64_t time_ns);
 
+/* The system's number of the calling thread; 0 where it has none. */
+long ct_thread_number(void);
+/* After pthread_join(): returns when the system does not count the thread any more, which is a moment later. */
+void ct_thread_gone(long number);
+
 /* Between the two, a write beyond RLIMIT_FSIZE is EFBIG and not a signal that ends the program. */
 typedef struct ct_size_signal { sigset_t mask; bool was_pending; } ct_size_signal;
 void ct_size_signal_block(ct_size_signal *saved);
