@@ -126,7 +126,8 @@ class Result:
         summary = self.summary
         steps, dropped = summary.get("steps", 0), summary.get("dropped_steps", 0)
         counted = f"the last {steps - dropped:,} of {_count(steps, 'step')}" if dropped else _count(steps, "step")
-        text = f"{self.path}: {counted}, {export.size_text(self.size)}"
+        shown = ascii(self.path) if any(letter < " " or letter == "\x7f" for letter in self.path) else self.path
+        text = f"{shown}: {counted}, {export.size_text(self.size)}"
         cut = [
             f"{_count(number, what)} ({option})"
             for number, what, option in (

@@ -37,16 +37,28 @@ static enum ct_layout layout_of(int format)
     return format == FORMAT_CT_SINGLE ? CT_LAYOUT_SINGLE : format == FORMAT_CT_MULTI ? CT_LAYOUT_MULTI : CT_LAYOUT_BOTH;
 }
 
+static ct_code stop_if_interrupted(void *context, uint64_t done, uint64_t total)
+{
+    (void)context, (void)done, (void)total;
+    return interrupt_came() ? CT_E_STOPPED : CT_OK;
+}
+
 int export_to(const char *command, ct_journal *journal, int format, const char *path)
 {
     ct_error error = {0};
-    ct_export_options options = {.layout = layout_of(format)};
+    ct_export_options options = {.layout = layout_of(format), .progress = stop_if_interrupted};
     ct_export_result result = {0};
+    interrupt_hold(format == FORMAT_JOURNAL ? path : NULL);
     ct_code code = format <= FORMAT_CT_MULTI    ? ct_export_ct(journal, path, &options, &result, &error)
                    : format == FORMAT_JSON      ? ct_export_json(journal, path, &options, &result, &error)
                    : format == FORMAT_BINARY    ? ct_export_binary(journal, path, &options, &result, &error)
                    : format == FORMAT_BINARY_V0 ? ct_export_binary_v0(journal, path, &options, &result, &error)
                                                 : ct_journal_save(journal, path, &error);
+    interrupt_release();
+    if (code == CT_E_STOPPED) {
+        complain(command, "%s: stopped; nothing of it is left.", path);
+        return STATUS_TRACE;
+    }
     if (code != CT_OK) {
         complain_error(command, path, &error);
         return STATUS_TRACE;
@@ -76,6 +88,20 @@ static int tell_losses(ct_journal *journal, int format, const char *path)
     return STATUS_TRACE;
 }
 
+/* A file of the format that is in the folder already, malloc'd; NULL: none. */
+static char *file_in_the_way(int format, const char *folder)
+{
+    const char *const files[] = {format == FORMAT_JSON ? "trace.json" : "trace.bin", "trace_metadata.json", "trace_paths.json"};
+    struct stat there;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = path_join(folder, files[i]);
+        if (lstat(path, &there) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 int command_convert(int argc, char **argv)
 {
     int format = -1;
@@ -93,6 +119,12 @@ int command_convert(int argc, char **argv)
     bool in_folder = is_folder_format(format);
     if (in_folder ? stat(place[1], &there) == 0 && !S_ISDIR(there.st_mode) : lstat(place[1], &there) == 0) {
         complain("convert", in_folder ? "%s is no folder; this format needs one." : "%s exists already; give another name or move it away.", place[1]);
+        return STATUS_TRACE;
+    }
+    char *taken = in_folder ? file_in_the_way(format, place[1]) : NULL;
+    if (taken) {
+        complain("convert", "%s exists already; give another folder or move it away.", taken);
+        free(taken);
         return STATUS_TRACE;
     }
     ct_journal *journal;

@@ -45,8 +45,11 @@ int main(int argc, char **argv)
         return STATUS_OK;
     }
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
-        if (strcmp(argv[1], COMMANDS[i].name) == 0)
-            return COMMANDS[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], COMMANDS[i].name) == 0) {
+            int status = COMMANDS[i].run(argc - 1, argv + 1);
+            interrupt_obey();
+            return status;
+        }
     complain("", "there is no command '%s'; `codetracer-trace --help` lists them.", argv[1]);
     return STATUS_USAGE;
 }

@@ -139,6 +139,7 @@ static ct_code walk(printer *p, ct_error *error)
             break;
         if (wanted(p, event) && format_event(p, event, &line)) {
             output_write(line.bytes, line.size);
+            p->any = true;
             p->any_of_thread = p->any_of_thread || event->activation;
             if (o->has_limit && ++lines >= o->limit)
                 break;
@@ -200,6 +201,8 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     } else if (code == CT_END) {
         status = trace_end(path, journal);
     }
+    if (!p.any && status == STATUS_OK && (options->grep || options->function || options->has_thread))
+        complain("print", "%s: nothing of the trace is of that %s.", path, options->grep ? "text" : options->function ? "function" : "thread");
     changes_free(p.changes);
     sources_free(p.sources);
     ct_replay_free(p.replay);

@@ -408,7 +408,7 @@ int command_recover(int argc, char **argv)
     if (is_file(place))
         return recover_file(place, format);
     if (!is_folder(place)) {
-        complain("recover", "%s: there is no such folder.", place);
+        complain("recover", access(place, F_OK) == 0 ? "%s: this is neither a folder nor a file." : "%s: there is no such folder.", place);
         return STATUS_TRACE;
     }
     /* A folder's name without slashes behind it, so that its own name can be looked at. */

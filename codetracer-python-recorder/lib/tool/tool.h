@@ -44,6 +44,14 @@ void complain(const char *command, const char *format, ...) __attribute__((forma
 /* The same for a failure of the library: says where in the file and what the system said. */
 void complain_error(const char *command, const char *path, const ct_error *error);
 
+/* ---- interrupt.c: Ctrl-C while a trace is written ---- */
+/* From here on a signal is noted; with a file, it is removed and the program ends. Not nested. */
+void interrupt_hold(const char *half_written);
+bool interrupt_came(void);
+void interrupt_release(void);
+/* Ends the program by the signal that came, if one did. */
+void interrupt_obey(void);
+
 /* ---- output.c: standard output ---- */
 /* Writes to stdout. A reader that went away ends the program quietly with status 0; any other failure with a sentence and STATUS_TRACE. */
 void output_write(const char *bytes, size_t count);
@@ -145,6 +153,7 @@ typedef struct printer {
     changes *changes;
     unsigned step_digits;
     uint64_t last_thread;        /* of the last event printed */
+    bool any;                    /* something was printed */
     bool any_of_thread;          /* an event that happened in some thread was printed */
 } printer;
 

@@ -8,8 +8,10 @@ import math
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -151,6 +153,50 @@ def test_bad_traces_are_one_sentence_and_status_1(tmp_path, loop):
         done = run("print", path, status=1)
         assert done.out == "" and done.err.count("\n") == 1 and str(path) in done.err
     assert "a.ctj, b.ctj" in run("info", several, status=1).err
+
+
+def test_what_matches_nothing_is_said(tmp_path, changes):
+    for option, word in (("--function=absent", "function"), ("--grep=absent", "text"), ("--thread=77", "thread")):
+        done = run("print", changes, option)
+        assert done.out == "" and done.err == f"codetracer-trace print: {changes}: nothing of the trace is of that {word}.\n"
+    os.mkfifo(tmp_path / "pipe")
+    assert "neither a folder nor a file" in run("recover", tmp_path / "pipe", status=1).err
+
+
+@pytest.fixture(scope="module")
+def long_loop(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "loop.ctj"
+    make("loop", path, 2_000_000)
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("form, files", [("json", ["trace.json"]), ("binary", ["trace.bin"]), ("ct", None), ("journal", None)])
+def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path, long_loop, number, form, files):
+    """Ends by the signal, as a caller expects, and not before it was writing."""
+    out = tmp_path / "out"
+    if files:
+        out.mkdir()
+        (out / "mine").write_text("kept")
+    process = subprocess.Popen([TOOL, "convert", long_loop, out, "--to", form], stderr=subprocess.PIPE, env=clean_environment())
+    target = out / files[0] if files else out
+    while process.poll() is None and not target.exists():
+        time.sleep(0.001)
+    process.send_signal(number)
+    error = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == -number, error
+    assert os.listdir(tmp_path) == (["out"] if files else []) and (not files or os.listdir(out) == ["mine"])
+    assert error == ("" if form == "journal" else f"codetracer-trace convert: {out}: stopped; nothing of it is left.\n")
+
+
+def test_a_conversion_overwrites_nothing(tmp_path, changes):
+    out = tmp_path / "out"
+    run("convert", changes, out, "--to", "json")
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    for form, name in (("json", "trace.json"), ("binary", "trace_metadata.json")):
+        error = run("convert", changes, out, "--to", form, status=1).err
+        assert error == f"codetracer-trace convert: {out}/{name} exists already; give another folder or move it away.\n"
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
 def test_a_folder_with_one_trace(tmp_path, changes):
