@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { LINES_PER_FILE = 100000 };  /* section 3: line-only gli */
+enum {
+    LINES_PER_FILE = 100000,       /* section 3: line-only gli */
+    MOST_UNSEEN = 4 << 20,         /* lines of all files beyond their texts, which a damaged journal says they have */
+};
 
 /* ---- how many lines each file has ---- */
 
@@ -18,11 +21,19 @@ lines_of_source(const ct_places *places, uint32_t path, uint64_t *lines, ct_erro
     return code == CT_END ? CT_OK : code;
 }
 
+static uint64_t
+take_unseen(ct_places *places, uint64_t wanted)
+{
+    uint64_t taken = wanted < MOST_UNSEEN - places->unseen ? wanted : MOST_UNSEEN - places->unseen;
+    places->unseen += taken;
+    return taken;
+}
+
 static void
 reach(ct_places *places, const ct_code_info *info, int64_t line, uint32_t path_count)
 {
     if (info && info->path < path_count && line > 0 && places->lines[info->path] < (uint64_t)line)
-        places->lines[info->path] = (uint64_t)line;
+        places->lines[info->path] += take_unseen(places, (uint64_t)line - places->lines[info->path]);
 }
 
 /* Of code whose lines are not told (of an earlier recorder, or imported), a pass over the journal tells them. */
@@ -134,7 +145,7 @@ measure(const ct_places *places, uint32_t path, const ct_places_file *file, ct_e
 
 /* The file of that (clean) name. One whose name had to be cleaned gets as many lines as the longest file has. */
 static ct_code
-find_lines(const ct_places *places, ct_text path, ct_places_file *file, ct_error *error)
+find_lines(ct_places *places, ct_text path, ct_places_file *file, ct_error *error)
 {
     ct_journal_counts counts;
     uint64_t longest = 0, lines = 0;
@@ -154,7 +165,7 @@ find_lines(const ct_places *places, ct_text path, ct_places_file *file, ct_error
         }
         if (round)
             break;
-        file->lines = (found ? lines : longest) + 1; /* what follows the last newline; and no file is without a place */
+        file->lines = (found ? lines : take_unseen(places, longest)) + 1; /* what follows the last newline; and no file is without a place */
         if (!found || !places->has_columns)
             break;
         file->starts = ct_allocate_zero(ct_journal_allocator(places->journal), file->lines + 1, sizeof *file->starts);

@@ -4,7 +4,8 @@
  *   by column  a number for each byte of each line; where the journal knows no columns, one for each line
  *
  * Invariant: by column no line is without a number of its own (the layout lets empty lines share theirs with the next), and no step lies behind its line's end:
- * a line is as long as its text or as the last column of a step on it, and 1 at least. Memory: a number per line of the files.
+ * a line is as long as its text or as the last column of a step on it, and 1 at least. Memory: a number per line of the files, and those that are not in the
+ * journal have no more than four million lines together; what is said to be behind that is put on the last line.
  */
 #ifndef CT_FORMATS_CT_PLACES_H
 #define CT_FORMATS_CT_PLACES_H
@@ -19,6 +20,7 @@ typedef struct ct_places {
     bool by_column;                /* and this: false: only if columns are known, or a file has too many lines for the other way */
     bool has_columns;
     uint64_t *lines;               /* by the journal's path; by_column only */
+    uint64_t unseen;               /* of these lines, how many are beyond the texts */
     uint32_t *first_code, *next_code; /* codes of each path, + 1 */
     ct_places_file *files;         /* by the trace's path */
     size_t file_count, file_capacity;
