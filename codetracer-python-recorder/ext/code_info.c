@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,12 +170,32 @@ define_source(recorder *r, uint32_t path_id, const char *text, size_t size)
     ct_define_source(r->out, path_id, text, size);
 }
 
+/* Opens the file of a path as text_utf8 gives it: bytes of a name that are no UTF-8 are U+DC80 to U+DCFF in Python (PEP 383), and three bytes here. */
+static int
+open_source(const char *path)
+{
+    char name[PATH_MAX];
+    size_t size = 0;
+    for (const unsigned char *at = (const unsigned char *)path; *at; at++) {
+        if (size + 1 == sizeof name)
+            return -1;
+        if (at[0] == 0xED && (at[1] == 0xB2 || at[1] == 0xB3) && at[2]) {
+            name[size++] = (char)((at[1] & 3) << 6 | (at[2] & 0x3F));
+            at += 2;
+        }
+        else
+            name[size++] = (char)*at;
+    }
+    name[size] = 0;
+    return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* The text of a file, malloc'ed; NULL: there is none, or too much. */
 static char *
 read_source(const char *path, size_t *size)
 {
     char *text = NULL;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = open_source(path);
     struct stat status;
     if (file < 0)
         return NULL;

@@ -10,7 +10,7 @@
 
 typedef struct file {
     bool looked;
-    char *owned;           /* read from the disk */
+    char *owned;           /* read from the disk, or decoded */
     ct_text all;
     size_t *starts;        /* of each line */
     size_t line_count;
@@ -121,6 +121,13 @@ ct_text sources_line(sources *s, uint32_t path, int64_t line)
         if (ct_journal_source(s->journal, path, &f->all, NULL) != CT_OK || !f->all.bytes) {
             f->all = none;
             read_from_disk(s, ct_journal_path(s->journal, path), f);
+        }
+        size_t size;
+        char *decoded = f->all.size ? source_decoded(f->all, &size) : NULL;
+        if (decoded) {
+            free(f->owned);
+            f->owned = decoded;
+            f->all = (ct_text){decoded, size};
         }
         if (f->all.size)
             find_lines(f);

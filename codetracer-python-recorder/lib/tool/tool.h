@@ -83,6 +83,10 @@ bool is_file(const char *path);
 /* The process that wrote (or writes) this private folder of a recording, if it is still alive and is the same process; else 0. */
 long recording_process(const char *folder);
 
+/* ---- encoding.c ---- */
+/* A source that is in another encoding than UTF-8 and says so, as UTF-8, malloc'd; NULL: it is not, or not in one that is known. */
+char *source_decoded(ct_text source, size_t *size);
+
 /* ---- source.c: lines of source files ---- */
 typedef struct sources sources;
 sources *sources_new(ct_journal *journal, const char *trace); /* trace: the path it was opened by, which lives as long */

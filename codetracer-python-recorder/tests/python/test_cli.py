@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import reading
 from codetracer_python_recorder import cli, errors, export, folder, prefixes, run, session
 from conftest import environment_for, wait_for
 
@@ -358,3 +359,30 @@ def test_a_program_of_the_standard_library_is_told_what_to_do(record):
     seen = record("-m", "json.tool", stdin="{}")
     assert seen.status == 0 and "0 steps" in seen.err and "--include-stdlib" in seen.err, seen
     assert "--include-stdlib" not in record("-m", "json.tool", options=["--include-stdlib"], stdin="{}").err
+
+
+@pytest.mark.parametrize("line", ["# -*- coding: latin-1 -*-", "#!/usr/bin/python\n# vim: set fileencoding=ISO_8859_15 :", "# coding=cp1252"])
+def test_print_shows_sources_in_their_encoding(record, tmp_path, line):
+    """What Python itself makes of the bytes."""
+    encoding = "cp1252" if "1252" in line else "iso-8859-15" if "15" in line else "latin-1"
+    text = {"latin-1": "Grüße ½", "iso-8859-15": "Grüße € œ", "cp1252": "Grüße € “œ”"}[encoding]
+    (tmp_path / "prog.py").write_bytes(f"{line}\nx = '{text}'\n".encode(encoding))
+    answer = record("prog.py")
+    assert answer.status == 0, answer
+    (tmp_path / "prog.py").unlink()
+    printed = subprocess.run([reading.trace_tool(), "print", "trace"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True).stdout
+    assert f"x = '{text}'" in printed
+
+
+def test_source_of_a_file_whose_name_is_no_utf8(record, tmp_path):
+    name = os.fsencode(tmp_path) + b"/bad\xff.py"
+    try:
+        with open(name, "wb") as file:
+            file.write(b"x = 'kept all the same'\n")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    answer = record("--quiet", os.fsdecode(name))
+    assert answer.status == 0, answer
+    os.unlink(name)
+    printed = subprocess.run([reading.trace_tool(), "print", "trace"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "x = 'kept all the same'" in printed
