@@ -11,6 +11,9 @@
  *     references). What is inside the element is its own record's business.
  *   - What else goes into a state: texts that became known as secrets since (their number is kept), names and rules (they do not change), the object's place under
  *     a secret's name (redaction.c drops the image).
+ * Memory: of what is held and is not small no more than MOST_HELD bytes in all, for it may be held after the program has let it go, as long as the container is not
+ * looked at again. Beyond that there is no image, and the container is encoded each time.
+ *
  * Adversarial tests: tests/programs/elements_alike.py, tests/programs/same_pointers.py; tests/python/test_capture.py compares with encoding everything.
  *
  * Invariant: of the words, those whose bit in `held` is set are references of ours; no other is ever followed.
@@ -23,6 +26,7 @@
 typedef struct walk {
     recorder *r;
     PyObject *const *at, *const *end; /* comparing: what is expected */
+    size_t large;                     /* taking: bytes of what is held and not small */
 } walk;
 
 enum walk_mode { COMPARE, TAKE };
@@ -31,6 +35,20 @@ static inline bool
 is_held_type(PyTypeObject *type)
 {
     return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBytes_Type || type == &PyComplex_Type;
+}
+
+enum { SMALL_HELD = 64, MOST_HELD = 16 << 20 }; /* bytes of content */
+
+/* What holding the object keeps in memory beyond a small object's; 0: little. */
+static inline size_t
+large_size(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    size_t size = type == &PyUnicode_Type ? (size_t)PyUnicode_GET_LENGTH(object) * PyUnicode_KIND(object)
+        : type == &PyBytes_Type           ? (size_t)PyBytes_GET_SIZE(object)
+        : type == &PyLong_Type            ? (((PyLongObject *)object)->long_value.lv_tag >> _PyLong_NON_SIZE_BITS) * sizeof(digit)
+                                          : 0;
+    return size > SMALL_HELD ? size : 0;
 }
 
 static bool
@@ -59,8 +77,12 @@ word(walk *w, enum walk_mode mode, const void *value, bool is_object)
     recorder *r = w->r;
     if (r->word_count == r->word_capacity && !grow_words(r))
         return false;
-    if (is_object && value && is_held_type(Py_TYPE((PyObject *)value)) && !_Py_IsImmortal((PyObject *)value))
+    if (is_object && value && is_held_type(Py_TYPE((PyObject *)value)) && !_Py_IsImmortal((PyObject *)value)) {
+        w->large += large_size((PyObject *)value);
+        if (w->large > MOST_HELD)
+            return false;
         r->words_held[r->word_count / 64] |= UINT64_C(1) << (r->word_count % 64);
+    }
     r->words[r->word_count++] = (PyObject *)value;
     return true;
 }
@@ -211,7 +233,7 @@ image_is_same(recorder *r, const object_record *record, Py_ssize_t length)
 {
     if (record->word_count == 0 || record->secrets_known != r->secrets_known)
         return false;
-    walk w = {r, record->words, record->words + record->word_count};
+    walk w = {.r = r, .at = record->words, .end = record->words + record->word_count};
     if (!storage(&w, COMPARE, record->object, record->type, length) || w.at != w.end)
         return false;
     for (uint32_t i = 0; i < record->child_count; i++)
@@ -221,8 +243,10 @@ image_is_same(recorder *r, const object_record *record, Py_ssize_t length)
 }
 
 void
-image_drop(object_record *record)
+image_drop(recorder *r, object_record *record)
 {
+    r->large_held -= record->large_held;
+    record->large_held = 0;
     for (uint32_t i = 0; i < record->word_count; i++)
         if (record->held[i / 64] >> (i % 64) & 1)
             Py_DECREF(record->words[i]); /* an exact scalar: its end runs nothing */
@@ -230,9 +254,9 @@ image_drop(object_record *record)
 }
 
 void
-image_free(object_record *record)
+image_free(recorder *r, object_record *record)
 {
-    image_drop(record);
+    image_drop(r, record);
     free(record->words);
     free(record->held);
     free(record->children);
@@ -280,8 +304,10 @@ image_take(recorder *r, object_record *record, Py_ssize_t length)
         for (size_t i = 0; i < r->word_count; i++) /* before the old ones are let go: they may be the same */
             if (r->words_held[i / 64] >> (i % 64) & 1)
                 Py_INCREF(r->words[i]);
-    image_drop(record);
-    if (whole && make_room(r, record, children)) {
+    image_drop(r, record);
+    if (whole && r->large_held + w.large <= MOST_HELD && make_room(r, record, children)) {
+        record->large_held = w.large;
+        r->large_held += w.large;
         memcpy(record->words, r->words, r->word_count * sizeof *r->words);
         memcpy(record->held, r->words_held, bits * sizeof *record->held);
         for (size_t i = 0; i < children; i++)

@@ -46,7 +46,7 @@ object_record_free(recorder *r, object_record *record)
     }
     else
         free(record->state);
-    image_drop(record);
+    image_drop(r, record);
     if (record->word_capacity <= WORDS_KEPT && record->child_capacity <= WORDS_KEPT) {
         kept.words = record->words;
         kept.held = record->held;
@@ -55,7 +55,7 @@ object_record_free(recorder *r, object_record *record)
         kept.child_capacity = record->child_capacity;
     }
     else
-        image_free(record);
+        image_free(r, record);
     *record = kept;
     r->free_records = record;
 }
@@ -267,7 +267,7 @@ visit_outside(recorder *r, object_record *record, Py_ssize_t length)
         r->cut_depth += !record->announced;
         record->announced = true;
         record->has_state = false;
-        image_drop(record);
+        image_drop(r, record);
     }
     else if (record->length != length) {
         ct_room(r->out, 0);
@@ -485,7 +485,7 @@ objects_free(recorder *r)
         r->slabs = slab->next;
         for (size_t i = 0; i < SLAB_RECORDS; i++) {
             free(slab->records[i].state);
-            image_free(&slab->records[i]);
+            image_free(r, &slab->records[i]);
         }
         free(slab);
     }

@@ -173,6 +173,7 @@ struct object_record {
     uint32_t first_field;        /* … those of fields from here on */
     size_t secrets_known;        /* when the image was taken */
     uint64_t *held;              /* bits: words that are references of ours */
+    size_t large_held;           /* bytes of those that are not small */
     uint32_t word_capacity, child_capacity;
     void *block;                 /* allocation that holds the object */
     int64_t length;              /* the true length written last, or -1 */
@@ -284,6 +285,7 @@ struct recorder {
     scratch values, text, literal;
     object_record **children; size_t child_count, child_capacity; /* of the state that is encoded */
     object_record **queue; size_t queue_count, queue_capacity; /* what objects_look is to look at */
+    size_t large_held;           /* by all images */
     PyObject **words; uint64_t *words_held; size_t word_count, word_capacity; /* of the image being taken */
     size_t first_field; /* where, in children, those begin that are fields, not elements */
     uint32_t *field_names; size_t field_count, field_capacity;
@@ -384,8 +386,8 @@ typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ss
 /* image.c. To be asked of a live object of the type it had then, whose state is the one written last. `length`: object_length. */
 bool image_is_same(recorder *r, const object_record *record, Py_ssize_t length);
 void image_take(recorder *r, object_record *record, Py_ssize_t length); /* after object_encode_state, whose children are on r->children */
-void image_drop(object_record *record);
-void image_free(object_record *record);
+void image_drop(recorder *r, object_record *record);
+void image_free(recorder *r, object_record *record);
 
 /* object_state.c */
 PyObject *object_dict(PyObject *object, const type_info *type); /* an instance's, at type->dict_offset; borrowed, or NULL */

@@ -186,7 +186,7 @@ hide_object(recorder *r, object_record *record)
     case READ_MEMORYVIEW:
         record->hidden = true;
         record->has_state = record->settled = false; /* what was written in clear is written again */
-        image_drop(record);
+        image_drop(r, record);
         object_look_again(r, record);
         break;
     default:
@@ -216,7 +216,7 @@ value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t
         hide_object(r, *record);
     else if (*record && action == VALUE_OF_NAMES && !(*record)->keys_name_types) {
         (*record)->keys_name_types = true;
-        image_drop(*record); /* its state is another one now */
+        image_drop(r, *record); /* its state is another one now */
     }
     return at;
 }

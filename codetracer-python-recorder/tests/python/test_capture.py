@@ -58,3 +58,30 @@ f([float("0.5"), 1.5])
     quick = reading.record_journal(tmp_path, code)
     steps = [event["locals"].get("items") for event in quick.events if event["event"] == "step" and event["function"] == "f"]
     assert steps[-1] == [0.5, 1.5] and missed(quick) == 0
+
+
+def test_what_the_program_lets_go_unseen_is_not_kept(tmp_path):
+    """Texts and bytes that are elements are held to tell that they are still the same: not many of the large ones, for where nothing is recorded the program may let
+    them go and count on the memory."""
+    code = """
+def resident():
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * 4096
+unseen = {}
+exec('''
+def measure(items):
+    global freed
+    before = resident()
+    items.clear()
+    freed = (before - resident()) / 1e6
+''', unseen)
+unseen['resident'] = resident
+def g(items):
+    x = 1
+    x = 2
+    unseen['measure'](items)
+    return unseen['freed']
+print(g([bytes([n]) * 1_000_000 for n in range(60)]))
+"""
+    recorded = reading.record_journal(tmp_path, code)
+    assert float(recorded.out) > 60 - 20, "of 60 MB at most 16 may stay"
