@@ -41,7 +41,7 @@ help:
 .PHONY: clean
 clean:
 	@rm -rf build dist .venv .venv-*
-	@rm -f $(PACKAGE)/codetracer_python_recorder/_*.so
+	@rm -f $(PACKAGE)/codetracer_python_recorder/_*.so $(PACKAGE)/codetracer_python_recorder/codetracer-forward
 	@find . -path ./.git -prune -o -type d \( -name __pycache__ -o -name .pytest_cache -o -name .hypothesis \) \
 		-prune -exec rm -rf {} +
 
@@ -206,7 +206,7 @@ dev: $(VENV)/.has-tools $(VENV)/.has-tests link
 		[ -f $(DEV)/build.ninja ] || meson setup --buildtype=debugoptimized $(DEV) $(PACKAGE) > build/dev-$(VERSION).log 2>&1 \
 			|| { cat build/dev-$(VERSION).log; exit 1; }; \
 		ninja -C $(DEV) --quiet; \
-		for built in $(DEV)/ext/_native*.so $(DEV)/ext/reader/_reader*.so; do \
+		for built in $(DEV)/ext/_native*.so $(DEV)/ext/reader/_reader*.so $(DEV)/ext/codetracer-forward; do \
 			place=$(PACKAGE)/codetracer_python_recorder/$${built##*/}; \
 			cmp -s $$built $$place || { cp $$built $$place.tmp; mv -f $$place.tmp $$place; }; \
 		done'

@@ -76,7 +76,8 @@ How much of it the formats but journal repeat at each line:
   --export-string BYTES     of a string (16384)
 
   --activation-path FILE    begin when code of this file begins, and end with it
-  --io-capture MODE         what the program writes to its text streams: proxies (default), or off
+  --io-capture MODE         what it writes to its text streams: proxies (default); also what C code and child
+                            processes write: proxies+fd; or off
   --no-module-name-from-globals
                             modules are named after their files; --module-name-from-globals: by __name__ (default)
 

@@ -26,6 +26,7 @@ __all__ = [
 _STEP = EVENT_KINDS.index("step")
 _OUTCOMES = {"return": "returned", "unwind": "raised", "ended": "collected", "lost": "lost"}
 _STREAMS = ("stdout", "stderr", "stdin")
+_DESCRIPTORS = {1: (1,), 2: (2,), 3: (1, 2)}  # by the bits in the facts of an output
 _REASONS = {1: "paused", 2: "waiting", 3: "limit"}
 _FAR = 20_000  # steps: beyond that a seek is quicker than passing them
 _NEAR_START = 4_096  # events: up to there one walks from the start, without an index
@@ -455,6 +456,19 @@ class Event(Moment):
     def stream(self) -> str | None:
         """Of an output `stdout`, `stderr` or `stdin`; None for all other events."""
         return _STREAMS[self._facts[8][0]] if self.kind == "output" else None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """Of an output that did not go through Python's text streams, but to a file descriptor: `(1,)` or `(2,)`; `(1, 2)` if both led to the same place, so that it
+        is not known which it was. Empty for all other events."""
+        return _DESCRIPTORS[self._facts[8][2]] if self.kind == "output" and len(self._facts[8]) > 2 else ()
+
+    @property
+    def data(self) -> bytes | None:
+        """Of an output its bytes, of text in UTF-8; None for all other events."""
+        if self.kind != "output":
+            return None
+        return self._facts[8][3] if len(self._facts[8]) > 2 else self._facts[8][1].encode("utf-8", "surrogatepass")
 
     def __eq__(self, other: object) -> bool:
         return self._facts[0] == other._facts[0] and self._trace is other._trace if isinstance(other, Event) else NotImplemented

@@ -249,6 +249,8 @@ class Recording:
         }
         if self.policy is not None:
             options["capture_io"] = self.policy["io_capture_line_proxies"]
+            if self.policy["io_capture_fd_fallback"]:
+                options["forwarder"] = os.path.join(os.path.dirname(_native.__file__), "codetracer-forward")
             options["modules_from_paths"] = not self.policy["module_name_from_globals"]
         if self.format != "journal":
             options["compression_level"] = THROWAWAY_LEVEL

@@ -173,6 +173,8 @@ recorder_enter_thread(recorder *r, PyThreadState *tstate)
         enter_other_thread(r, tstate);
     if (__builtin_expect(r->ended_count, 0))
         recorder_write_ended(r);
+    if (__builtin_expect(r->descriptors != NULL, 0))
+        fd_capture_event(r);
 }
 
 void

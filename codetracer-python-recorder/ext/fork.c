@@ -28,6 +28,7 @@ static void
 after_fork_in_child(void)
 {
     recorder *r = active_recorder;
+    fd_capture_after_fork_in_child();
     if (r == NULL)
         return;
     active_recorder = NULL; /* callbacks answer DISABLE from here on; what the recorder held is the parent's and stays */

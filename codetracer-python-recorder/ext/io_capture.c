@@ -14,8 +14,8 @@
 typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
 
 static PyTypeObject *text_type;              /* io.TextIOWrapper, held while hooked */
-static PyMethodDef *write_method, *read_method, *readline_method, *input_function;
-static PyCFunction next_write;
+static PyMethodDef *write_method, *flush_method, *read_method, *readline_method, *input_function;
+static PyCFunction next_write, next_flush;
 static fast_function next_read, next_readline, next_input;
 static iternextfunc next_iternext;
 static uint64_t inputs_noted;
@@ -23,18 +23,15 @@ static uint64_t inputs_noted;
 enum { LARGEST_PIECE = 256 << 10 };
 
 static void
-write_output(recorder *r, enum ct_stream_number stream, const char *bytes, size_t size)
+write_output(recorder *r, uint8_t stream, const char *bytes, size_t size)
 {
-    if (size == 0)
-        return;
-    recorder_enter_thread(r, ct_thread_state());
     while (size) {
         size_t piece = size < LARGEST_PIECE ? size : LARGEST_PIECE;
-        while (piece < size && piece > 1 && ((uint8_t)bytes[piece] & 0xC0) == 0x80)
-            piece--; /* between characters */
+        for (int back = 0; back < 3 && piece < size && ((uint8_t)bytes[piece] & 0xC0) == 0x80; back++)
+            piece--; /* between characters, if they are any */
         ct_room(r->out, piece + 16);
         *r->out->cursor++ = CT_R_OUTPUT;
-        *r->out->cursor++ = (uint8_t)stream;
+        *r->out->cursor++ = stream;
         r->out->cursor = ct_write_varint(r->out->cursor, piece);
         ct_put_bytes(r->out, bytes, piece);
         object_write_deaths(r);
@@ -50,23 +47,40 @@ note(enum ct_stream_number stream, PyObject *text)
     recorder *r = active_recorder;
     const char *bytes;
     size_t size;
-    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0 || !text_utf8(r, text, SIZE_MAX, &bytes, &size))
+    if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0)
+        return;
+    recorder_enter_thread(r, ct_thread_state()); /* writes what came before, and uses the room that the text is about to be in */
+    if (!text_utf8(r, text, SIZE_MAX, &bytes, &size))
         return;
     if (stream == CT_STDIN)
         inputs_noted++;
     if (!(r->io_streams & 1u << stream))
         return;
     if (!r->redaction || redaction_mask(r, stream, &bytes, &size))
-        write_output(r, stream, bytes, size);
+        write_output(r, (uint8_t)stream, bytes, size);
+}
+
+void
+io_capture_write_bytes(recorder *r, enum ct_stream_number stream, bool either, const char *bytes, size_t size)
+{
+    uint8_t flags = CT_OUTPUT_PAST_PYTHON | (either ? CT_OUTPUT_EITHER : 0);
+    if (!(r->io_streams & 1u << stream))
+        return;
+    recorder_enter_thread(r, ct_thread_state());
+    if (!r->redaction || redaction_mask(r, OUTPUT_DESCRIPTOR + (int)stream, &bytes, &size))
+        write_output(r, (uint8_t)stream | flags, bytes, size);
+    r->held_flags[stream] = flags;
 }
 
 /* What was held, for it may have been the beginning of a secret, and was not. */
 void
 io_capture_flush(recorder *r)
 {
-    for (int stream = CT_STDOUT; stream <= CT_STDIN; stream++) {
+    recorder_enter_thread(r, ct_thread_state());
+    for (int stream = 0; stream < OUTPUT_STREAMS; stream++) {
         ct_masked_stream *masked = &r->masked[stream];
-        write_output(r, (enum ct_stream_number)stream, (const char *)masked->held, masked->held_size);
+        uint8_t number = (uint8_t)(stream < OUTPUT_DESCRIPTOR ? stream : (stream - OUTPUT_DESCRIPTOR) | r->held_flags[stream - OUTPUT_DESCRIPTOR]);
+        write_output(r, number, (const char *)masked->held, masked->held_size);
         masked->held_size = 0;
     }
 }
@@ -80,13 +94,25 @@ is_stream(PyObject *object, const char *name, const char *original)
 static PyObject *
 hooked_write(PyObject *self, PyObject *text)
 {
+    bool out = is_stream(self, "stdout", "__stdout__"), told = out || is_stream(self, "stderr", "__stderr__");
+    if (!told)
+        return next_write(self, text);
+    fd_capture_noted_begin();
     PyObject *result = next_write(self, text);
-    if (result && active_recorder) {
-        if (is_stream(self, "stdout", "__stdout__"))
-            note(CT_STDOUT, text);
-        else if (is_stream(self, "stderr", "__stderr__"))
-            note(CT_STDERR, text);
-    }
+    fd_capture_noted_end();
+    if (result && active_recorder)
+        note(out ? CT_STDOUT : CT_STDERR, text);
+    return result;
+}
+
+static PyObject *
+hooked_flush(PyObject *self, PyObject *unused)
+{
+    if (!is_stream(self, "stdout", "__stdout__") && !is_stream(self, "stderr", "__stderr__"))
+        return next_flush(self, unused);
+    fd_capture_noted_begin();
+    PyObject *result = next_flush(self, unused);
+    fd_capture_noted_end();
     return result;
 }
 
@@ -128,7 +154,10 @@ static PyObject *
 hooked_input(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
     uint64_t before = inputs_noted;
+    fd_capture *editing = active_recorder && recorder_is_ours(active_recorder) ? fd_capture_begin_editing(active_recorder) : NULL;
     PyObject *result = next_input(self, args, count);
+    if (editing)
+        fd_capture_end_editing(editing);
     if (result && active_recorder && inputs_noted == before && PyUnicode_CheckExact(result)) {
         if (count > 0 && PyUnicode_CheckExact(args[0]))
             note(CT_STDOUT, args[0]);
@@ -142,8 +171,7 @@ hooked_input(PyObject *self, PyObject *const *args, Py_ssize_t count)
     return result;
 }
 
-/* The method definition behind a type's method, if it is called the way we expect. */
-static PyMethodDef *
+PyMethodDef *
 method_of(PyTypeObject *type, const char *name, int flags)
 {
     PyObject *descriptor = type->tp_dict ? dict_get_text(type->tp_dict, name) : NULL;
@@ -168,6 +196,10 @@ io_capture_install(recorder *r)
     if ((write_method = method_of(text_type, "write", METH_O))) {
         next_write = write_method->ml_meth;
         write_method->ml_meth = hooked_write;
+    }
+    if ((flush_method = method_of(text_type, "flush", METH_NOARGS))) {
+        next_flush = flush_method->ml_meth;
+        flush_method->ml_meth = hooked_flush;
     }
     if ((read_method = method_of(text_type, "read", METH_FASTCALL))) {
         next_read = (fast_function)(void (*)(void))read_method->ml_meth;
@@ -197,6 +229,8 @@ io_capture_remove(void)
         return;
     if (write_method)
         write_method->ml_meth = next_write;
+    if (flush_method)
+        flush_method->ml_meth = next_flush;
     if (read_method)
         read_method->ml_meth = (PyCFunction)(void (*)(void))next_read;
     if (readline_method)
@@ -205,6 +239,6 @@ io_capture_remove(void)
         text_type->tp_iternext = next_iternext;
     if (input_function)
         input_function->ml_meth = (PyCFunction)(void (*)(void))next_input;
-    write_method = read_method = readline_method = input_function = NULL;
+    write_method = flush_method = read_method = readline_method = input_function = NULL;
     Py_CLEAR(text_type);
 }

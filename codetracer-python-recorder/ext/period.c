@@ -34,6 +34,7 @@ period_setup(PyObject *monitoring)
 static void
 stop_here(recorder *r, enum ct_gap_reason reason)
 {
+    fd_capture_pause(r);
     r->busy |= RECORDER_PAUSED;
     ct_event_begin(r->out);
     *r->out->cursor++ = CT_R_GAP;
@@ -49,6 +50,7 @@ go_on(recorder *r)
     if (done == NULL)
         PyErr_Clear(); /* no memory: places that are off stay off, which the next pause and resumption may mend */
     Py_XDECREF(done);
+    fd_capture_resume(r);
     r->busy &= (uint8_t)~RECORDER_PAUSED;
     r->waiting = false;
 }

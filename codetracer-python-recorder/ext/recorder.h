@@ -14,6 +14,7 @@
  *   code_info.c     code objects -> definitions, filter   once per code object
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
  *   io_capture.c    text through sys.stdout, stderr, stdin
+ *   fd_capture.c    what else is written to descriptors 1 and 2, by fd_channel.c and forward/
  *   fork.c          what a fork does to a recording
  *   period.c        pauses, start and stop points, limits
  *   session.c       start, stop, failure
@@ -34,6 +35,7 @@
 typedef struct recorder recorder;
 typedef struct activation activation;
 typedef struct code_info code_info;
+typedef struct fd_capture fd_capture;
 typedef struct object_record object_record;
 typedef struct thread_record thread_record;
 typedef struct type_info type_info;
@@ -70,6 +72,9 @@ enum { KEY_VERDICTS = 1024 };
 /* What was hidden, by kind; the last: texts that were too many to be known. */
 enum hidden_kind { HIDDEN_VARIABLES, HIDDEN_RETURNS, HIDDEN_ITEMS, HIDDEN_ATTRIBUTES, HIDDEN_TEXTS, HIDDEN_OUTPUT, HIDDEN_FORGOTTEN, HIDDEN_KINDS };
 enum { HIDDEN_IN_OBJECTS = 3 };  /* kinds of what an object's state holds: HIDDEN_ITEMS … HIDDEN_TEXTS */
+
+/* Streams as redaction sees them: enum ct_stream_number, then what goes past Python to the descriptors of the first two. */
+enum { OUTPUT_DESCRIPTOR = 3, OUTPUT_STREAMS = 5 };
 
 /* The last journal value written for a slot. size 0: unbound. */
 typedef struct shadow {
@@ -302,7 +307,9 @@ struct recorder {
     size_t name_action_capacity;
     key_verdict *key_verdicts;   /* [KEY_VERDICTS] */
     struct searched_text { uint64_t low, high; bool found; } searched[256]; /* long texts, by hash */
-    ct_masked_stream masked[3];  /* by enum ct_stream_number */
+    ct_masked_stream masked[OUTPUT_STREAMS];
+    uint8_t held_flags[2];       /* of the last two: what is held in them has these flags */
+    fd_capture *descriptors;     /* NULL: not captured */
     char prompt[80]; size_t prompt_size; /* the last line that was written, if it has no end: what is read next answers it */
     uint16_t state_hidden[HIDDEN_IN_OBJECTS]; /* in the state that is being encoded */
     uint64_t hidden[HIDDEN_KINDS];
@@ -431,7 +438,7 @@ uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_re
 uint8_t *redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at);
 bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known text in these bytes; to be asked if r->secrets_known */
 /* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */
-bool redaction_mask(recorder *r, enum ct_stream_number stream, const char **bytes, size_t *size);
+bool redaction_mask(recorder *r, int stream /* or OUTPUT_DESCRIPTOR + 0, 1 */, const char **bytes, size_t *size);
 void redaction_argument(recorder *r, bool *after_option, const char **bytes, size_t *size, char *buffer, size_t capacity);
 
 static inline bool
@@ -484,6 +491,23 @@ void exec_source_remove(recorder *r);
 int io_capture_install(recorder *r);
 void io_capture_remove(void);
 void io_capture_flush(recorder *r);
+/* Bytes that went past Python's text streams; either: stdout or stderr. */
+void io_capture_write_bytes(recorder *r, enum ct_stream_number stream, bool either, const char *bytes, size_t size);
+PyMethodDef *method_of(PyTypeObject *type, const char *name, int flags); /* the definition behind a type's method, if it is called that way; else NULL */
+
+/* fd_capture.c */
+int fd_capture_start(recorder *r, const char *forwarder, const char *folder); /* -1 with an exception */
+void fd_capture_stop(recorder *r, bool recording);
+void fd_capture_event(recorder *r);   /* at the beginning of each event; only if r->descriptors */
+void fd_capture_pause(recorder *r);
+void fd_capture_resume(recorder *r);  /* what came in the pause is left out */
+void fd_capture_settle(void);         /* until what was written is where it belongs */
+uint64_t fd_capture_lost(const recorder *r);
+fd_capture *fd_capture_begin_editing(recorder *r); /* NULL: no need to end it */
+void fd_capture_end_editing(fd_capture *c);
+void fd_capture_noted_begin(void);    /* in this thread, what files write is text that was noted */
+void fd_capture_noted_end(void);
+void fd_capture_after_fork_in_child(void);
 
 /* fork.c */
 int fork_setup(void);

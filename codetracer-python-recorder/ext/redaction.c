@@ -257,7 +257,7 @@ note_prompt(recorder *r, const char *bytes, size_t size)
 }
 
 bool
-redaction_mask(recorder *r, enum ct_stream_number stream, const char **bytes, size_t *size)
+redaction_mask(recorder *r, int stream, const char **bytes, size_t *size)
 {
     static const char HIDDEN[] = "<redacted>\n";
     const void *masked;

@@ -24,6 +24,7 @@ recorder_check(recorder *r)
     lifetime_check(r);
     if (!r->no_memory && !ct_recording_failed(r->out, NULL))
         return;
+    fd_capture_pause(r);
     /* Within a callback: the interpreter's events cannot be switched off here, but each place answers DISABLE from now on. */
     active_recorder = NULL;
     ended_recorder = r;
@@ -273,6 +274,25 @@ give_sources(recorder *r, PyObject *options)
     return 0;
 }
 
+/* forwarder: the path of codetracer-forward, if descriptors 1 and 2 are captured. */
+static int
+capture_descriptors(recorder *r, PyObject *options, const char *journal)
+{
+    PyObject *forwarder = PyDict_GetItemString(options, "forwarder"), *path;
+    if (forwarder == NULL || !r->capture_io)
+        return 0;
+    if (!PyUnicode_FSConverter(forwarder, &path))
+        return -1;
+    const char *slash = strrchr(journal, '/');
+    char *folder = slash ? strndup(journal, (size_t)(slash - journal) + 1) : strdup(".");
+    int code = folder ? fd_capture_start(r, PyBytes_AS_STRING(path), folder) : -1;
+    if (folder == NULL)
+        PyErr_NoMemory();
+    free(folder);
+    Py_DECREF(path);
+    return code;
+}
+
 /* ---- start ---- */
 
 static void
@@ -368,7 +388,7 @@ session_start(PyObject *module, PyObject *args)
         goto failed;
     }
     if (write_meta(r, options) < 0 || lifetime_install() < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
-        give_main_source(r, options) < 0 || give_sources(r, options) < 0)
+        give_main_source(r, options) < 0 || give_sources(r, options) < 0 || capture_descriptors(r, options, PyBytes_AS_STRING(journal_bytes)) < 0)
         goto failed_open;
     /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
     /* The program's first frame comes two C levels (exec, evaluation) above the caller of this one, and one above none in plain python. */
@@ -389,6 +409,7 @@ session_start(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 
 failed_open:
+    fd_capture_stop(r, false);
     exec_source_remove(r);
     io_capture_remove();
     lifetime_remove();
@@ -458,6 +479,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     if (r == NULL)
         return PyDict_New();
     events_remove();
+    uint64_t output_lost = fd_capture_lost(r);
+    fd_capture_stop(r, active_recorder != NULL);
     exec_source_remove(r);
     io_capture_remove();
     if (ct_thread_state()->id == r->starting_tstate_id)
@@ -480,6 +503,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         ct_define_meta(r->out, "exit.error", bytes, r->secrets_known && redaction_finds(r, bytes, size) ? 0 : size);
     if (r->stopped_by)
         ct_define_meta(r->out, "stopped", r->stopped_by, strlen(r->stopped_by));
+    if (output_lost)
+        define_number(r, "output.lost", output_lost);
     define_number(r, "cut.items", r->cut_items);
     define_number(r, "cut.depth", r->cut_depth);
     define_number(r, "cut.string", r->cut_text);

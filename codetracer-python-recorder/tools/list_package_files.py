@@ -7,7 +7,7 @@ import os
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILT = (".pyc", ".pyo", ".so", ".pyd", ".tmp", "~")
+BUILT = (".pyc", ".pyo", ".so", ".pyd", ".tmp", "~", "codetracer-forward")
 
 
 def main(package: str) -> None:

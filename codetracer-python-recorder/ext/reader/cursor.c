@@ -190,6 +190,8 @@ extra_of(const ct_event *event)
 {
     switch (event->kind) {
     case CT_EVENT_OUTPUT:
+        if (event->descriptors)
+            return Py_BuildValue("iNiy#", (int)event->stream, text_of(event->text.bytes, event->text.size), (int)event->descriptors, event->text.bytes, (Py_ssize_t)event->text.size);
         return Py_BuildValue("iN", (int)event->stream, text_of(event->text.bytes, event->text.size));
     case CT_EVENT_THREAD_START:
         return Py_BuildValue("KN", (unsigned long long)event->thread->system_id, text_of(event->thread->name.bytes, event->thread->name.size));

@@ -7,7 +7,7 @@
 #define CT_JOURNAL_MAGIC "\x89" "CTJ\r\n\x1a\n"
 #define CT_LIVE_MAGIC "\x89" "CTL\r\n\x1a\n"
 #define CT_BLOCK_MAGIC "CTBK"
-enum { CT_JOURNAL_MAJOR = 1, CT_JOURNAL_MINOR = 4, CT_LIVE_VERSION = 1 };
+enum { CT_JOURNAL_MAJOR = 1, CT_JOURNAL_MINOR = 5, CT_LIVE_VERSION = 1 };
 enum { CT_FILE_HEADER_SIZE = 64, CT_BLOCK_HEADER_SIZE = 80, CT_LIVE_HEADER_SIZE = 64, CT_LIVE_FAILURE = 48, CT_LIVE_SLOT_HEADER_SIZE = 64 };
 
 enum ct_block_kind { CT_BLOCK_EVENTS = 0, CT_BLOCK_DEFINITIONS = 1, CT_BLOCK_CONTENT = 2, CT_BLOCK_END = 3, CT_BLOCK_DROPPED = 4 };
@@ -65,6 +65,10 @@ enum ct_gap_reason {
     CT_GAP_LIMIT = 3    /* a limit was reached: nothing more is recorded */
 };
 enum ct_stream_number { CT_STDOUT = 0, CT_STDERR = 1, CT_STDIN = 2 };
+enum ct_output_flag { /* added to the stream's number */
+    CT_OUTPUT_PAST_PYTHON = 4, /* any bytes, which went to the stream's file descriptor, and not through Python's text stream */
+    CT_OUTPUT_EITHER = 8       /* with it, of CT_STDOUT: descriptors 1 and 2 led to the same place; which of them it was is not known */
+};
 enum ct_object_flag { CT_O_ADDRESS = 1, CT_O_PAYLOAD = 2, CT_O_ITEMS = 4, CT_O_FIELDS = 8, CT_O_LENGTH = 16 };
 
 /* True for a record that begins an event; CT_R_THREAD only says whose events follow. */

@@ -178,6 +178,7 @@ typedef struct ct_event {
     ct_value value;              /* RETURN, YIELD, UNWIND, THROW, RAISE, HANDLED */
     int64_t line;                /* STEP, RAISE, HANDLED */
     enum ct_stream_number stream; /* OUTPUT */
+    uint8_t descriptors;         /* OUTPUT: any bytes, written to file descriptor 1 (bit 0), 2 (bit 1), or one of the two, and not through Python's text streams; else 0 */
     ct_text text;                /* OUTPUT */
     uint8_t reason;              /* GAP */
 } ct_event;

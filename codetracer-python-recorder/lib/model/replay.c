@@ -278,9 +278,11 @@ take_head(ct_replay *replay, uint8_t tag, ct_thread_cell **thread, ct_activation
     case CT_R_OUTPUT: {
         uint8_t stream = ct_take_byte(in);
         event->kind = CT_EVENT_OUTPUT;
-        event->stream = (enum ct_stream_number)stream;
+        event->stream = (enum ct_stream_number)(stream & 3);
+        event->descriptors = !(stream & CT_OUTPUT_PAST_PYTHON) ? 0 : stream & CT_OUTPUT_EITHER ? 3 : (uint8_t)(1 << (stream & 3));
         event->text = ct_take_text(in);
-        if (stream > CT_STDIN)
+        if (stream > CT_STDIN && stream != (CT_STDOUT | CT_OUTPUT_PAST_PYTHON) && stream != (CT_STDERR | CT_OUTPUT_PAST_PYTHON) &&
+            stream != (CT_STDOUT | CT_OUTPUT_PAST_PYTHON | CT_OUTPUT_EITHER))
             return ct_state_corrupt(state, "an output's stream is not known");
         if ((*thread)->thread.depth)
             return top_of(state, *thread, activation);

@@ -16,6 +16,23 @@ static void member_text(text *out, const char *name, ct_text value)
     json_string(out, value.bytes ? value.bytes : "", value.size);
 }
 
+/* Bytes that are no text, which `text` cannot say. */
+static void member_hex(text *out, ct_text value)
+{
+    const uint8_t *bytes = (const uint8_t *)value.bytes;
+    bool is_text = true;
+    for (size_t i = 0, taken; i < value.size && is_text; i += taken)
+        is_text = utf8_decode(bytes + i, value.size - i, &taken) != (uint32_t)UTF8_BAD;
+    if (is_text)
+        return;
+    text_puts(out, ",\"hex\":\"");
+    for (size_t i = 0; i < value.size; i++) {
+        text_char(out, "0123456789abcdef"[bytes[i] >> 4]);
+        text_char(out, "0123456789abcdef"[bytes[i] & 15]);
+    }
+    text_char(out, '"');
+}
+
 static void put_name(printer *p, uint32_t name, text *out)
 {
     ct_text n = ct_journal_name(p->journal, name);
@@ -127,6 +144,10 @@ bool print_json(printer *p, const ct_event *event, text *out)
         static const char *const streams[] = {"stdout", "stderr", "stdin"};
         text_format(out, ",\"stream\":\"%s\"", (unsigned)event->stream < 3 ? streams[event->stream] : "other");
         member_text(out, "text", event->text);
+        if (event->descriptors) {
+            text_puts(out, event->descriptors == 1 ? ",\"fd\":[1]" : event->descriptors == 2 ? ",\"fd\":[2]" : ",\"fd\":[1,2]");
+            member_hex(out, event->text);
+        }
         break;
     }
     case CT_EVENT_THREAD_START:

@@ -260,6 +260,8 @@ static void put_event(line *l, const ct_event *event)
         return;
     case CT_EVENT_OUTPUT:
         text_puts(&l->piece, (unsigned)event->stream < 3 ? streams[event->stream] : "stream");
+        if (event->descriptors)
+            text_puts(&l->piece, event->descriptors == 1 ? " (fd 1)" : event->descriptors == 2 ? " (fd 2)" : " (fd 1 or 2)");
         text_char(&l->piece, ' ');
         text_python_string(&l->piece, (const uint8_t *)event->text.bytes, event->text.size, value_budget(l, 1));
         put_piece(l, IO);

@@ -113,15 +113,16 @@ function_call(bool compress)
     RAW(&b, CT_R_UNBIND | 0, 1); /* of the same event */
     RAW(&b, CT_R_STEP, 0xC7, 0x01, CT_R_GLOBAL, 4, CT_V_TRUE); /* -100 */
     RAW(&b, CT_R_OUTPUT, 1, 3, 'o', 'u', 't');
+    RAW(&b, CT_R_OUTPUT, 4, 2, 0xFF, 0, CT_R_OUTPUT, 5, 0, CT_R_OUTPUT, 12, 1, '?'); /* 1.5: to a descriptor */
     RAW(&b, CT_R_RETURN, CT_V_TEXT + 1, 'r', SLOT + 2, SMALL + 9);
-    add_events(&f, &b, 7, 3);
+    add_events(&f, &b, 10, 3);
     end_block(&f);
     save(&f);
 
     CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
     ct_journal_count(journal, &counts);
     CHECK(counts.complete);
-    CHECK_EQ_UINT(counts.events, 7);
+    CHECK_EQ_UINT(counts.events, 10);
     CHECK_EQ_UINT(counts.steps, 3);
     CHECK_EQ_UINT(counts.segments, 1);
     CHECK_EQ_UINT(counts.names, 5);
@@ -162,7 +163,18 @@ function_call(bool compress)
     EVENT(CT_EVENT_OUTPUT);
     CHECK_EQ_INT(event->stream, CT_STDERR);
     CHECK_MEM(event->text.bytes, event->text.size, "out", 3);
+    CHECK_EQ_UINT(event->descriptors, 0);
     CHECK(event->activation == a);
+    EVENT(CT_EVENT_OUTPUT);
+    CHECK_EQ_INT(event->stream, CT_STDOUT);
+    CHECK_EQ_UINT(event->descriptors, 1);
+    CHECK_MEM(event->text.bytes, event->text.size, "\xFF\0", 2);
+    EVENT(CT_EVENT_OUTPUT);
+    CHECK_EQ_INT(event->stream, CT_STDERR);
+    CHECK_EQ_UINT(event->descriptors, 2);
+    EVENT(CT_EVENT_OUTPUT);
+    CHECK_EQ_INT(event->stream, CT_STDOUT);
+    CHECK_EQ_UINT(event->descriptors, 3);
     EVENT(CT_EVENT_RETURN);
     CHECK_TEXT_VALUE(event->value, "r");
     CHECK(event->activation == a && !a->on_stack);
@@ -450,6 +462,9 @@ what_breaks_the_format_is_corrupt(void)
     CORRUPT(2, CT_R_ENDED, 9);
     CORRUPT(2, CT_R_THREAD_EXIT, 3);
     CORRUPT(2, CT_R_OUTPUT, 3, 0);
+    CORRUPT(2, CT_R_OUTPUT, CT_STDIN | CT_OUTPUT_PAST_PYTHON, 0);
+    CORRUPT(2, CT_R_OUTPUT, CT_OUTPUT_EITHER, 0);
+    CORRUPT(2, CT_R_OUTPUT, CT_STDERR | CT_OUTPUT_PAST_PYTHON | CT_OUTPUT_EITHER, 0);
     CORRUPT(3, CT_R_LOST, CT_R_LOST);                    /* an empty stack */
     CORRUPT(3, CT_R_LOST);                               /* the step behind it */
     CORRUPT(2, CT_R_THREAD, 0, SLOT, SMALL);             /* a change without an event */

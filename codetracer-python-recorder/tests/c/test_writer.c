@@ -95,7 +95,7 @@ static void read_journal(trace *t, bytes file)
     size_t at = 64;
     NOT(file.size >= 64, "no header");
     NOT(memcmp(file.at, "\x89" "CTJ\r\n\x1a\n", 8) == 0, "magic");
-    NOT(get(file.at + 8, 2) == 1 && get(file.at + 10, 2) == 4 && get(file.at + 12, 4) == 64, "version");
+    NOT(get(file.at + 8, 2) == 1 && get(file.at + 10, 2) == 5 && get(file.at + 12, 4) == 64, "version");
     memcpy(t->id, file.at + 16, 16);
     t->start = get(file.at + 32, 8);
     NOT(get(file.at + 44, 8) == 0 && get(file.at + 52, 4) == 0, "zeros");

@@ -153,6 +153,7 @@ walk_event(walk *w, const ct_event *event)
         break;
     case CT_EVENT_OUTPUT:
         walk_number(w, event->stream);
+        walk_number(w, event->descriptors);
         walk_text(w, event->text);
         break;
     default: break;

@@ -30,11 +30,11 @@ TOOL = HERE.parents[2] / "build" / ("dev-%d.%d" % sys.version_info[:2]) / "lib" 
 TRACED = Path("/tmp/traced")  # where programs and interpreter seem to be: traces name their place
 
 
-def record(folder, script, *options, status=0):
+def record(folder, script, *options, status=0, error=subprocess.PIPE):
     """Records script, which lies in TRACED. The folder of the trace."""
     command = [TRACED / "python", "-m", "codetracer_python_recorder", "--quiet", "--format", "journal", "-o", folder, *options, script]
-    done = subprocess.run(command, capture_output=True, timeout=60, cwd=TRACED)
-    assert done.returncode == status, done.stderr.decode()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=error, timeout=60, cwd=TRACED)
+    assert done.returncode == status, (done.stderr or done.stdout).decode()
     return folder
 
 

@@ -22,10 +22,27 @@ from make_seeds import PROGRAMS, TOOL, TRACED, record, traced_folder  # noqa: E4
 VERSIONS = {"journal": "1.4", "ct": "4-columns", "ct-single": "4", "ct-multi": "4-columns", "json": "0.3.0", "binary": "v1", "binary-v0": "v0"}
 SUFFIXES = {"journal": ".ctj", "ct": ".ct", "ct-single": ".ct", "ct-multi": ".ct"}
 NAMES = ["threads_exception", "instances", "generator_throw"]
+# Journals of version 1.5 tell output that went to file descriptors; standard output and standard error are two pipes, then one.
+DESCRIPTORS = "import os\nos.write(1, b'bytes \\xff\\n')\nos.write(2, b'error\\n')\nprint('text')\n"
+
+
+def keep_descriptors(folder):
+    place = HERE / "journal" / "1.5"
+    script = TRACED / "descriptors.py"
+    script.write_text(DESCRIPTORS)
+    for name, error in (("descriptors", subprocess.PIPE), ("one_descriptor", subprocess.STDOUT)):
+        trace = place / f"{name}.ctj"
+        if trace.exists():
+            continue
+        place.mkdir(parents=True, exist_ok=True)
+        (journal,) = record(folder / name, script, "--io-capture=proxies+fd", error=error).glob("*.ctj")
+        shutil.copy(journal, trace)
+        (place / f"{name}.jsonl").write_bytes(subprocess.run([TOOL, "print", "--json", trace], check=True, capture_output=True).stdout)
 
 
 def main():
     with traced_folder() as folder:
+        keep_descriptors(folder)
         for name in NAMES:
             (journal,) = record(folder / name, shutil.copy(PROGRAMS / f"{name}.py", TRACED)).glob("*.ctj")
             for kind, version in VERSIONS.items():

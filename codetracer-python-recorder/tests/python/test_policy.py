@@ -319,7 +319,7 @@ with trace('t', policy={'on_recorder_error': 'disable'}, apply_env_policy=False)
 def test_policy_arguments_are_checked(program):
     code = """
 for call in (lambda: configure_policy(require_trace=1), lambda: configure_policy(log_level='x'), lambda: start('t', policy={'nonsense': 1}),
-             lambda: start('t', policy=[1]), lambda: configure_policy(io_capture_fd_fallback=True), lambda: configure_policy(log_file=3)):
+             lambda: start('t', policy=[1]), lambda: configure_policy(io_capture_fd_fallback=1), lambda: configure_policy(log_file=3)):
     try: call()
     except (ValueError, TypeError) as e: print(e.code)
 print(is_tracing())
@@ -348,9 +348,15 @@ def test_variables_are_checked(variable):
 def test_capture_words():
     for text, proxies in [(word, False) for word in ("0", "off", "FALSE", "disable", "disabled", "none")] + [(word, True) for word in ("1", "on", "true", "enable", "enabled", "proxies", "proxy", "")]:
         assert policy.capture("X", text) == {"io_capture_line_proxies": proxies, "io_capture_fd_fallback": False}
-    for text in ("proxies+fd", "fd", "proxies,mirror", "fallback"):
-        with pytest.raises(errors.UsageError, match="not recorded by this version"):
-            policy.capture("X", text)
+    for text in ("proxies+fd", "fd", "proxies,mirror", "Fallback"):
+        assert policy.capture("X", text) == {"io_capture_line_proxies": True, "io_capture_fd_fallback": True}
+
+
+def test_descriptors_are_captured_on_linux_only(monkeypatch):
+    monkeypatch.setattr(policy.sys, "platform", "darwin")
+    with pytest.raises(errors.UsageError, match="on Linux only; use proxies or off"):
+        policy.capture("X", "proxies+fd")
+    assert policy.explicit({"io_capture_line_proxies": False, "io_capture_fd_fallback": True}) == {"io_capture_line_proxies": False, "io_capture_fd_fallback": False}
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])
@@ -363,11 +369,6 @@ def test_io_capture_off(record, tmp_path, how):
         assert answer.status == 0 and answer.out == "text\n"
         with read(answer.trace) as trace:
             assert len(list(trace.outputs)) == count
-
-
-def test_proxies_and_fd_is_refused(record):
-    answer = record(code="", options=["--io-capture=proxies+fd"])
-    assert answer.status == 2 and "use proxies or off" in answer.err
 
 
 def test_modules_named_after_their_files(record, tmp_path):
