@@ -127,6 +127,10 @@ module_clear(PyObject *module)
     return 0;
 }
 
+static PyMethodDef METHODS[] = {
+    {"make_value", make_value, METH_VARARGS, "make_value(kind, type, address, id, text)\n--\n\nOne of reader's values, without what is in it: for copy and pickle."},
+    {NULL, NULL, 0, NULL}};
+
 static PyModuleDef_Slot SLOTS[] = {
     {Py_mod_exec, module_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
@@ -138,6 +142,7 @@ static PyModuleDef DEFINITION = {
     .m_name = "codetracer_python_recorder._reader",
     .m_doc = "Traces, read. Use codetracer_python_recorder.read() instead.",
     .m_size = sizeof(reader_state),
+    .m_methods = METHODS,
     .m_slots = SLOTS,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

@@ -82,6 +82,7 @@ typedef struct value_object {
 
 extern PyType_Spec OBJECT_SPEC, LITERAL_SPEC, OPAQUE_SPEC, CUT_SPEC;
 /* Steals `type`. The other members are NULL, to be filled in before anything but build.c sees it. */
+PyObject *make_value(PyObject *module, PyObject *arguments); /* the module's function, with which copies begin */
 value_object *value_new(PyTypeObject *of, PyObject *type, uint64_t address, uint64_t id);
 
 /* ---- build.c ---- */

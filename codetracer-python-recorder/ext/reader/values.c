@@ -233,6 +233,72 @@ object_item(value_object *self, PyObject *key)
     return Py_XNewRef(found);
 }
 
+/* ---- copy.deepcopy() and pickle: first the object, then what is in it, for they may go around in circles ---- */
+
+static PyTypeObject *
+kind_type(const reader_state *state, int kind)
+{
+    PyTypeObject *const types[] = {state->object, state->literal, state->opaque, state->cut};
+    return kind >= 0 && kind < 4 ? types[kind] : NULL;
+}
+
+static PyObject *
+value_reduce(value_object *self, PyObject *Py_UNUSED(none))
+{
+    const reader_state *state = state_of(self);
+    int kind = 0;
+    while (kind_type(state, kind) != TYPE_OF(self))
+        kind++;
+    /* A Literal's hash is made of its text: it must be there at once. */
+    PyObject *text = kind_type(state, kind) == state->literal && self->value ? self->value : Py_None;
+    PyObject *value = self->value ? self->value : Py_None, *fields = self->fields ? self->fields : Py_None, *length = self->length ? self->length : Py_None;
+    PyObject *module = PyType_GetModule(TYPE_OF(self));
+    PyObject *make = module ? PyObject_GetAttrString(module, "make_value") : NULL;
+    return make ? Py_BuildValue("N(iOKKO)(OOO)", make, kind, self->type, (unsigned long long)self->address, (unsigned long long)self->id, text, value, fields, length)
+                : NULL;
+}
+
+static void
+take(PyObject **member, PyObject *value)
+{
+    if (!*member && value != Py_None)
+        *member = Py_NewRef(value);
+}
+
+static PyObject *
+value_setstate(value_object *self, PyObject *state)
+{
+    PyObject *value, *fields, *length;
+    if (!PyArg_ParseTuple(state, "OOO", &value, &fields, &length))
+        return NULL;
+    if (self->fields || self->length || (self->value && TYPE_OF(self) != state_of(self)->literal))
+        return PyErr_Format(PyExc_TypeError, "a recorded value cannot be changed");
+    take(&self->value, value);
+    take(&self->fields, fields);
+    take(&self->length, length);
+    Py_RETURN_NONE;
+}
+
+PyObject *
+make_value(PyObject *module, PyObject *arguments)
+{
+    int kind;
+    PyObject *type, *text;
+    unsigned long long address, id;
+    if (!PyArg_ParseTuple(arguments, "iUKKO", &kind, &type, &address, &id, &text))
+        return NULL;
+    PyTypeObject *of = kind_type(PyModule_GetState(module), kind);
+    if (!of)
+        return PyErr_Format(PyExc_ValueError, "there is no kind %d of recorded values", kind);
+    value_object *made = value_new(of, Py_NewRef(type), address, id);
+    if (made)
+        take(&made->value, text);
+    return (PyObject *)made;
+}
+
+static PyMethodDef VALUE_METHODS[] = {
+    {"__reduce__", (PyCFunction)value_reduce, METH_NOARGS, NULL}, {"__setstate__", (PyCFunction)value_setstate, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+
 #define MEMBER(name, field, doc) {name, Py_T_OBJECT_EX, offsetof(value_object, field), Py_READONLY, doc}
 #define MAYBE(name, field, doc) {name, (getter)get_or_none, NULL, doc, (void *)offsetof(value_object, field)}
 #define TYPE_MEMBER MEMBER("type", type, "The type's name: module.qualname, without module for built-in types.")
@@ -242,7 +308,7 @@ object_item(value_object *self, PyObject *key)
     {NULL, NULL, NULL, NULL, NULL}
 #define COMMON                                                                                                              \
     {Py_tp_dealloc, value_dealloc}, {Py_tp_traverse, value_traverse}, {Py_tp_clear, value_clear}, {Py_tp_hash, value_hash}, \
-    {Py_tp_richcompare, value_compare}
+    {Py_tp_richcompare, value_compare}, {Py_tp_methods, VALUE_METHODS}
 #define FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE)
 
 static PyMemberDef OBJECT_MEMBERS[] = {TYPE_MEMBER, MEMBER("fields", fields, "Its attributes by name, a dict."), {NULL, 0, 0, 0, NULL}};

@@ -4,6 +4,7 @@ What must be read comes from elsewhere: Python's own values, evaluated here; the
 changes; and reading in order against reading at random."""
 
 import collections
+import copy
 import datetime
 import decimal
 import enum
@@ -11,6 +12,7 @@ import fractions
 import gc
 import os
 import pathlib
+import pickle
 import random
 import re
 import signal
@@ -884,3 +886,30 @@ def test_examples_of_the_manual(tmp_path):
         done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
         assert done.returncode == 0, f"{code}\n{done.stderr}"
         assert done.stdout == printed, code
+
+
+def test_values_can_be_copied_and_pickled(tmp_path):
+    """Circles, keys of dicts and sets, parts that were cut: the copy is equal and another object."""
+    code = """
+import datetime
+class Node:
+    def __init__(self, name):
+        self.name, self.peers, self.day = name, [], datetime.date(2024, 1, 2)
+a, b = Node('a'), Node('b')
+a.peers.append(b)
+b.peers += [a, b]
+def f(node, table, names, cut, opaque):
+    return node
+f(a, {a: 1, datetime.date(2024, 1, 2): b}, {datetime.date(2024, 1, 3)}, list(range(50)), iter([]))
+"""
+    with read(record(tmp_path, code, options=["--max-items", "10"])) as trace:
+        (step,) = [step for step in trace.steps if step.function.endswith("f")]
+        values = dict(step.locals)
+    for copied in (copy.deepcopy(values), pickle.loads(pickle.dumps(values)), copy.copy(values)):
+        assert copied == values and list(copied) == ["node", "table", "names", "cut", "opaque"]
+        node = copied["node"]
+        assert node.fields["peers"][0].fields["peers"][0] is node and copied["table"][node] == 1
+        assert (node.type, node.id, node.address) == (values["node"].type, values["node"].id, values["node"].address)
+    assert copy.deepcopy(values)["node"] is not values["node"]
+    with pytest.raises(TypeError, match="cannot be changed"):
+        values["node"].__setstate__((1, {}, None))
