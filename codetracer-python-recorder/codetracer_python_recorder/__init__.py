@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .policy import configure_policy, configure_policy_from_env, policy_snapshot
     from .reader import Trace, TraceError, read
     from .periods import is_paused, pause, record, resume
-    from .session import TraceSession, flush, is_tracing, start, stop, trace
+    from .session import TraceSession, dump, flush, is_tracing, start, stop, trace
 
 DEFAULT_FORMAT = "ct"
 TRACE_BINARY = "binary"
@@ -49,6 +49,7 @@ __all__ = [
     "__version__",
     "configure_policy",
     "configure_policy_from_env",
+    "dump",
     "flush",
     "is_paused",
     "is_tracing",
@@ -67,7 +68,7 @@ _FROM_ERRORS = ("EnvironmentError", "InternalError", "RecorderError", "TargetErr
 _FROM_PERIODS = ("is_paused", "pause", "record", "resume")
 _FROM_POLICY = ("configure_policy", "configure_policy_from_env", "policy_snapshot")
 _FROM_READER = ("Trace", "TraceError", "read")
-_FROM_SESSION = ("TraceSession", "flush", "is_tracing", "start", "stop", "trace")
+_FROM_SESSION = ("TraceSession", "dump", "flush", "is_tracing", "start", "stop", "trace")
 
 
 def load_ipython_extension(shell: object) -> None:

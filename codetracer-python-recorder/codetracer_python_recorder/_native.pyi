@@ -38,6 +38,9 @@ def stop(exit_status: int | None = None, exit_signal: int | None = None, error_t
 def flush() -> None:
     """Everything recorded so far is in the journal when this returns."""
 
+def hold(held: bool) -> None:
+    """Whether the journal of a recording that keeps only its end is to stay as it is, for who reads it. Calls nest."""
+
 def is_tracing() -> bool: ...
 def pause() -> None: ...
 def resume() -> None: ...

@@ -69,6 +69,7 @@ Which part of the run is recorded (what is left out is marked; the program runs 
   --when-raises             keep the trace only if the program fails
   --start-paused            begin when the program calls resume(), or by the signal
   --toggle-signal NAME      this signal, as SIGUSR2, pauses the recording and goes on
+  --dump-signal NAME        this signal writes a trace of what is there into DIR/dump-1, dump-2 …; the recording goes on
 
 How much of it the formats but journal repeat at each line:
   --export-nodes N          scalars, containers and objects in a variable (1000)
@@ -122,6 +123,7 @@ VALUES = {
     "--max-size": "max_size",
     "--last": "last",
     "--toggle-signal": "toggle_signal",
+    "--dump-signal": "dump_signal",
     "--activation-path": "activation_path",
     "--on-recorder-error": "on_recorder_error",
     "--log-level": "log_level",
@@ -134,6 +136,7 @@ VALUES = {
 LISTS = ("start_at", "stop_at", "trace_filter")
 # Read by what takes them.
 TEXTS = ("start_at", "stop_at", "max_size", "last", "activation_path", "trace_filter")
+SIGNALS = {"toggle_signal": periods.toggle, "dump_signal": periods.dump}
 # What policy.py knows.
 POLICIES = ("on_recorder_error", "log_level", "log_file", "require_trace", "keep_partial_trace", "json_errors", "module_name_from_globals")
 # 0.3.0's users and HEAD's may give these; they change nothing.
@@ -165,7 +168,7 @@ DEFAULT_FOLDER = "trace-out"
 class Options:
     """A command line, read. `kind` is run.SCRIPT, run.MODULE or run.COMMAND; with `show`, only that text is to be printed."""
 
-    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "policy", "autoformat", "toggle_signal", "show")
+    __slots__ = ("kind", "target", "arguments", "framework", "out_dir", "format", "limits", "quiet", "propagate", "policy", "autoformat", "signals", "show")
 
     def __init__(self, name: str, arguments: list[str], environment: "Mapping[str, str]", propagate: bool) -> None:
         """UsageError when the line is wrong."""
@@ -237,8 +240,10 @@ class Options:
         self.out_dir = str(given.pop("out_dir", "") or environment.get("CODETRACER_PYTHON_RECORDER_OUT_DIR", "") or DEFAULT_FOLDER)
         self.format = str(given.pop("format", "") or _value("CODETRACER_FORMAT", "format", environment.get("CODETRACER_FORMAT") or session.DEFAULT_FORMAT))
         self.quiet = bool(given.pop("quiet", False))
-        self.toggle_signal = given.pop("toggle_signal", None)
         self.autoformat = _autoformat(bool(given.pop("autoformat", True)), environment)
+        self.signals = [(given.pop(key), handler) for key, handler in SIGNALS.items() if key in given]
+        if len({number for number, _ in self.signals}) < len(self.signals):
+            raise _usage("--toggle-signal and --dump-signal need two signals, not one for both")
         chosen = given.pop("propagate", None)
         for name in WITHOUT_EFFECT:
             given.pop(name, None)
@@ -289,9 +294,9 @@ def _value(option: str, key: str, text: str) -> object:
         if text not in OMNISCIENT_DB:
             raise _usage(f"{option} is one of {', '.join(OMNISCIENT_DB)}, not {text!r}")
         return text
-    if key in ("max_seconds", "toggle_signal"):
+    if key == "max_seconds" or key in SIGNALS:
         try:
-            return float(text) if key == "max_seconds" else periods.toggle_signal(text)
+            return float(text) if key == "max_seconds" else periods.signal_number(key, text)
         except ValueError:
             what = "a number of seconds" if key == "max_seconds" else "the name of a signal that can be handled, as SIGUSR2"
             raise _usage(f"{option} needs {what}, not {text!r}") from None
@@ -364,7 +369,7 @@ def _main(name: str, propagate: bool) -> int:
             options.out_dir, options.format, program.name, options.limits, policy=options.policy, is_command_line=True, autoformat=options.autoformat
         )
     except errors.EnvironmentError as error:
-        if not _runs_anyway(options):
+        if not session.runs_anyway(options.policy):
             return _refuse(name, error, options.policy)
         session.report_error(error, options.policy)
         return _run_unrecorded(options, program)
@@ -374,11 +379,6 @@ def _main(name: str, propagate: bool) -> int:
         run.hide_our_frames(False)
         raise
     return _record(name, options, program, recording)
-
-
-def _runs_anyway(options: Options) -> bool:
-    """The policy says that the program is to run even when it cannot be recorded."""
-    return options.policy is not None and options.policy["on_recorder_error"] == "disable" and not options.policy["require_trace"]
 
 
 def _run_unrecorded(options: Options, program: run.Program) -> int:
@@ -400,15 +400,15 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
     shown = program.script or options.target if program.kind == run.MODULE else program.argv0
 
     def begin(frames: int) -> None:
-        if options.toggle_signal is not None:
-            _signal.signal(options.toggle_signal, periods.toggle)
+        for number, handler in options.signals:
+            _signal.signal(number, handler)
         try:
             recording.begin(
                 options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
                 framework=options.framework,
             )  # fmt: skip
         except errors.EnvironmentError as error:
-            if not _runs_anyway(options):
+            if not session.runs_anyway(options.policy):
                 raise
             session.report_error(error, options.policy)
             ending.unrecorded = True

@@ -101,14 +101,32 @@ def toggle(number: int, frame: object) -> None:
         _native.pause()
 
 
-def toggle_signal(name: object) -> int:
+def dump(number: int, frame: object) -> None:
+    """A signal handler: writes a trace of what is there. Nothing of it reaches the program that was interrupted."""
+    from . import session
+
+    recording = session.current_here()
+    if recording is None:
+        return
+    try:
+        path = recording.dump(None)
+    except errors.RecorderError as error:
+        session.report_error(error, recording.policy)
+    except Exception as error:
+        session.report(f"nothing was dumped: internal error ({type(error).__name__}: {error})")
+    else:
+        if path is not None:
+            session.report(f"dumped to {path}")
+
+
+def signal_number(option: str, name: object) -> int:
     """The number of a signal by name, `SIGUSR2` or `USR2`. ValueError."""
     import _signal  # type: ignore[import-not-found]
 
     text = str(name).upper()
     found = getattr(_signal, text if text.startswith("SIG") else f"SIG{text}", None)
     if not isinstance(found, int) or found in (getattr(_signal, "SIGKILL", -1), getattr(_signal, "SIGSTOP", -1)) or found <= 0:
-        raise ValueError(f"toggle_signal must be the name of a signal that can be handled, as SIGUSR2, not {name!r}")
+        raise ValueError(f"{option} must be the name of a signal that can be handled, as SIGUSR2, not {name!r}")
     return int(found)
 
 
@@ -132,7 +150,10 @@ class _Period:
 
         if _Period.running == 0:
             if session.current_here() is None and not _native.is_tracing() and not _native.recorded_elsewhere():
-                session.start(self._path, start_paused=True, **self._options)
+                try:
+                    session.start(self._path, start_paused=True, **self._options)
+                except errors.EnvironmentError as error:  # nothing that the function has to do with
+                    session.report_once(error.message)
             _Period.resumed = _native.is_paused()
         _Period.running += 1
         if _Period.resumed:

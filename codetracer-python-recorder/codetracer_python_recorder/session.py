@@ -295,6 +295,36 @@ class Recording:
         if self.is_here():
             _native.flush()
 
+    def dump(self, path: str | None) -> str | None:
+        """A complete trace of what is recorded so far, while the recording goes on: into the folder `path`, or a new one within the output folder.
+        Where the trace is; None when nothing is recorded. EnvironmentError, KeyboardInterrupt: then nothing is left there."""
+        if not self.is_here() or self.state != RUNNING or not _native.is_tracing():
+            return None
+        target = folder.OutputFolder(path if path is not None else self._new_dump(), export.file_names(self.format, self.stem))
+        _native.hold(True)
+        try:
+            _native.flush()
+            export.export(self.folder.journal, self.format, target.exported, self.stem, {**self.limits.budget, "goes_on": 1}, True)
+            names = os.listdir(target.exported)
+            target.commit()
+        except BaseException as error:
+            target.discard()
+            if not isinstance(error, (OSError, ValueError)) or isinstance(error, errors.RecorderError):
+                raise
+            why = errors.reason(error) if isinstance(error, OSError) else str(error)
+            raise errors.EnvironmentError(
+                "ERR_IO", f"the trace could not be dumped to {target.shown!r} ({why}); the recording goes on", path=target.shown
+            ) from None
+        finally:
+            _native.hold(False)
+        return os.path.join(target.path, names[0]) if len(names) == 1 else target.path
+
+    def _new_dump(self) -> str:
+        number = 1
+        while os.path.lexists(os.path.join(self.folder.path, f"dump-{number}")):
+            number += 1
+        return os.path.join(self.folder.path, f"dump-{number}")
+
     def finish(
         self,
         exit_status: int | None = None,
@@ -388,7 +418,7 @@ class Recording:
     @property
     def fails_quietly(self) -> bool:
         """A failure changes neither the exit status nor the course of the program."""
-        return self.policy is not None and self.policy["on_recorder_error"] == "disable" and not self.requires_trace
+        return runs_anyway(self.policy)
 
     def _keep_partial(self, progress: "export.Progress | None") -> str | None:
         """Makes a trace of what there is. Where it is; None when that fails, too, and the recording is left as it is."""
@@ -419,6 +449,11 @@ class Recording:
         if self.format == "journal" and os.path.exists(os.path.join(self.folder.exported, name)):
             os.rename(os.path.join(self.folder.exported, name), self.folder.journal)
         folder.remove_tree(self.folder.exported)
+
+
+def runs_anyway(policy: "dict[str, Any] | None") -> bool:
+    """The policy says that what cannot be recorded is to run without a recording."""
+    return policy is not None and policy["on_recorder_error"] == "disable" and not policy["require_trace"]
 
 
 # The recording of this process, and of nobody in a forked child.
@@ -458,22 +493,23 @@ def stem_of_program() -> str:
 
 
 class TraceSession:
-    """A recording started by start(). A with-statement stops it at its end."""
+    """A recording started by start(). A with-statement stops it at its end. One that could not begin, under the policy `disable`, does nothing."""
 
     __slots__ = ("path", "format", "_recording")
 
-    def __init__(self, path: str, format: str, recording: Recording) -> None:
+    def __init__(self, path: str, format: str, recording: Recording | None) -> None:
         self.path = path
         self.format = format
         self._recording = recording
 
     def stop(self, *, exit_code: int | None = None) -> None:
         """Ends the recording and puts the trace in place. Does nothing when it was stopped before."""
-        _finish(self._recording, exit_code)
+        if self._recording is not None:
+            _finish(self._recording, exit_code)
 
     def flush(self) -> None:
         """Everything recorded so far is on its way to the disk: `codetracer-trace print` shows it."""
-        if current is self._recording:
+        if self._recording is not None and current is self._recording:
             self._recording.flush()
 
     def __enter__(self) -> "Self":
@@ -482,7 +518,8 @@ class TraceSession:
     def __exit__(
         self, kind: "type[BaseException] | None", error: BaseException | None, traceback: "TracebackType | None"
     ) -> "Literal[False]":
-        self._recording.raised = kind is not None
+        if self._recording is not None:
+            self._recording.raised = kind is not None
         try:
             self.stop()
         except errors.RecorderError as failure:
@@ -492,7 +529,7 @@ class TraceSession:
         return False
 
     def __repr__(self) -> str:
-        state = "recording" if current is self._recording else "stopped"
+        state = "not recorded" if self._recording is None else "recording" if current is self._recording else "stopped"
         return f"<TraceSession {self.path!r} format={self.format!r} {state}>"
 
 
@@ -516,11 +553,15 @@ def start(
     apply_env_policy=False: the environment's settings do not count.
 
     All errors are RecorderErrors: also RuntimeErrors when a recording is active, ValueErrors when `path` is a file or a format or limit is not possible.
+    Under the policy `disable` an EnvironmentError is said on standard error, and the program runs on without a recording.
     """
-    values = _policy(policy, apply_env_policy)
+    values = effective_policy(policy, apply_env_policy)
     try:
         return _start(path, format, start_on_enter, values, limits)
     except errors.RecorderError as error:
+        if isinstance(error, errors.EnvironmentError) and runs_anyway(values):
+            report_error(error, values)
+            return TraceSession(os.fsdecode(path), export.canonical(format), None)
         if values is not None:
             from . import reporting
 
@@ -528,8 +569,8 @@ def start(
         raise
 
 
-def _policy(policy: "Mapping[str, Any] | None", apply_env_policy: bool) -> "dict[str, Any] | None":
-    """None: nobody has said anything, and the module that knows policies is not needed."""
+def effective_policy(policy: "Mapping[str, Any] | None" = None, apply_env_policy: bool = True) -> "dict[str, Any] | None":
+    """For whoever starts a recording. None: nobody has said anything, and the module that knows policies is not needed."""
     said = policy is not None or f"{__package__}.policy" in sys.modules
     if not said and not (apply_env_policy and any(name.startswith("CODETRACER_") for name in os.environ)):
         return None
@@ -586,6 +627,22 @@ def flush() -> None:
     recording = current_here()
     if recording is not None:
         recording.flush()
+
+
+def dump(path: "str | os.PathLike[str] | None" = None) -> str | None:
+    """Writes what is recorded so far as a complete trace, while the recording goes on: into the folder `path`, or into a new one within the output folder
+    (`dump-1`, `dump-2` …). The trace is what a recording would be that ended here; of one with `last` it is the end up to here. Where it is; None when
+    there is no recording."""
+    recording = current_here()
+    if recording is None:
+        return None
+    try:
+        return recording.dump(None if path is None else os.fsdecode(path))
+    except errors.RecorderError as error:
+        if not recording.fails_quietly:
+            raise
+        report_error(error, recording.policy)
+        return None
 
 
 def is_tracing() -> bool:
@@ -678,6 +735,15 @@ def report_error(error: errors.RecorderError, policy: "dict[str, Any] | None") -
     report(error.message)
 
 
+_told: set[str] = set()
+
+
+def report_once(message: str) -> None:
+    if message not in _told:
+        _told.add(message)
+        report(message)
+
+
 _warned = False
 
 
@@ -703,7 +769,7 @@ def start_from_environment(path: str) -> None:
         return
     values = None
     try:
-        values = _policy(None, True)
+        values = effective_policy()
         if is_disabled(os.environ):
             return
         _start(path, os.environ.get("CODETRACER_FORMAT") or DEFAULT_FORMAT, None, values, {})

@@ -143,9 +143,10 @@ export_journal(PyObject *module, PyObject *args)
         return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are journal, ct, ct-single, ct-multi, json, binary and binary-v0)", format);
     progress_state state = {function};
     ct_export_options export = {.layout = layout, .progress = report_progress, .progress_context = &state};
-    uint64_t containers = 0, attributes = 0;
+    uint64_t containers = 0, attributes = 0, goes_on = 0;
     if (read_number(options, "export_nodes", UINT64_MAX, &export.nodes) < 0 || read_number(options, "export_depth", 100, &containers) < 0 ||
-        read_number(options, "export_attr_depth", 100, &attributes) < 0 || read_number(options, "export_string", UINT64_MAX, &export.string_bytes) < 0)
+        read_number(options, "export_attr_depth", 100, &attributes) < 0 || read_number(options, "goes_on", 1, &goes_on) < 0 ||
+        read_number(options, "export_string", UINT64_MAX, &export.string_bytes) < 0)
         return NULL;
     export.container_depth = (uint32_t)containers;
     export.attribute_depth = (uint32_t)attributes;
@@ -163,6 +164,8 @@ export_journal(PyObject *module, PyObject *args)
     ct_code code;
     Py_BEGIN_ALLOW_THREADS
     code = ct_journal_open(PyBytes_AS_STRING(journal_bytes), NULL, &journal, &error);
+    if (code == CT_OK && goes_on)
+        ct_journal_goes_on(journal);
     if (code == CT_OK)
         code = write(journal, PyBytes_AS_STRING(target_bytes), &export, &exported, &error);
     ct_journal_close(journal);

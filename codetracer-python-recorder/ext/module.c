@@ -15,6 +15,7 @@ static PyMethodDef FUNCTIONS[] = {
      "Returns a dict of counts: steps, events, calls, file_bytes, cut_items, cut_depth, cut_string, redacted (counts by kind), failed: None or (errno, text), and\n"
      "stopped_by: None or the limit that ended it, dropped_steps: the first ones, of which only the end was kept.\n"
      "An empty dict when nothing was being recorded."},
+    {"hold", session_hold, METH_O, "hold(held)\n--\n\nWhether the file of a recording that keeps only its end is to stay as it is, for who reads it. Calls nest."},
     {"flush", session_flush, METH_NOARGS, "flush()\n--\n\nWait until everything recorded so far is in the journal file."},
     {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},
     {"check_pattern", filters_check_pattern, METH_VARARGS,

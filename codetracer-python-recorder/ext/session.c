@@ -548,6 +548,15 @@ session_flush(PyObject *module, PyObject *unused)
 }
 
 PyObject *
+session_hold(PyObject *module, PyObject *hold)
+{
+    (void)module;
+    if (active_recorder)
+        ct_recording_hold(active_recorder->out, hold == Py_True);
+    Py_RETURN_NONE;
+}
+
+PyObject *
 session_is_tracing(PyObject *module, PyObject *unused)
 {
     (void)module; (void)unused;

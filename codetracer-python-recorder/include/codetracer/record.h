@@ -93,6 +93,10 @@ CT_API void ct_recording_abandon_in_child(ct_recording *recording);
 /* Seals what is there and waits until it is written: what a reader of the file then sees. Between two events only. */
 CT_API ct_code ct_recording_flush(ct_recording *recording, ct_error *error);
 
+/* For reading the journal of a recording that keeps only its end while it goes on: nothing is given back to the file system until as many calls with false have
+ * come as with true. From any thread. */
+CT_API void ct_recording_hold(ct_recording *recording, bool hold);
+
 /* Flushes, writes the end block, joins the writer, removes the live file, frees. Also after a failure, whose error it returns (then the files
  * stay as they are, for recovery). The recording is gone in any case. Between two events only. */
 CT_API ct_code ct_recording_finish(ct_recording *recording, ct_error *error);

@@ -68,6 +68,8 @@ CT_API void ct_journal_close(ct_journal *journal);
 CT_API ct_code ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error);
 /* The same into a new file: path must not exist. On failure nothing is left behind. */
 CT_API ct_code ct_journal_save(ct_journal *journal, const char *path, ct_error *error);
+/* The recording that is read goes on: copies of it say that they were taken meanwhile, and not that it was cut. */
+CT_API void ct_journal_goes_on(ct_journal *journal);
 /* The allocator that the journal was opened with. */
 CT_API const ct_allocator *ct_journal_allocator(const ct_journal *journal);
 CT_API void ct_journal_count(const ct_journal *journal, ct_journal_counts *counts);

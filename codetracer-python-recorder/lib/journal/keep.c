@@ -213,6 +213,8 @@ drop(ct_writer *writer, ct_error *error)
 {
     ct_keep *keep = &writer->keep;
     uint64_t first = keep->first_segment;
+    if (keep->holds)
+        return CT_OK;
     while (keep->first_segment < keep->ready_segment && is_enough(writer, keep->first_segment + 1))
         keep->first_segment++;
     if (keep->first_segment == first)
@@ -246,6 +248,18 @@ ct_keep_written(ct_writer *writer, const ct_block *block, const uint8_t *payload
         return CT_OK;
     keep->ready_segment = block->segment;
     return drop(writer, error);
+}
+
+void
+ct_recording_hold(ct_recording *recording, bool hold)
+{
+    ct_writer *writer = recording->private_;
+    pthread_mutex_lock(&writer->lock);
+    if (hold)
+        writer->keep.holds++;
+    else if (writer->keep.holds)
+        writer->keep.holds--;
+    pthread_mutex_unlock(&writer->lock);
 }
 
 ct_code

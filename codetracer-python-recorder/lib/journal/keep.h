@@ -27,6 +27,7 @@ typedef struct ct_keep {
     size_t count, capacity;
     size_t *contents, content_count, content_capacity; /* indices of content blocks that are not gone, in order */
     uint32_t *shapes; size_t shape_capacity; /* fields by shape number: what it takes to walk over an OBJECT record */
+    uint32_t holds;            /* ct_recording_hold() */
     uint64_t pending;          /* a content that may not be in the file yet was named in this segment: its block keeps at least to there */
     uint64_t first_segment;    /* the earliest that is kept */
     uint64_t ready_segment;    /* the last one whose key state is in the file */

@@ -73,6 +73,7 @@ struct ct_journal {
     ct_definitions definitions;
     uint8_t *live;           /* the live file's blocks, one after the other, padded */
     ct_journal_counts counts;
+    bool goes_on;            /* ct_journal_goes_on() */
     /* Damage with readable blocks behind it: what has this sequence number or a higher one is not to be trusted. */
     uint64_t damage_sequence; /* UINT64_MAX: none */
     uint64_t damage_position;

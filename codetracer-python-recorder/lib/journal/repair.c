@@ -137,13 +137,23 @@ put_blocks(saving *s)
     }
 }
 
+void
+ct_journal_goes_on(ct_journal *journal)
+{
+    journal->goes_on = true;
+}
+
 /* A META that says so, for afterwards nothing else does. */
 static ct_code
 put_note(saving *s)
 {
-    static const char key[] = "recovered", killed[] = "the recording was cut: its process was killed";
+    static const char killed[] = "the recording was cut: its process was killed", dumped[] = "while the recording went on";
+    const char *key = s->journal->goes_on ? "dumped" : "recovered";
+    size_t key_size = strlen(key);
     char value[120];
-    if (s->journal->counts.failed == CT_OK)
+    if (s->journal->goes_on)
+        memcpy(value, dumped, sizeof dumped);
+    else if (s->journal->counts.failed == CT_OK)
         memcpy(value, killed, sizeof killed);
     else if (s->journal->counts.failed_system)
         snprintf(value, sizeof value, "the recording was cut: it could not be written (error %d)", s->journal->counts.failed_system);
@@ -158,9 +168,9 @@ put_note(saving *s)
         s->raw_capacity = 128;
     uint8_t *at = note;
     *at++ = CT_DEF_META;
-    *at++ = sizeof key - 1;
-    memcpy(at, key, sizeof key - 1);
-    at += sizeof key - 1;
+    *at++ = (uint8_t)key_size;
+    memcpy(at, key, key_size);
+    at += key_size;
     *at++ = (uint8_t)value_size;
     memcpy(at, value, value_size);
     at += value_size;

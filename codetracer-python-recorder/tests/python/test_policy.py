@@ -254,6 +254,30 @@ def test_recording_cannot_begin(record, options, code, status, out, fault):
     assert (answer.status, answer.out, answer.names) == (status, out, []) and ("cannot be written" if fault == "folder" else "could not start") in answer.err
 
 
+BEGIN_FAILS = (
+    "from codetracer_python_recorder import _native, is_tracing, record, start\n"
+    "def fail(*arguments): raise OSError(28, 'No space left on device')\n_native.start = fail\n"
+)
+CANNOT_BEGIN = "codetracer: recording into 't' could not start (No space left on device); make room, or choose another folder\n"
+
+
+def test_start_under_disable(program):
+    """The program runs on without a recording. With a required trace, and by default, start() raises as ever."""
+    code = BEGIN_FAILS + "with start('t') as session:\n    print(is_tracing(), session)\nsession.flush()\nsession.stop()\n"
+    out, err = program(code, imports="", CODETRACER_ON_RECORDER_ERROR="disable")
+    assert (out, err) == ("False <TraceSession 't' format='ct' not recorded>\n", CANNOT_BEGIN)
+    for more in ({}, {"CODETRACER_ON_RECORDER_ERROR": "disable", "CODETRACER_REQUIRE_TRACE": "1"}):
+        out, err = program(code, imports="", status=1, **more)
+        assert out == "" and "EnvironmentError: [ERR_IO]" in err
+    _, err = program("start('t', formt='ct')\n", status=1, CODETRACER_ON_RECORDER_ERROR="disable")
+    assert "there is no option 'formt'" in err
+
+
+def test_a_function_that_is_recorded_does_not_fail_because_of_us(program):
+    out, err = program(BEGIN_FAILS + "@record('t')\ndef f(n): return n + 1\nprint(f(1), f(2))\n", imports="")
+    assert (out, err) == ("2 3\n", CANNOT_BEGIN)
+
+
 def test_require_trace_leaves_nothing(record, tmp_path):
     before = record(code="x = 1")
     assert before.status == 0
