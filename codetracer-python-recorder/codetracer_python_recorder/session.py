@@ -5,7 +5,6 @@ puts the trace in place. It prints nothing and installs no handler; who uses it 
 in a forked child it is nobody's: every method does nothing there.
 """
 
-import errno
 import os
 import sys
 
@@ -264,6 +263,8 @@ class Recording:
             _native.start(self.folder.journal, self.folder.live, options)
         except OSError as error:
             self.discard()
+            import errno  # not loaded at every start
+
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             remedy = f"it needs {LIVE_FILE_MB} MB there to begin: make room, or choose another folder" if full else "choose another folder"
             raise errors.EnvironmentError(
