@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 256 << 10, ASK_AFTER_NS = 400 /* no write to a pipe is quicker, with the event before it */ };
+enum { PIECE = 256 << 10, ASK_AFTER_NS = 300 /* no write to a pipe is quicker, with the event before it */ };
 
 struct fd_capture {
     fd_channel *channels[2];
@@ -100,12 +100,13 @@ fd_capture_event(recorder *r)
     c->last_event = now;
     if (c->taking)
         return;
-    for (int i = 0; i < 2; i++)
-        if (c->channels[i] && (fd_channel_has_logged(c->channels[i]) || (ask && fd_channel_in_flight(c->channels[i])))) {
-            take_all(r);
-            c->last_event = clock_now();
-            return;
-        }
+    bool news = false;
+    for (int i = 0; i < 2 && !news; i++)
+        news = c->channels[i] && (fd_channel_has_logged(c->channels[i]) || (ask && fd_channel_in_flight(c->channels[i])));
+    if (news)
+        take_all(r);
+    if (news || ask)
+        c->last_event = clock_now(); /* or the time that asking takes would make the next event ask */
 }
 
 void
