@@ -49,11 +49,17 @@ class CodeTracerMagics(Magics):
         # As run_cell() will do in a moment: the cell's name, and its text under it.
         shell.compile.cache(shell.transform_cell(cell), shell.execution_count, raw_code=cell)
         number = shell.displayhook.prompt_count  # of the cell that runs; execution_count may be the next one's
+        policy = None
         try:
-            recording = session.Recording(options.out, options.format, f"cell-{number}", session.Limits({}))
+            policy = session.effective_policy()
+            recording = session.Recording(options.out, options.format, f"cell-{number}", session.Limits({}), policy=policy)
             session._register_at_exit()
             recording.begin([], program=f"In [{number}]", script=None, framework="ipython", sources=_cells(shell), left_out=_names(shell))
         except (errors.RecorderError, ValueError, RuntimeError) as error:
+            if isinstance(error, errors.EnvironmentError) and session.runs_anyway(policy):
+                print(f"codetracer: {error.message}")
+                shell.run_cell(cell, store_history=False)
+                return
             raise UsageError(f"%%codetracer: {errors.sentence(error)}") from None
         try:
             shell.run_cell(cell, store_history=False)

@@ -80,7 +80,7 @@ class Plugin:
 
     def begin(self, path: str, stem: str, arguments: list[str], script: str | None, meta: "list[tuple[str, str]]") -> None:
         try:
-            recording = session.Recording(path, self.format, stem, session.Limits({}))
+            recording = session.Recording(path, self.format, stem, session.Limits({}), policy=session.effective_policy())
             recording.begin(arguments, program="pytest", script=script, framework="pytest", meta=meta)
         except (errors.RecorderError, ValueError, RuntimeError) as error:
             self.problems.append(f"{' '.join(arguments)}: not recorded: {errors.sentence(error)}")

@@ -102,7 +102,9 @@ def _enter(options: Requests, label: str, may_wait: bool) -> bool:
             name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{_count:04d}-{_name(label)}"
             main = getattr(sys.modules.get("__main__"), "__file__", None)
             try:
-                recording = session.Recording(os.path.join(str(options.trace_dir), name), options.format, _name(label), session.Limits(options.limits))
+                place = os.path.join(str(options.trace_dir), name)
+                policy = session.effective_policy()
+                recording = session.Recording(place, options.format, _name(label), session.Limits(options.limits), policy=policy)
                 session._register_at_exit()
                 recording.begin([], program=label, script=os.path.abspath(main) if isinstance(main, str) else None)
             except (errors.RecorderError, ValueError, RuntimeError) as problem:

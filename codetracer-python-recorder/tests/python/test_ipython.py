@@ -42,11 +42,11 @@ LOAD = "%load_ext codetracer_python_recorder"
 DEFINE = "def price(n):\n    twice = n * 2\n    return twice\n"
 
 
-def run(tmp_path, cells, driver=SHELL):
+def run(tmp_path, cells, driver=SHELL, **variables):
     frameworks.need("IPython", *(["ipykernel", "jupyter_client"] if driver is KERNEL else []))
     done = subprocess.run(
         [sys.executable, "-c", driver], input=repr(cells), cwd=tmp_path, capture_output=True, text=True, timeout=120,
-        env=frameworks.environment(IPYTHONDIR=tmp_path / "ipython", JUPYTER_RUNTIME_DIR=tmp_path / "jupyter"),
+        env=frameworks.environment(IPYTHONDIR=tmp_path / "ipython", JUPYTER_RUNTIME_DIR=tmp_path / "jupyter", **variables),
     )  # fmt: skip
     assert done.returncode == 0, done
     return done
@@ -91,6 +91,16 @@ def test_wrong_options(tmp_path, line, says):
     (tmp_path / "file").write_text("")
     done = run(tmp_path, [LOAD, f"%%codetracer {line}\nprint('it ran')\n"])
     assert says in done.stdout + done.stderr and "Traceback" not in done.stdout + done.stderr and "it ran" not in done.stdout
+
+
+@pytest.mark.parametrize("policy", ["abort", "disable"])
+def test_policy_of_the_environment(tmp_path, policy):
+    """Under `disable` a cell that cannot be recorded runs all the same."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "cell-2.ct").write_text("somebody's own")
+    done = run(tmp_path, [LOAD, "%%codetracer --out out\nprint('it ran')\n"], CODETRACER_ON_RECORDER_ERROR=policy)
+    assert "exists and is not a trace of this recorder" in done.stdout + done.stderr
+    assert ("it ran\n" in done.stdout) == (policy == "disable"), done
 
 
 def test_not_within_another_recording(tmp_path):

@@ -253,6 +253,18 @@ def test_a_recording_that_cannot_be_made_disturbs_no_test(run, tmp_path):
     assert "0 traces in out\ntest_it.py::test_it: not recorded: the output folder" in seen.stdout
 
 
+def test_policy_of_the_environment(run, tmp_path):
+    tests = {"test_it.py": "def test_it(): print('said')\n"}
+    seen = run("--codetracer=out", "-q", files=tests, CODETRACER_CAPTURE_IO="off", CODETRACER_LOG_LEVEL="info", CODETRACER_LOG_FILE="log")
+    assert seen.returncode == 0, seen
+    assert [line.split('"message":"')[1].split('"')[0] for line in (tmp_path / "log").read_text().splitlines()] == ["recording started", "recording finished"]
+    assert {e["event"] for e in reading.print_json(tmp_path / "out" / "test_it.py" / "test_it")}.isdisjoint({"output"})
+    run("--codetracer=loud", "-q", files=tests)
+    assert "output" in {e["event"] for e in reading.print_json(tmp_path / "loud" / "test_it.py" / "test_it")}
+    seen = run("--codetracer=wrong", "-q", files=tests, CODETRACER_REQUIRE_TRACE="perhaps")
+    assert seen.returncode == 0 and "not recorded: CODETRACER_REQUIRE_TRACE must be true or false" in seen.stdout
+
+
 def test_a_test_that_records_itself(run, tmp_path):
     code = """\
 import pytest

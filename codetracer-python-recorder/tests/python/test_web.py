@@ -240,6 +240,14 @@ def test_a_trace_for_each_request(serve, tmp_path, kind):
     assert sorted(set(ended)) == [0, 2, 4]
 
 
+def test_policy_of_the_environment(serve, tmp_path):
+    variables = {"CODETRACER_LOG_LEVEL": "info", "CODETRACER_LOG_FILE": str(tmp_path / "log")}
+    server = serve("wsgi", None, OPTIONS=repr({"trace_dir": "out"}), **variables)
+    assert server.get("/alone/4") == (200, "8")
+    server.end()
+    assert (tmp_path / "log").read_text().count('"message":"recording finished"') == len(list((tmp_path / "out").iterdir())) > 0
+
+
 def test_nothing_happens_without_a_recording(serve, tmp_path):
     server = serve("wsgi", None)
     assert server.get("/alone/4") == (200, "8")
