@@ -35,79 +35,31 @@ def rule(selector, exec=None, patterns=(), more=""):
 
 # ---- the grammar ----
 
-GOOD = {
-    "least": HEAD,
-    "comments and layouts": '# a\n[meta]\nname="x" # b\nversion = 1\nlabels = [\n "a", # c\n "b",\n]\ndescription = """\nlong\n"""\n\n[scope]\n'
-    "default_exec = 'skip'\r\ndefault_value_action = \"deny\"\n",
-    "inline": 'meta = {name = "x", version = 1}\nscope = {default_exec = "trace", default_value_action = "allow", rules = [{selector = "pkg:a", value_patterns = []}]}\n',
-    "dotted": 'meta.name = "x"\nmeta.version = 1\nscope.default_exec = "trace"\n"scope".default_value_action = "allow"\n',
-    "escapes": '[meta]\nname = "\\u00e9 \\t \\" \\\\"\nversion = 1\n' + HEAD.split("\n", 3)[3],
-    "everything": HEAD + rule("pkg:regex:^a(\\.|$)", "calls", [("local:literal:x", "drop"), ("arg:a*", "redact"), ("ret:*", "allow"), ("attr:e", "redact"),
-                                                              ("global:glob:a:b", "drop")], 'value_default = "redact"\nreason = "r"\n')
-    + rule("file:src/**/*.{py,pyw}", "inherit") + rule("obj:literal:a.B.c", "skip") + '[io]\ncapture = true\nstreams = ["stdout", "files"]\nmodes = []\n',
-}  # fmt: skip
-
-BAD = [
-    ("", 1, "the file needs a key 'meta'"),
-    ('[meta]\nname = "x"\n', 1, "[meta] needs a key 'version'"),
-    (HEAD.replace('"test"', '" "'), 2, "name must not be empty"),
-    (HEAD.replace('"test"', "1"), 2, "name must be a text in quotes"),
-    (HEAD.replace('"test"', "test"), 2, "a value is expected here, not 'test'; a text needs quotes"),
-    (HEAD.replace("version = 1", "version = 2"), 3, "version must be 1, not 2"),
-    (HEAD.replace("version = 1", "version = 1.0"), 3, "version must be a whole number"),
-    (HEAD.replace("version = 1", "version = true"), 3, "version must be a whole number"),
-    (HEAD.replace("version", "verson"), 3, "there is no key 'verson' in [meta] (is 'version' meant?)"),
-    (HEAD.replace("[scope]", "[scop]"), 4, "there is no key 'scop' in the file (is 'scope' meant?)"),
-    (HEAD.replace("[scope]", "[scope"), 4, "the header needs ] behind it"),
-    (HEAD.replace('"trace"', '"tarce"'), 5, "default_exec cannot be 'tarce' (is 'trace' meant?)"),
-    (HEAD.replace('"trace"', '"inherit"'), 5, 'default_exec must not be "inherit" in the first filter'),
-    (HEAD.replace('"allow"', '"inherit"'), 6, 'default_value_action must not be "inherit" in the first filter'),
-    (HEAD + "[scope]\n", 7, "'scope' is given twice"),
-    (HEAD + 'default_exec = "skip"\n', 7, "'default_exec' is given twice"),
-    (HEAD + "rules = 1\n", 7, "rules must be a list of tables: write [[scope.rules]]"),
-    (HEAD + "[[scope.rules]]\n", 7, "[[scope.rules]] needs a key 'selector'"),
-    (HEAD + rule("a"), 8, "needs a kind and a colon before its pattern, as pkg:a"),
-    (HEAD + rule("pgk:a"), 8, "there is no kind 'pgk' of selector here (is 'pkg' meant?)"),
-    (HEAD + rule("local:a"), 8, "local belongs into value_patterns"),
-    (HEAD + rule("pkg:regx:a"), 8, "there is no kind of match 'regx' (is 'regex' meant?)"),
-    (HEAD + rule("pkg:"), 8, "has no pattern"),
-    (HEAD + rule("pkg:literal:"), 8, "has no pattern"),
-    (HEAD + rule("pkg:regex:a("), 8, "is wrong at character 3: missing closing parenthesis"),
-    (HEAD + rule("pkg:[a"), 8, "the pattern '[a' is wrong at character 1: a [ is not closed by a ]"),
-    (HEAD + rule("file:../x/*.py"), 8, "leads out of the folder"),
-    (HEAD + rule("pkg:a", "call"), 9, "exec cannot be 'call' (is 'calls' meant?)"),
-    (HEAD + rule("pkg:a", "skip", [("pkg:a", "drop")]), 11, "pkg belongs into [[scope.rules]]"),
-    (HEAD + rule("pkg:a", "skip", [("local:a", "inherit")]), 12, 'action must be "allow", "redact" or "drop"'),
-    (HEAD + rule("pkg:a", "skip", [("local:a", "drop")]) + "sort = 1\n", 13, "there is no key 'sort' in [[scope.rules.value_patterns]]"),
-    (HEAD + rule("pkg:a", more="value_patterns = 3\n"), 9, "value_patterns must be a list of tables"),
-    (HEAD + '[io]\ncapture = "yes"\n', 8, "capture must be true or false"),
-    (HEAD + "[io]\ncapture = true\n", 8, "capture = true needs streams"),
-    (HEAD + '[io]\nstreams = ["stdot"]\n', 8, "there is no stream 'stdot' (is 'stdout' meant?)"),
-    (HEAD + '[io]\nstreams = "stdout"\n', 8, "streams must be a list of texts"),
-    (HEAD + 'x = "\\q"\n', 7, "\\q is no escape"),
-    (HEAD + 'x = "a\n', 7, "a text is not closed on its line"),
-    (HEAD + 'x = """a\n\n', 9, "a text is not closed before the file's end"),
-    (HEAD + "x = [1, 2\n", 8, "a list needs a comma or a ] here"),
-    (HEAD + "x 1\n", 7, "a key needs an = behind it"),
-    (HEAD + "x = 1 y\n", 7, "nothing but a comment may follow here"),
-    (HEAD + "x = " + "[" * 100 + "\n", 7, "nested too deeply"),
-]
+GOLDEN = Path(__file__).parents[1] / "golden" / "filters"  # files that are right, and wrong ones with line and sentence beside each
+GOOD, BAD = (sorted((GOLDEN / kind).glob("*.toml")) for kind in ("good", "bad"))
 
 
-@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
-def test_good_files(text):
+def test_golden_files_are_there():
+    assert len(GOOD) >= 6 and len(BAD) >= 43
+
+
+@pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
+def test_good_files(file):
     """Read as tomllib reads them, and accepted."""
     from codetracer_python_recorder import filters, toml_lines
 
+    text = file.read_bytes().decode()
     assert toml_lines.loads(text) == tomllib.loads(text)
     source = filters.parse(text, "/p/.codetracer/f.toml", True, "f.toml", text.encode())
     assert source.native[0] == "/p" and len(source.digest) == 64
 
 
-@pytest.mark.parametrize(("text", "line", "sentence"), BAD)
-def test_bad_files(text, line, sentence):
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_bad_files(file):
     from codetracer_python_recorder import errors, filters
 
+    text = file.read_bytes().decode()
+    line, sentence = file.with_suffix(".expected").read_bytes().decode().removesuffix("\n").split(": ", 1)
     with pytest.raises(errors.UsageError) as seen:
         filters.parse(text, "/p/f.toml", True, "f.toml", text.encode())
     assert seen.value.message.startswith(f"f.toml:{line}: ") and sentence in seen.value.message
