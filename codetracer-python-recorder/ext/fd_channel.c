@@ -66,6 +66,8 @@ raise_descriptor(int descriptor)
 /* ---- starting the forwarder ---- */
 
 enum { STACK = 32 << 10 };
+/* AddressSanitizer takes a stack of our own for an error of the program's. */
+#define ON_OWN_STACK __attribute__((no_sanitize_address))
 
 typedef struct launch {
     const char *program;
@@ -76,7 +78,7 @@ typedef struct launch {
     int error;
 } launch;
 
-static int
+ON_OWN_STACK static int
 become_forwarder(void *context)
 {
     launch *l = context;
@@ -100,7 +102,7 @@ failed:
     _exit(127);
 }
 
-static int
+ON_OWN_STACK static int
 become_starter(void *context)
 {
     launch *l = context;
