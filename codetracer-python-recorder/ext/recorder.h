@@ -12,6 +12,7 @@
  *   filters.c       the user's rules on code objects and names
  *   literals.c      texts of Decimal, datetime, Path …    from their C storage or slots
  *   code_info.c     code objects -> definitions, filter   once per code object
+ *   columns.c       where the code of each line begins    once per code object
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
  *   io_capture.c    text through sys.stdout, stderr, stdin
  *   fd_capture.c    what else is written to descriptors 1 and 2, by fd_channel.c and forward/
