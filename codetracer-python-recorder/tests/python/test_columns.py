@@ -10,7 +10,7 @@ import pytest
 import reading
 from codetracer_python_recorder import read
 from conftest import PACKAGE, environment_for
-from support.dap import ReplayServer
+from support.dap import ReplayServer, unless_it_crashes
 from test_formats import GOLDEN, run, tool
 
 PROGRAMS = PACKAGE / "tests" / "programs"
@@ -206,13 +206,18 @@ def test_the_replay_server_shows_them(tmp_path):
     run(reading.trace_tool(), "convert", out, tmp_path / "multi" / "shapes.ct", "--to", "ct-multi")
     with read(out) as trace:
         expected = [(step.line, step.column or 1) for step in trace.steps]
-    shown = []
-    with ReplayServer(tool("replay-server"), tmp_path / "multi") as server:
-        for _ in range(len(expected) // 2):
-            frame = server.request("stackTrace", threadId=1)["stackFrames"][0]
-            shown.append((frame["line"], frame["column"]))
-            server.request("stepIn", threadId=1)
-            server.wait("stopped")
+
+    def drive():
+        shown = []
+        with ReplayServer(tool("replay-server"), tmp_path / "multi") as server:
+            for _ in range(len(expected) // 2):
+                frame = server.request("stackTrace", threadId=1)["stackFrames"][0]
+                shown.append((frame["line"], frame["column"]))
+                server.request("stepIn", threadId=1)
+                server.wait("stopped")
+        return shown
+
+    shown = unless_it_crashes(drive)
     # Between ours are the steps on `def` lines that begin a call.
     rest = iter(shown)
     matched = sum(any(place == other for other in rest) for place in expected[: len(shown) // 2])

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 from conftest import environment_for
 from support.containers import read_container, write_container
-from support.dap import Gone, ReplayServer
+from support.dap import Gone, ReplayServer, unless_it_crashes
 from test_consumers_server import Walk
 from test_formats import tool
 
@@ -64,7 +64,8 @@ class Ours:
         folder = self.folder / str(self.count)
         folder.mkdir()
         write_container(folder / "half.ct", files, entries)
-        try:
+
+        def drive():
             with ReplayServer(tool("replay-server"), folder, timeout) as server:
                 walk = Walk(server)
                 walk.breakpoints({(str(self.folder / "half.py"), RESULT_IS_SET)})
@@ -76,6 +77,9 @@ class Ours:
                     "returned": call["returnValue"]["f"],
                     "output": [(event["kind"], event["content"]) for event in walk.ask("ct/event-load")["events"]],
                 }
+
+        try:
+            return unless_it_crashes(drive)
         except Gone as gone:
             return str(gone)
 

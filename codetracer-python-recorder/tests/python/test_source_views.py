@@ -11,7 +11,7 @@ import pytest
 from codetracer_python_recorder import read, source_views
 from support import frameworks
 from support.containers import read_container
-from support.dap import Gone, ReplayServer
+from support.dap import ReplayServer, unless_it_crashes
 from test_formats import run, tool
 
 SOURCE = (
@@ -128,20 +128,19 @@ def test_the_replay_server_shows_it(tmp_path, format, by_column):
         recorded = {(step.line - 1, step.column - 1 if by_column and step.column else 0) for step in trace.steps}
     expected = {(found[place][0] + 1, found[place][1] + 1) for place in recorded if place in found}
     assert len(expected) >= 4
-    for attempt in range(5):  # of the multi-stream layout it dies at times, soon after launch
-        try:
-            with ReplayServer(tool("replay-server"), tmp_path / "out") as server:
-                seen = set()
-                for _ in range(16):
-                    frame = server.request("stackTrace", threadId=1)["stackFrames"][0]
-                    assert frame["source"]["path"] == str(tmp_path / "out" / "sourcemap-translate" / "mini.fmt.py")
-                    seen.add((frame["line"], frame["column"]))
-                    server.request("stepIn", threadId=1)
-                    server.wait("stopped")
-            break
-        except Gone:
-            if attempt == 4 or not by_column:
-                raise
+
+    def drive():
+        seen = set()
+        with ReplayServer(tool("replay-server"), tmp_path / "out") as server:
+            for _ in range(16):
+                frame = server.request("stackTrace", threadId=1)["stackFrames"][0]
+                assert frame["source"]["path"] == str(tmp_path / "out" / "sourcemap-translate" / "mini.fmt.py")
+                seen.add((frame["line"], frame["column"]))
+                server.request("stepIn", threadId=1)
+                server.wait("stopped")
+        return seen
+
+    seen = unless_it_crashes(drive) if by_column else drive()
     assert (tmp_path / "out" / "sourcemap-translate" / "mini.fmt.py").read_text() == content
     assert seen >= expected if by_column else {line for line, _ in seen} >= {line for line, _ in expected}
 

@@ -19,6 +19,20 @@ class Gone(Exception):
     """The server died, its worker panicked, or it refused: the message has its last words."""
 
 
+class Crashed(Gone):
+    """It was ended by a signal. Of traces in the multi-stream layout that happens to the server now and then, soon after its launch, whoever wrote them."""
+
+
+def unless_it_crashes(drive, attempts=5):
+    """What drive() returns; done again when the server crashes."""
+    for _ in range(attempts - 1):
+        try:
+            return drive()
+        except Crashed:
+            pass
+    return drive()
+
+
 class ReplayServer:
     """with ReplayServer(program, trace_folder) as server: it is launched, and has stopped at the entry."""
 
@@ -102,7 +116,8 @@ class ReplayServer:
                 if "panicked at" in words or time.monotonic() >= end:
                     raise Gone(f"no {what}: {words}") from None
         if message is None:
-            raise Gone(f"no {what}, it ended with {self.process.wait()}: {self.last_words()}")
+            status = self.process.wait()
+            raise (Crashed if status < 0 else Gone)(f"no {what}, it ended with {status}: {self.last_words()}")
         if message["type"] == "event":
             self.events.append(message)
         elif not message.get("success", True):
