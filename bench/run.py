@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What recording costs: the same programs without recorder, under callbacks that do nothing (the floor), under
-codetracer-python-recorder 0.3.0 (the recorder that this one replaces), and under this one in each format. Everything is measured in
+codetracer-python-recorder 0.3.0 (the recorder that this one replaces), under tools that see less (coverage: which lines ran; viztracer: calls without values), and
+under this one in each format. Everything is measured in
 one run, turn by turn, so that ratios hold; absolute figures are of this machine and hour.
 
     make bench                       all programs, 3 repetitions
@@ -48,6 +49,8 @@ THEIRS = "{peer} -m codetracer_python_recorder --propagate-script-exit --trace-d
 RECORDERS = {
     "plain": ("{python}", True),
     "floor": ("{python} {support}/under_floor.py -", True),
+    "coverage": ("{peer} -m coverage run --data-file={out}/data", True),
+    "viztracer": ("{peer} -m viztracer --quiet -o {out}/trace.json --", False),
     "0.3.0 json": (THEIRS + "json", False),
     "0.3.0 binary": (THEIRS + "binary", False),
     "journal": (OURS + "journal", True),
@@ -86,6 +89,7 @@ class Bench:
     def run(self, command, program, size):
         out, end, log = self.scratch / "out", self.scratch / "end", self.scratch / "log"
         shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
         end.unlink(missing_ok=True)
         words = command.format(python=self.python, peer=self.peer, support=SUPPORT, out=out).split()
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "CODETRACER_"))}
@@ -227,13 +231,14 @@ def tables(results, recorders, repetitions, version):
     names = [name for name in recorders if name not in ("plain", "floor")]
     large = [name for name in names if RECORDERS[name][1]]
     with_floor = [name for name in recorders if name != "plain"]
+    compared = [name for name in names if name != "0.3.0 json"]
     of_table = {id(table): key.split()[0] for key, table in results.items()}
 
     def mid_reference(table):
         return figures(results[of_table[id(table)] + " mid"], "0.3.0 json")
 
     out = [f"CPython {version}, {os.cpu_count()} cores, {repetitions} repetition{'s' * (repetitions > 1)}, load {os.getloadavg()[0]:.1f} at the end."]
-    out += markdown("Times cheaper per line than 0.3.0's json, end to end, the same program", results, "mid", names[1:], times_cheaper(mid_reference))
+    out += markdown("Times cheaper per line than 0.3.0's json, end to end, the same program", results, "mid", compared, times_cheaper(mid_reference))
     out += markdown("The same with a longer run of this recorder (0.3.0's json per line as above)", results, "large", large, times_cheaper(mid_reference))
     out += markdown("Trace bytes per line", results, "mid", names, plain_cell("bytes", 1))
     out += markdown("Trace bytes per line, longer run", results, "large", large, plain_cell("bytes", 1))
