@@ -60,6 +60,7 @@ f([float("0.5"), 1.5])
     assert steps[-1] == [0.5, 1.5] and missed(quick) == 0
 
 
+@pytest.mark.skipif(bool(os.environ.get("CODETRACER_SANITIZE")), reason="a sanitizer's allocator keeps freed memory: counts mean nothing")
 def test_what_the_program_lets_go_unseen_is_not_kept(tmp_path):
     """Texts and bytes that are elements are held to tell that they are still the same: not many of the large ones, for where nothing is recorded the program may let
     them go and count on the memory."""
