@@ -1,10 +1,11 @@
 """Objects that change while little of their memory does: what a comparison of pointers must not miss."""
 
+import _thread
 import bisect
 import collections
+import functools
 import heapq
 import operator
-import threading
 
 
 class Node:
@@ -130,20 +131,12 @@ def changed_by_end_of_objects():
 
 
 def changed_by_a_thread():
+    """By one that runs no Python code, within one line: when it gets its turn is not for a test to say."""
     items, node = [0], Node()
-    begin, done = threading.Event(), threading.Event()
-
-    def work():
-        begin.wait()
-        items[0] = 1.5
-        node.value = items
-        done.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    begin.set()
-    done.wait()
-    thread.join()
+    done = _thread.allocate_lock()
+    done.acquire()
+    calls = [functools.partial(items.__setitem__, 0, 1.5), functools.partial(setattr, node, "value", items), done.release]
+    _thread.start_new_thread(list, (map(operator.call, calls),)) and done.acquire()
     return node.value is items
 
 
