@@ -13,7 +13,7 @@ import pytest
 import zstandard
 from conftest import environment_for
 from support.containers import read_container, write_container
-from support.dap import Gone, ReplayServer, unless_it_crashes
+from support.dap import STARTS_WITHIN, Gone, ReplayServer, unless_it_crashes
 from test_consumers_server import Walk
 from test_formats import tool
 
@@ -79,7 +79,7 @@ class Ours:
                 }
 
         try:
-            return unless_it_crashes(drive)
+            return unless_it_crashes(drive, 1 if timeout < STARTS_WITHIN else 8)  # a short one is for what does not start
         except Gone as gone:
             return str(gone)
 

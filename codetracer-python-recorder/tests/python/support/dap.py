@@ -20,10 +20,14 @@ class Gone(Exception):
 
 
 class Crashed(Gone):
-    """It was ended by a signal. Of traces in the multi-stream layout that happens to the server now and then, soon after its launch, whoever wrote them."""
+    """It was ended by a signal, or stood still when it was launched. Of traces in the multi-stream layout both happen to the server now and then, whoever wrote
+    them: several of its threads open the trace at once. On a busy machine more often."""
 
 
-def unless_it_crashes(drive, attempts=5):
+STARTS_WITHIN = 15  # seconds; half of one is usual
+
+
+def unless_it_crashes(drive, attempts=8):
     """What drive() returns; done again when the server crashes."""
     for _ in range(attempts - 1):
         try:
@@ -55,7 +59,7 @@ class ReplayServer:
             self.request("initialize", adapterID="ct", clientID="tests", linesStartAt1=True, columnsStartAt1=True, pathFormat="path")
             self.send("launch", {"traceFolder": str(Path(trace).resolve()), "program": "", "ctRRWorkerExe": "", "pid": 1})
             self.send("configurationDone", {})
-            self.wait("stopped")
+            self.wait("stopped", Crashed, STARTS_WITHIN)
         except BaseException:
             self.close()
             raise
@@ -105,7 +109,7 @@ class ReplayServer:
             raise Gone(self.last_words()) from None
         return self.sequence
 
-    def _receive(self, what, end):
+    def _receive(self, what, end, late=Gone):
         """One message; events are also kept for `wait`."""
         while True:
             try:
@@ -114,7 +118,7 @@ class ReplayServer:
             except queue.Empty:
                 words = self.last_words()
                 if "panicked at" in words or time.monotonic() >= end:
-                    raise Gone(f"no {what}: {words}") from None
+                    raise (Gone if "panicked at" in words else late)(f"no {what}: {words}") from None
         if message is None:
             status = self.process.wait()
             raise (Crashed if status < 0 else Gone)(f"no {what}, it ended with {status}: {self.last_words()}")
@@ -131,12 +135,12 @@ class ReplayServer:
             if message["type"] == "response" and message.get("request_seq") == number:
                 return message.get("body") or {}
 
-    def wait(self, event):
+    def wait(self, event, late=Gone, most=float("inf")):
         """The body of the next event of that name."""
-        end = time.monotonic() + self.timeout
+        end = time.monotonic() + min(self.timeout, most)
         while True:
             for at, message in enumerate(self.events):
                 if message["event"] == event:
                     del self.events[at]
                     return message.get("body")
-            self._receive(event, end)
+            self._receive(event, end, late)
