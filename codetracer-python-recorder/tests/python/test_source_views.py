@@ -10,7 +10,7 @@ import tokenize
 import pytest
 from codetracer_python_recorder import read, source_views
 from support import frameworks
-from support.containers import read_container
+from support.containers import read_container, varint
 from support.dap import ReplayServer, unless_it_crashes
 from test_formats import run, tool
 
@@ -29,16 +29,6 @@ def record(tmp_path, *options, code=SOURCE, **variables):
     seen = subprocess.run(command, capture_output=True, text=True, env=frameworks.environment(PYTHONUTF8="1", **variables), timeout=60)
     assert seen.returncode == 0, seen.stderr
     return seen
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
 
 
 def views(out):

@@ -14,7 +14,7 @@ import reading
 import zstandard
 from codetracer_python_recorder import read
 from conftest import environment_for
-from support.containers import read_container, write_container
+from support.containers import read_container, varint, write_container
 from support.dap import Gone, ReplayServer, unless_it_crashes
 from test_formats import run, tool
 
@@ -176,16 +176,6 @@ def test_the_server_refuses_another_index(recorded, tmp_path):
     write_container(tmp_path / "web.ct", {**files, 36: (name, index[:4] + b"\3\0" + index[6:])}, entries)
     with ReplayServer(tool("replay-server"), tmp_path) as server, pytest.raises(Gone, match="unsupported index version 3"):
         server.request("ct/load-request-spans")
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        shift += 7
-        at += 1
-        if data[at - 1] < 128:
-            return value, at
 
 
 def test_more_than_a_chunk(tmp_path):

@@ -93,3 +93,14 @@ def write_container(path, files, entries=31):
             struct.pack_into("<QQQ", head, 16 + 24 * slot, size, root, name_number(name))
         put(0, bytes(head))
         file.truncate(free * BLOCK)
+
+
+def varint(data, at):
+    """A number in LEB128 at that place, and where it ends."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift += 7
+        at += 1
+        if data[at - 1] < 128:
+            return value, at
