@@ -1,4 +1,4 @@
-/* ct_export_ct: a CTFS container for CodeTracer's readers, in one of three layouts.
+/* A CTFS container for CodeTracer's readers, written in one of three layouts, and read.
  *
  *   both     slots 0-18   the multi-stream layout with its meta.dat and the sources: all that ct-print sees
  *            slots 31-33  events.log, events.fmt and a second meta.dat: what the replay server takes (ctfs.md section 11)
@@ -6,7 +6,11 @@
  *   multi    the first of these alone, column-aware
  *   single   the second alone
  *
- * Each layout's bytes are written by a file of its own: ct_multi_write.c, ct_log_write.c.
+ * The parts are in files of their own, each written and read there: ctfs.c (the container), ct_meta.c, ct_log.c (the single-stream layout), ct_multi.c with
+ * ct_places.c and ct_calls.c (the multi-stream layout), ct_spans.c; ct_streams.c has what the streams are made of for reading.
+ *
+ * Reading is one pass. What can be read from events.log is read from there, for it says more (functions' places, kinds of types); else the multi-stream layout.
+ * Invariant: what is intact is handed on, whatever is wrong behind it; then CT_E_CORRUPT says what, and where.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -14,21 +18,17 @@
 #include <zstd.h>
 
 #include "codetracer/export.h"
-#include "formats/ct_log_write.h"
-#include "formats/ct_multi_write.h"
+#include "formats/ct_log.h"
+#include "formats/ct_meta.h"
+#include "formats/ct_multi.h"
+#include "formats/ct_reading.h"
 #include "formats/ct_spans.h"
-#include "formats/text.h"
-#include "formats/trace_id.h"
-
-/* recorder_id of meta.dat, which upstream's writers leave empty: by it a container of ours is known. */
-#define RECORDER "codetracer-python-recorder"
 
 enum {
     NIM_NESTING = 32,              /* ctfs.md section 4.1 */
     LOG_SLOT = 31,                 /* in the layout with both: behind all that ct-print looks at */
     JOURNAL_SLOT = 34,
     SPANS_SLOT = 35,               /* and two more */
-    HAS_VIEWS = 0x20, HAS_SPANS = 0x2000, /* of meta.dat's flags */
 };
 
 typedef struct ct_file {
@@ -43,8 +43,7 @@ typedef struct ct_file {
     ct_ctfs_file *multi_meta, *log_meta;
     ct_linear *linear;
     ct_buffer compressed;
-    ct_buffer path_list;           /* of meta.dat */
-    uint64_t path_count;
+    ct_meta_out meta;
     ct_error *error;
 } ct_file;
 
@@ -63,11 +62,7 @@ static ct_code
 on_path(void *context, ct_text path)
 {
     ct_file *f = context;
-    f->path_count++;
-    ct_buffer_add_varint(&f->path_list, path.size);
-    ct_buffer_add(&f->path_list, path.bytes, path.size);
-    if (f->path_list.failed)
-        return CT_E_NOMEM;
+    CT_TRY(ct_meta_path(&f->meta, path));
     TO_EACH(ct_multi_path(&f->multi, path), ct_log_path(&f->log, path));
 }
 
@@ -142,56 +137,6 @@ take_encoder(void *context, ct_linear *linear)
 
 /* ---- the container ---- */
 
-static void
-meta_text(ct_buffer *out, ct_text text)
-{
-    ct_buffer cleaned = { .allocator = out->allocator };
-    ct_text_clean(&cleaned, (const uint8_t *)text.bytes, text.size, false);
-    ct_buffer_add_varint(out, cleaned.size);
-    ct_buffer_add(out, cleaned.bytes, cleaned.size);
-    out->failed |= cleaned.failed;
-    ct_buffer_free(&cleaned);
-}
-
-/* Section 7; `flags` of the one for events.log is 0. */
-static ct_code
-write_meta(ct_file *f, ct_ctfs_file *file, unsigned flags)
-{
-    char id[CT_TRACE_ID_SIZE + 1];
-    ct_journal_counts counts;
-    ct_buffer out = { .allocator = f->ctfs.allocator };
-    uint64_t arguments = 0;
-    ct_journal_count(f->journal, &counts);
-    ct_trace_id_text(ct_journal_id(f->journal), id);
-    ct_buffer_add(&out, "CTMD\x03\x00", 6);
-    ct_buffer_add_byte(&out, (uint8_t)flags);
-    ct_buffer_add_byte(&out, (uint8_t)(flags >> 8));
-    ct_buffer_add_varint(&out, CT_TRACE_ID_SIZE);
-    ct_buffer_add(&out, id, CT_TRACE_ID_SIZE);
-    meta_text(&out, ct_journal_meta_value(f->journal, "program"));
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < counts.metas; i++) {
-            const ct_meta_info *meta = ct_journal_meta(f->journal, i);
-            if (!meta || meta->key.size != 3 || memcmp(meta->key.bytes, "arg", 3) != 0)
-                continue;
-            if (pass == 0)
-                arguments++;
-            else
-                meta_text(&out, meta->value);
-        }
-        if (pass == 0)
-            ct_buffer_add_varint(&out, arguments);
-    }
-    meta_text(&out, ct_journal_meta_value(f->journal, "workdir"));
-    ct_buffer_add_byte(&out, sizeof RECORDER - 1);
-    ct_buffer_add(&out, RECORDER, sizeof RECORDER - 1);
-    ct_buffer_add_varint(&out, f->path_count);
-    ct_buffer_add(&out, f->path_list.bytes, f->path_list.size);
-    ct_code code = out.failed ? CT_E_NOMEM : ct_ctfs_append(&f->ctfs, file, out.bytes, out.size);
-    ct_buffer_free(&out);
-    return code;
-}
-
 static ct_code
 start(ct_file *f, const char *path)
 {
@@ -231,11 +176,11 @@ finish(ct_file *f, uint64_t *bytes)
 {
     if (f->has_multi) {
         CT_TRY(ct_multi_finish(&f->multi));
-        CT_TRY(write_meta(f, f->multi_meta, 0x0F00 | (f->multi.places.by_column ? 0x10 : 0) | (f->multi.views.data ? HAS_VIEWS : 0)));
+        CT_TRY(ct_meta_write(&f->meta, &f->ctfs, f->multi_meta, ct_multi_meta_flags(&f->multi)));
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));
-        CT_TRY(write_meta(f, f->log_meta, (f->spans.count ? HAS_SPANS : 0) | (f->multi.other_view_count ? HAS_VIEWS : 0)));
+        CT_TRY(ct_meta_write(&f->meta, &f->ctfs, f->log_meta, (f->spans.count ? CT_META_SPANS : 0) | (f->multi.other_view_count ? CT_META_VIEWS : 0)));
         CT_TRY(ct_spans_write(&f->spans, f->has_multi ? SPANS_SLOT : 3));
     }
     if (f->has_multi && f->has_log)
@@ -255,11 +200,11 @@ write_all(ct_file *f, const char *path, const ct_export_options *options, ct_exp
     f->zstd = ct_chunk_compressor(f->ctfs.allocator);
     if (!f->zstd)
         return CT_E_NOMEM;
-    f->compressed.allocator = f->path_list.allocator = f->ctfs.allocator;
+    f->compressed.allocator = f->meta.paths.allocator = f->ctfs.allocator;
     f->log.zstd = f->multi.zstd = f->zstd;
     f->log.compressed = f->multi.compressed = &f->compressed;
     f->log.error = f->multi.error = f->error;
-    f->multi.journal = f->journal;
+    f->multi.journal = f->meta.journal = f->journal;
     f->multi.places.by_column = !f->has_log;
     if (f->has_log) {
         f->log.form = sink.form_count;
@@ -311,7 +256,7 @@ export(ct_journal *journal, const char *path, const ct_sink *sink, const ct_expo
     ct_multi_free(&f.multi);
     ct_spans_free(&f.spans);
     ct_buffer_free(&f.compressed);
-    ct_buffer_free(&f.path_list);
+    ct_meta_free(&f.meta);
     ct_ctfs_abandon(&f.ctfs);
     ZSTD_freeCCtx(f.zstd);
     return code;
@@ -331,4 +276,78 @@ ct_export_ct_to(ct_journal *journal, const ct_sink *sink, const ct_export_option
     if (!journal || !sink || !sink->write_at)
         return ct_fail(error, CT_E_PARAM, "ct_export_ct_to needs a journal and a sink that can write at a place", 0, 0);
     return export(journal, NULL, sink, options, result, error);
+}
+
+/* ---- reading ---- */
+
+static ct_code
+read_container(ct_reading *r)
+{
+    ct_log_state state;
+    ct_code code;
+    CT_TRY(ct_log_look(r, &state));
+    if (state == CT_LOG_READABLE)
+        return ct_log_read(r);
+    ct_inner *steps = ct_container_find(r->container, "steps.dat", CT_FIRST_ENTRY, &code, r->error), *log = NULL;
+    if (code == CT_OK && steps && state != CT_LOG_DAMAGED)
+        return ct_multi_read(r);
+    if (code == CT_OK)
+        log = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
+    if (code != CT_OK)
+        return code;
+    return log ? ct_fail(r->error, CT_E_CORRUPT, "events.log is in no form that this program knows: split-binary in chunks, or cbor", ct_inner_place(log, 0), 0)
+               : ct_fail(r->error, CT_E_CORRUPT, "the container holds no trace: neither events.log nor steps.dat", 0, 0);
+}
+
+static ct_code
+read_streams_beside(ct_reading *r)
+{
+    ct_code code;
+    ct_inner *log = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error), *steps = NULL;
+    if (code == CT_OK)
+        steps = ct_container_find(r->container, "steps.dat", CT_FIRST_ENTRY, &code, r->error);
+    if (code != CT_OK)
+        return code;
+    return log && steps ? ct_multi_read(r) : ct_fail(r->error, CT_E_CORRUPT, "the container has no streams beside events.log", 0, 0);
+}
+
+static ct_code
+read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_code (*read)(ct_reading *), ct_error *error)
+{
+    ct_error own;
+    ct_reading r = {.sink = sink, .watch = watch, .error = error ? error : &own, .tree.allocator = sink->allocator};
+    CT_TRY(ct_container_open(source, sink->allocator, &r.container, error));
+    sink->state->message = NULL;
+    ct_code code = read(&r);
+    if (code == CT_OK && r.problem.message)
+        code = ct_fail(error, CT_E_CORRUPT, r.problem.message, r.problem.place, 0);
+    else if (code == CT_E_CORRUPT && sink->state->message)
+        code = ct_fail(error, code, sink->state->message, sink->state->byte, 0);
+    else if (code == CT_E_NOMEM)
+        code = ct_fail(error, code, "there is not enough memory", 0, 0);
+    ct_container_close(r.container);
+    ct_stream_tree_free(&r.tree);
+    return code;
+}
+
+ct_code
+ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error)
+{
+    return read_source(source, sink, watch, read_container, error);
+}
+
+ct_code
+ct_ct_read(const char *path, const ct_stream_sink *sink, ct_error *error)
+{
+    ct_source source;
+    CT_TRY(ct_source_open_file(path, &source, error));
+    return ct_ct_read_source(&source, sink, NULL, error);
+}
+
+ct_code
+ct_ct_read_streams(const char *path, const ct_stream_sink *sink, ct_error *error)
+{
+    ct_source source;
+    CT_TRY(ct_source_open_file(path, &source, error));
+    return read_source(&source, sink, NULL, read_streams_beside, error);
 }

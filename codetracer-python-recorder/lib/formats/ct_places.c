@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "util/memory.h"
+
 enum {
     LINES_PER_FILE = 100000,       /* section 3: line-only gli */
     MOST_UNSEEN = 4 << 20,         /* lines of all files beyond their texts, which a damaged journal says they have */
@@ -248,4 +250,100 @@ ct_places_free(ct_places *places)
     ct_free(allocator, places->lines);
     ct_free(allocator, places->first_code);
     ct_free(allocator, places->next_code);
+}
+
+/* ---- reading ---- */
+
+/* `str path, varint lines, a length per line` and nothing behind it; the lines' beginnings are kept. */
+static bool
+take_columns(ct_places_in *places, ct_input in, ct_text *path, ct_places_in_file *file, bool *memory)
+{
+    size_t first = places->line_count;
+    uint64_t at = 0;
+    int64_t length = 0;
+    *path = ct_take_text(&in);
+    size_t lines = ct_take_count(&in, 1);
+    for (size_t i = 0; i < lines && !in.bad && *memory; i++) {
+        int64_t delta = ct_take_svarint(&in);
+        if (__builtin_add_overflow(length, delta, &length) || length < 0 || length > INT32_MAX)
+            in.bad = true;
+        *memory = CT_GROW(places->allocator, places->lines, places->line_capacity, places->line_count);
+        if (*memory)
+            places->lines[places->line_count++] = at;
+        at += (uint64_t)length;
+        file->has_columns = file->has_columns || length > 1;
+    }
+    if (in.bad || in.at != in.end) {
+        places->line_count = first;
+        return false;
+    }
+    file->first_line = first;
+    file->lines = lines;
+    file->size = lines == 0 ? LINES_PER_FILE : at ? at : 1;
+    return true;
+}
+
+ct_code
+ct_places_in_path(ct_places_in *places, bool tell_form, ct_input record, ct_text *path)
+{
+    ct_places_in_file file = {.base = places->next_base, .size = LINES_PER_FILE};
+    ct_text inside;
+    bool memory = true;
+    *path = record.at ? (ct_text){(const char *)record.at, ct_input_left(&record)} : (ct_text){"", 0};
+    if (tell_form) /* hardly any path is one with a table of lines by chance */
+        places->by_column = take_columns(places, record, &inside, &file, &memory);
+    else if (places->by_column && !take_columns(places, record, &inside, &file, &memory) && memory)
+        return CT_E_CORRUPT;
+    if (!memory || !CT_GROW(places->allocator, places->files, places->file_capacity, places->file_count))
+        return CT_E_NOMEM;
+    if (places->by_column)
+        *path = inside;
+    places->files[places->file_count++] = file;
+    places->next_base += file.size;
+    return CT_OK;
+}
+
+ct_place
+ct_places_in_find(const ct_places_in *places, uint64_t position)
+{
+    if (!places->by_column) {
+        uint64_t path = position / LINES_PER_FILE, last = places->file_count ? places->file_count - 1 : 0;
+        if (path > last && position >> 32 > 0 && position >> 32 <= last) /* as another of upstream's writers packs them */
+            return (ct_place){position >> 32, (int64_t)(position & UINT32_MAX), 0};
+        if (path > last)
+            path = last;
+        uint64_t line = position - path * LINES_PER_FILE;
+        return (ct_place){path, line > INT32_MAX ? INT32_MAX : (int64_t)line, 0};
+    }
+    size_t low = 0, high = places->file_count;
+    while (low + 1 < high) { /* the last file that does not begin behind it */
+        size_t middle = low + (high - low) / 2;
+        if (places->files[middle].base <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    if (places->file_count == 0)
+        return (ct_place){0};
+    const ct_places_in_file *file = &places->files[low];
+    uint64_t within = position - file->base;
+    if (file->lines == 0)
+        return (ct_place){low, within > INT32_MAX ? INT32_MAX : (int64_t)within, 0};
+    const uint64_t *lines = places->lines + file->first_line;
+    size_t from = 0, to = file->lines;
+    while (from + 1 < to) { /* of lines that begin at the same place the last: those before it are empty */
+        size_t middle = from + (to - from) / 2;
+        if (lines[middle] <= within)
+            from = middle;
+        else
+            to = middle;
+    }
+    return (ct_place){low, (int64_t)from + 1, file->has_columns ? within - lines[from] + 1 : 0};
+}
+
+void
+ct_places_in_free(ct_places_in *places)
+{
+    ct_free(places->allocator, places->files);
+    ct_free(places->allocator, places->lines);
 }

@@ -1,4 +1,4 @@
-/* Positions of steps in the multi-stream layout (ctfs.md section 3): one number for a file, a line and a column.
+/* Positions of steps in the multi-stream layout (ctfs.md section 3): one number for a file, a line and a column; made and found again.
  *
  *   by line    100,000 numbers for each file
  *   by column  a number for each byte of each line; where the journal knows no columns, one for each line
@@ -12,6 +12,7 @@
 
 #include "codetracer/replay.h"
 #include "formats/buffer.h"
+#include "model/decode.h"
 
 typedef struct ct_places_file { uint64_t base, size, lines, *starts; /* NULL: every line has length 1 */ } ct_places_file;
 
@@ -32,5 +33,33 @@ ct_code ct_places_path(ct_places *places, ct_text path, ct_buffer *record, ct_er
 /* column: 0: not known. */
 uint64_t ct_places_position(const ct_places *places, uint32_t path, int64_t line, uint32_t column);
 void ct_places_free(ct_places *places);
+
+/* ---- reading ---- */
+
+typedef struct ct_place { uint64_t path; int64_t line; uint64_t column; } ct_place; /* column: 0: not known */
+
+/* A source file in the space of positions. */
+typedef struct ct_places_in_file {
+    uint64_t base, size;
+    size_t first_line, lines;      /* in ct_places_in.lines; lines: 0: no table */
+    bool has_columns;
+} ct_places_in_file;
+
+/* Memory: by column, a number per line of the sources. */
+typedef struct ct_places_in {
+    const ct_allocator *allocator; /* set by the owner, */
+    bool by_column;                /* and this, unless the first path is to tell */
+    ct_places_in_file *files;      /* by the trace's path */
+    size_t file_count, file_capacity;
+    uint64_t *lines;               /* where each line of each file begins, from the file's base */
+    size_t line_count, line_capacity;
+    uint64_t next_base;
+} ct_places_in;
+
+/* The next record of paths.dat. *path lies in it. tell_form: by it is seen whether positions are by column. CT_E_CORRUPT: it breaks the format. */
+ct_code ct_places_in_path(ct_places_in *places, bool tell_form, ct_input record, ct_text *path);
+/* What is behind everything is put into the last file. */
+ct_place ct_places_in_find(const ct_places_in *places, uint64_t position);
+void ct_places_in_free(ct_places_in *places);
 
 #endif

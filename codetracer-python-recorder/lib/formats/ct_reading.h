@@ -1,7 +1,8 @@
-/* Private to the reader of containers (ct_read.c, ct_meta_read.c, ct_log_read.c, ct_multi_read.c): what one pass over a container holds. */
+/* Private to the reader of containers (ct.c, ct_meta.c, ct_log.c, ct_multi.c, ct_calls.c): what one pass over a container holds. */
 #ifndef CT_FORMATS_CT_READING_H
 #define CT_FORMATS_CT_READING_H
 
+#include "formats/ct_meta.h"
 #include "formats/ct_streams.h"
 #include "formats/stream.h"
 
@@ -46,14 +47,7 @@ ct_reading_at(ct_reading *r, uint64_t place)
 /* As ct_ct_read(), of a container that lies anywhere; it closes the source. watch: of events.log; may be NULL. */
 ct_code ct_ct_read_source(const ct_source *source, const ct_stream_sink *sink, const ct_log_watch *watch, ct_error *error);
 
-/* ---- ct_meta_read.c ---- */
-
-/* Bits of meta.dat: ctfs.md section 7. */
-enum {
-    CT_META_MCR = 1 << 0, CT_META_LAUNCH = 1 << 1, CT_META_LAYOUT = 1 << 2, CT_META_FILTERS = 1 << 3, CT_META_COLUMNS = 1 << 4, CT_META_VIEWS = 1 << 5,
-    CT_META_CALLS_CHUNKED = 1 << 8, CT_META_STEPS_CHUNKED = 1 << 9, CT_META_VALUES_CHUNKED = 1 << 10, CT_META_EVENTS_CHUNKED = 1 << 11,
-    CT_META_KNOWN = 0x3FFF
-};
+/* ---- ct_meta.c ---- */
 
 typedef struct ct_meta { bool there; unsigned flags; ct_problem problem; } ct_meta;
 
@@ -61,7 +55,7 @@ typedef struct ct_meta { bool there; unsigned flags; ct_problem problem; } ct_me
  * program does not know. What is wrong with it is left in *meta: for the reader of the streams to say, unless something worse is wrong with those. */
 ct_code ct_read_meta(const ct_reading *r, ct_which which, ct_meta *meta);
 
-/* ---- ct_log_read.c: section 8 ---- */
+/* ---- ct_log.c: section 8 ---- */
 
 /* What there is of events.log: none, one in a form that events.fmt names and that this program does not know, one that is damaged from its beginning, or one that
  * can be read, at least from its beginning. */
@@ -69,7 +63,7 @@ typedef enum ct_log_state { CT_LOG_ABSENT, CT_LOG_FOREIGN, CT_LOG_DAMAGED, CT_LO
 ct_code ct_log_look(ct_reading *r, ct_log_state *state);
 ct_code ct_log_read(ct_reading *r);
 
-/* ---- ct_multi_read.c: sections 2 to 6 ---- */
+/* ---- ct_multi.c: sections 2 to 6 ---- */
 ct_code ct_multi_read(ct_reading *r);
 
 #endif

@@ -8,7 +8,7 @@
 #define CT_FORMATS_CT_STREAMS_H
 
 #include "formats/buffer.h"
-#include "formats/ctfs_read.h"
+#include "formats/ctfs.h"
 #include "model/decode.h"
 
 /* ---- frames ---- */

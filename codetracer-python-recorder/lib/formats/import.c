@@ -101,7 +101,7 @@ bury(import *im, uint64_t first, uint64_t last)
 {
     if (first == last)
         return CT_OK;
-    if (!CT_IMPORT_GROW(im->allocator, im->dead, im->dead_capacity, im->dead_count))
+    if (!CT_GROW(im->allocator, im->dead, im->dead_capacity, im->dead_count))
         return ct_import_no_memory(&im->state);
     im->dead[im->dead_count++] = (range_in){first, last};
     return CT_OK;
@@ -140,7 +140,7 @@ put_variables(import *im, const ct_kept_values *values, bool whole)
         const ct_kept_value *value = &values->items[i];
         CT_TRY(ct_import_slot_of(&im->d, a->function, value->variable, &slot));
         if (!im->d.writing) {
-            if (!CT_IMPORT_GROW(im->allocator, im->listed, im->listed_capacity, i))
+            if (!CT_GROW(im->allocator, im->listed, im->listed_capacity, i))
                 return ct_import_no_memory(&im->state);
             im->listed[i] = slot;
             continue;
@@ -178,7 +178,7 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
 {
     thread_in *thread = &im->threads[im->current];
     ct_import_function *f = &im->d.functions[function];
-    if (!CT_IMPORT_GROW(im->allocator, thread->stack, thread->capacity, thread->depth))
+    if (!CT_GROW(im->allocator, thread->stack, thread->capacity, thread->depth))
         return ct_import_no_memory(&im->state);
     activation_in a = {.id = im->next_activation++, .function = function, .path = f->path, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
     if (im->d.writing) {
@@ -431,7 +431,7 @@ thread_index(import *im, uint64_t external, bool starts, size_t *index)
         *index = 0;
         return CT_OK;
     }
-    if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
+    if (!CT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return ct_import_no_memory(&im->state);
     im->threads[im->thread_count] = (thread_in){.number = free_number(im, external), .external = external, .known = true};
     *index = im->thread_count++;
@@ -488,7 +488,7 @@ start(import *im)
     ct_import_values_start(&im->values);
     ct_import_definitions_start(&im->d);
     ct_kept_clear(&im->arguments);
-    if (!CT_IMPORT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
+    if (!CT_GROW(im->allocator, im->threads, im->thread_capacity, im->thread_count))
         return ct_import_no_memory(&im->state);
     im->threads[im->thread_count++] = (thread_in){.number = im->first_thread};
     return CT_OK;

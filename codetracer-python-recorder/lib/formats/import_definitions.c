@@ -10,7 +10,7 @@
 ct_code
 ct_import_path(ct_import_definitions *d, const char *bytes, size_t size)
 {
-    if (!CT_IMPORT_GROW(d->allocator, d->paths, d->path_capacity, d->path_count))
+    if (!CT_GROW(d->allocator, d->paths, d->path_capacity, d->path_count))
         return ct_import_no_memory(d->state);
     d->paths[d->path_count++] = d->writing ? ct_define_path(d->r, bytes, size) : 0;
     if (d->writing && d->path_count == d->script_path) {
@@ -45,7 +45,7 @@ ct_import_function_named(ct_import_definitions *d, uint64_t path, int64_t line, 
         f->path = d->paths[path];
         return CT_OK;
     }
-    if (!CT_IMPORT_GROW(d->allocator, d->functions, d->function_capacity, d->function_count))
+    if (!CT_GROW(d->allocator, d->functions, d->function_capacity, d->function_count))
         return ct_import_no_memory(d->state);
     f = &d->functions[d->function_count];
     *f = (ct_import_function){.file = path, .line = line, .name = ct_copy_text(d->allocator, bytes, size), .size = size, .is_module = names_module(bytes, size)};
@@ -62,7 +62,7 @@ ct_import_function_named(ct_import_definitions *d, uint64_t path, int64_t line, 
 static ct_code
 add_variable(ct_import_definitions *d, const char *bytes, size_t size)
 {
-    if (!CT_IMPORT_GROW(d->allocator, d->variables, d->variable_capacity, d->variable_count))
+    if (!CT_GROW(d->allocator, d->variables, d->variable_capacity, d->variable_count))
         return ct_import_no_memory(d->state);
     d->variables[d->variable_count] = (ct_import_variable){.name = ct_copy_text(d->allocator, bytes, size), .size = size};
     if (!d->variables[d->variable_count].name)
@@ -123,7 +123,7 @@ ct_import_slot_of(ct_import_definitions *d, uint32_t function, uint64_t variable
     if (is_new) {
         if (d->writing)
             return ct_import_corrupt(d->state, "the trace changed while it was read");
-        if (!CT_IMPORT_GROW(d->allocator, f->variables, f->variable_capacity, f->variable_count) || !CT_IMPORT_GROW(d->allocator, d->slot_of, d->slot_of_capacity, number))
+        if (!CT_GROW(d->allocator, f->variables, f->variable_capacity, f->variable_count) || !CT_GROW(d->allocator, d->slot_of, d->slot_of_capacity, number))
             return ct_import_no_memory(d->state);
         d->slot_of[number] = (uint32_t)f->variable_count;
         f->variables[f->variable_count++] = (ct_import_local){.variable = (uint32_t)variable};
@@ -170,7 +170,7 @@ ct_import_code_of(ct_import_definitions *d, uint32_t function, uint32_t *path, u
     if (ct_intern_add(&d->codes, key, sizeof key, &number, &is_new) != CT_OK)
         return ct_import_no_memory(d->state);
     if (is_new) {
-        if (!CT_IMPORT_GROW(d->allocator, d->code_of, d->code_of_capacity, number))
+        if (!CT_GROW(d->allocator, d->code_of, d->code_of_capacity, number))
             return ct_import_no_memory(d->state);
         CT_TRY(define_code(d, f, *path, &d->code_of[number]));
         d->other_slots += *path != f->path ? f->variable_count : 0;
@@ -187,7 +187,7 @@ ct_import_column_of(ct_import_definitions *d, uint32_t function, uint32_t code, 
     if (line <= 0)
         return CT_OK;
     if (ct_intern_add(&d->lines, key, sizeof key, &number, &is_new) != CT_OK
-        || (is_new && !CT_IMPORT_GROW(d->allocator, d->columns, d->column_capacity, number)))
+        || (is_new && !CT_GROW(d->allocator, d->columns, d->column_capacity, number)))
         return ct_import_no_memory(d->state);
     uint32_t known = column <= INT32_MAX ? (uint32_t)column : 0;
     if (!is_new && d->columns[number].at.column <= 1)

@@ -55,7 +55,7 @@ dump(const ct_stream_tree *tree, size_t index, ct_buffer *out)
 ct_code
 ct_import_values_keep(ct_kept_values *kept, uint64_t variable, const ct_stream_tree *tree, size_t node)
 {
-    if (!CT_IMPORT_GROW(kept->bytes.allocator, kept->items, kept->capacity, kept->count))
+    if (!CT_GROW(kept->bytes.allocator, kept->items, kept->capacity, kept->count))
         return CT_E_NOMEM;
     size_t at = kept->bytes.size;
     dump(tree, node, &kept->bytes);
@@ -85,7 +85,7 @@ ct_kept_free(ct_kept_values *kept)
 ct_code
 ct_import_values_type(ct_import_values *v, const ct_stream_type *told)
 {
-    if (!CT_IMPORT_GROW(v->allocator, v->types, v->type_capacity, v->type_count))
+    if (!CT_GROW(v->allocator, v->types, v->type_capacity, v->type_count))
         return CT_E_NOMEM;
     ct_import_type_entry *type = &v->types[v->type_count];
     *type = (ct_import_type_entry){.kind = told->kind, .name = ct_copy_text(v->allocator, told->name, told->name_size), .size = told->name_size,

@@ -10,6 +10,7 @@
 #include "codetracer/record.h"
 #include "formats/buffer.h"
 #include "formats/stream.h"
+#include "util/memory.h"
 
 typedef struct ct_import_type_entry {
     uint64_t kind;
@@ -47,24 +48,5 @@ void ct_kept_free(ct_kept_values *kept);
 size_t ct_import_values_write(ct_import_values *v, const ct_kept_values *kept, size_t index, uint8_t out[CT_VALUE_MAX]);
 /* Whether writing the tree's value makes an object of it: then that gets the id next_object. */
 bool ct_import_values_is_object(const ct_import_values *v, const ct_stream_tree *tree, size_t node);
-
-/* ---- what both files need ---- */
-
-/* Room for one more item; false: no memory. */
-static inline bool
-ct_import_grow(const ct_allocator *allocator, void *array, size_t *capacity, size_t count, size_t size)
-{
-    void **items = array;
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = ct_resize(allocator, *items, wanted * size);
-    if (!bigger)
-        return false;
-    *items = bigger;
-    *capacity = wanted;
-    return true;
-}
-#define CT_IMPORT_GROW(allocator, items, capacity, count) ct_import_grow(allocator, &(items), &(capacity), (count), sizeof *(items))
 
 #endif

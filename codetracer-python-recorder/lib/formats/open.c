@@ -13,7 +13,7 @@
 
 #include "codetracer/import.h"
 #include "codetracer/trace.h"
-#include "formats/ctfs_read.h"
+#include "formats/ctfs.h"
 #include "formats/open.h"
 #include "journal/reader.h"
 #include "util/io.h"

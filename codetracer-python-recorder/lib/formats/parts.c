@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "codetracer/trace.h"
-#include "formats/ctfs_read.h"
+#include "formats/ctfs.h"
 #include "formats/open.h"
 
 static ct_code

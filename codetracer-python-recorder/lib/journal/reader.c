@@ -34,25 +34,11 @@ typedef struct walk {
 
 /* ---- blocks and their order ---- */
 
-static void *
-grow(const ct_allocator *allocator, void *items, size_t *capacity, size_t count, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    size_t wanted = *capacity ? *capacity * 2 : 64;
-    void *grown = ct_resize(allocator, items, wanted * size);
-    if (grown)
-        *capacity = wanted;
-    return grown;
-}
-
 static ct_code
 append(ct_journal *journal, ct_block_list *list, const ct_block_entry *block, ct_error *error)
 {
-    ct_block_entry *blocks = grow(journal->allocator, list->blocks, &list->capacity, list->count, sizeof *blocks);
-    if (!blocks)
+    if (!CT_GROW(journal->allocator, list->blocks, list->capacity, list->count))
         return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
-    list->blocks = blocks;
     list->blocks[list->count++] = *block;
     return CT_OK;
 }
@@ -82,12 +68,8 @@ add_events(ct_journal *journal, const ct_block_entry *in_file, ct_error *error)
     if ((!begins && !journal->segment_count) || block->segment != segment || (previous ? block->first < previous->first : block->first)
         || (previous ? block->events < previous->events : block->events) || block->first > block->events)
         return ct_fail(error, CT_E_CORRUPT, "an events block does not continue the one before", block->position, 0);
-    if (begins) {
-        ct_segment_entry *segments = grow(journal->allocator, journal->segments, &journal->segment_capacity, journal->segment_count, sizeof *segments);
-        if (!segments)
-            return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
-        journal->segments = segments;
-    }
+    if (begins && !CT_GROW(journal->allocator, journal->segments, journal->segment_capacity, journal->segment_count))
+        return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
     CT_TRY(append(journal, &journal->events, block, error));
     if (begins)
         journal->segments[journal->segment_count++] = (ct_segment_entry){journal->events.count - 1, block->first, block->events};

@@ -39,6 +39,22 @@ ct_free(const ct_allocator *allocator, void *block)
         allocator->resize(allocator->context, block, 0);
 }
 
+bool
+ct_grow(const ct_allocator *allocator, void *array, size_t *capacity, size_t count, size_t size)
+{
+    if (count < *capacity)
+        return true;
+    size_t wanted = *capacity ? *capacity * 2 : 16;
+    void *items;
+    memcpy(&items, array, sizeof items);
+    items = wanted > SIZE_MAX / size ? NULL : ct_resize(allocator, items, wanted * size);
+    if (!items)
+        return false;
+    memcpy(array, &items, sizeof items);
+    *capacity = wanted;
+    return true;
+}
+
 char *
 ct_copy_text(const ct_allocator *allocator, const char *bytes, size_t count)
 {

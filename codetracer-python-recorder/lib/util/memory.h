@@ -3,6 +3,7 @@
 #ifndef CT_UTIL_MEMORY_H
 #define CT_UTIL_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "codetracer/memory.h"
@@ -12,6 +13,10 @@ void *ct_resize(const ct_allocator *allocator, void *block, size_t size);
 void *ct_allocate(const ct_allocator *allocator, size_t size);
 void *ct_allocate_zero(const ct_allocator *allocator, size_t count, size_t size);
 void ct_free(const ct_allocator *allocator, void *block); /* NULL: nothing happens */
+
+/* Room in an array for one item behind its first `count`; false: no memory, and the array is as it was. array: where its pointer stands. */
+bool ct_grow(const ct_allocator *allocator, void *array, size_t *capacity, size_t count, size_t size);
+#define CT_GROW(allocator, items, capacity, count) ct_grow((allocator), &(items), &(capacity), (count), sizeof *(items))
 
 /* count bytes and a zero behind them. */
 char *ct_copy_text(const ct_allocator *allocator, const char *bytes, size_t count);

@@ -4,7 +4,7 @@
 
 #include "codetracer/io.h"
 #include "codetracer/verify.h"
-#include "formats/ctfs_read.h"
+#include "formats/ctfs.h"
 
 /* The recorder's name in the metadata of traces that this project writes. */
 #define CT_OUR_RECORDER "codetracer-python-recorder"

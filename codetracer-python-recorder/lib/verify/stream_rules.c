@@ -16,22 +16,7 @@ enum { MOST_TYPE_KIND = 33, MOST_EVENT_KIND = 13 };
 
 #define FOUND(rules, rule, ...) ct_report_add((rules)->report, rule, (rules)->part, (rules)->state.byte, (rules)->state.event, __VA_ARGS__)
 
-/* Room for one more item; false: no memory. */
-static bool
-grow(const ct_stream_rules *r, void *array, size_t *capacity, size_t count, size_t size)
-{
-    void **items = array;
-    if (count < *capacity)
-        return true;
-    size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *bigger = ct_resize(r->report->allocator, *items, wanted * size);
-    if (!bigger)
-        return false;
-    *items = bigger;
-    *capacity = wanted;
-    return true;
-}
-#define GROW(items, capacity, count) grow(r, &(items), &(capacity), (count), sizeof *(items))
+#define GROW(items, capacity, count) CT_GROW(r->report->allocator, items, capacity, count)
 
 static bool
 is_defined(ct_stream_rules *r, const char *what, uint64_t id, uint64_t count)

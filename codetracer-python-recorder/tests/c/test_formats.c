@@ -15,7 +15,7 @@
 #include <zstd.h>
 
 #include "check.h"
-#include "formats/calls.h"
+#include "formats/ct_calls.h"
 #include "formats/ctfs.h"
 #include "formats/linear.h"
 #include "formats/text.h"

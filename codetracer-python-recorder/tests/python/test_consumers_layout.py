@@ -142,7 +142,7 @@ def test_ct_print_falls_back_to_events_log_when_the_views_are_missing(ours):
     )
     name, meta = ours.files[META]
     unflagged = {**without(ours.files, *VIEWS), META: (name, meta[:6] + bytes([meta[6] & ~0x20]) + meta[7:])}
-    assert ours.print(unflagged) == SHOWN_BY_PRINT, "ct-print needs source views even where no flag promises them: write empty ones (ct_multi_write.c)"
+    assert ours.print(unflagged) == SHOWN_BY_PRINT, "ct-print needs source views even where no flag promises them: write empty ones (ct_multi.c)"
     assert ours.server(without(ours.files, *VIEWS)) == SHOWN_BY_SERVER, "the replay server needs the source views now"
 
 
@@ -230,7 +230,7 @@ def test_ct_print_shows_kinds_of_output(ours, stored, shown):
     records[second + 1] = stored
     files = {**ours.files, 13: ("events.dat", frame(bytes(records)))}
     assert ours.print(files)["output"] == [("ioStdout", "1.5\n"), (shown, "oops\n")], (
-        f"ct-print folds kind {stored} in another way now: choose the number for standard error anew (ct_multi_write.c)"
+        f"ct-print folds kind {stored} in another way now: choose the number for standard error anew (ct_multi.c)"
     )
 
 
@@ -249,7 +249,7 @@ def test_ct_print_goes_by_the_chunk_size_of_the_index(ours):
         offsets.append(len(chunks))
         chunks += frame(b"".join(pieces[first : first + 3]))
     files = {**ours.files, 10: (name, chunks), 11: ("values.idx", struct.pack(f"<I{len(offsets)}Q", 3, *offsets))}
-    assert ours.print(files) == SHOWN_BY_PRINT, "ct-print counts on chunks of a fixed number of records: write upstream's numbers (ct_multi_write.c)"
+    assert ours.print(files) == SHOWN_BY_PRINT, "ct-print counts on chunks of a fixed number of records: write upstream's numbers (ct_multi.c)"
 
 
 def test_ct_print_takes_frames_with_checksum_and_needs_their_size(ours):
@@ -257,7 +257,7 @@ def test_ct_print_takes_frames_with_checksum_and_needs_their_size(ours):
     parameters = zstandard.get_frame_parameters(ours.files[10][1])
     assert parameters.has_checksum and parameters.content_size == len(records)
     with_checksum = {**ours.files, 10: ("values.dat", frame(records, write_checksum=True))}
-    assert ours.print(with_checksum) == SHOWN_BY_PRINT, "ct-print refuses frames with a checksum: leave them out of the streams (ct_multi_write.c)"
+    assert ours.print(with_checksum) == SHOWN_BY_PRINT, "ct-print refuses frames with a checksum: leave them out of the streams (ct_multi.c)"
     unsized = {**ours.files, 10: ("values.dat", frame(records, write_content_size=False))}
     assert ours.print(unsized) != SHOWN_BY_PRINT, "ct-print reads frames that do not tell their size now: nothing leans on the size any more"
 
@@ -266,4 +266,4 @@ def test_server_takes_frames_with_checksum(ours):
     name, log = ours.files[LOG]
     size = struct.unpack_from("<I", log, 8)[0]
     assert len(log) == 8 + 16 + size and zstandard.get_frame_parameters(log[24:]).has_checksum, "events.log of a small program is one chunk"
-    assert ours.server(ours.files) == SHOWN_BY_SERVER, "the replay server refuses frames with a checksum: leave them out of events.log (ct_log_write.c)"
+    assert ours.server(ours.files) == SHOWN_BY_SERVER, "the replay server refuses frames with a checksum: leave them out of events.log (ct_log.c)"

@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "container_bytes.h"
-#include "formats/ctfs_read.h"
+#include "formats/ctfs.h"
 
 static ct_code
 open_box(const box *b, uint64_t size, ct_container **container, ct_error *error)

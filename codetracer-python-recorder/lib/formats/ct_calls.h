@@ -4,9 +4,10 @@
  * once they are more than is quickly held in memory. Invariant: memory is a stack of the open calls and fixed windows; a list of children is
  * never held, for with keys given at entry the children of k are k+1, the key behind k+1's last descendant, and so on.
  */
-#ifndef CT_FORMATS_CALLS_H
-#define CT_FORMATS_CALLS_H
+#ifndef CT_FORMATS_CT_CALLS_H
+#define CT_FORMATS_CT_CALLS_H
 
+#include "formats/ct_reading.h"
 #include "formats/outfile.h"
 
 typedef struct ct_call_end ct_call_end;
@@ -37,5 +38,37 @@ typedef struct ct_calls_sink {
 
 /* All calls have ended: hands out their records in key order, `group` at a time. */
 ct_code ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink);
+
+/* ---- reading ---- */
+
+/* A call whose record was read and that has not begun. */
+typedef struct ct_call_in {
+    bool there;
+    uint64_t key, function, entry, exit;
+    int64_t parent;
+    ct_input arguments;
+    ct_text result;
+} ct_call_in;
+
+typedef struct ct_open_call { uint64_t key; int64_t parent; uint64_t entry, exit, least; uint8_t *result; size_t result_size; } ct_open_call;
+
+/* Memory: a chunk of the stream and the calls that are open. All zero: nothing is open, and closing it is harmless. */
+typedef struct ct_calls_in {
+    ct_reading *r;
+    ct_records records;
+    uint64_t next_key;             /* of the next record */
+    ct_call_in call;               /* at hand; at the end of the stream it is not there */
+    ct_open_call *open;
+    size_t open_count, open_capacity;
+} ct_calls_in;
+
+ct_code ct_calls_in_open(ct_calls_in *calls, ct_reading *r, ct_inner *data, ct_inner *index);
+/* The next record into calls->call. */
+ct_code ct_calls_in_next(ct_calls_in *calls);
+/* Hands on the calls that begin before this step. */
+ct_code ct_calls_in_begin(ct_calls_in *calls, uint64_t step);
+/* Hands on those that end behind it. place: of the step in the container. */
+ct_code ct_calls_in_end(ct_calls_in *calls, uint64_t step, uint64_t place);
+void ct_calls_in_close(ct_calls_in *calls);
 
 #endif

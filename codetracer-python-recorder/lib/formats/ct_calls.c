@@ -1,8 +1,11 @@
-/* See calls.h. */
-#include "formats/calls.h"
+/* See ct_calls.h: calls.dat (ctfs.md section 5), written and read. */
+#include "formats/ct_calls.h"
 
 #include <errno.h>
 #include <sys/mman.h>
+
+#include "formats/cbor_read.h"
+#include "util/memory.h"
 
 /* Position `key` of the file of ends. It never leaves this process, so it is written as it lies in memory. */
 struct ct_call_end {
@@ -311,4 +314,170 @@ ct_calls_finish(ct_calls *calls, uint64_t group, const ct_calls_sink *sink)
     ct_buffer_free(&p.children);
     ct_buffer_free(&p.group);
     return code;
+}
+
+/* ---- reading ---- */
+
+enum { NO_RETURN = 0xFF };         /* a call that was left by an exception, or never */
+
+static const ct_stream_words WORDS = CT_STREAM_WORDS("calls.dat");
+
+ct_code
+ct_calls_in_open(ct_calls_in *c, ct_reading *r, ct_inner *data, ct_inner *index)
+{
+    *c = (ct_calls_in){.r = r};
+    return ct_chunks_open(&c->records.chunks, &WORDS, data, index, false, r->error);
+}
+
+ct_code
+ct_calls_in_next(ct_calls_in *c)
+{
+    ct_input record;
+    ct_call_in *call = &c->call;
+    *call = (ct_call_in){0};
+    ct_code code = ct_records_next(&c->records, &record, c->r->error);
+    if (code != CT_OK)
+        return code == CT_END ? CT_OK : code;
+    call->key = c->next_key++;
+    call->function = ct_take_varint(&record);
+    call->parent = ct_take_svarint(&record);
+    call->entry = ct_take_varint(&record);
+    call->exit = ct_take_varint(&record);
+    (void)ct_take_varint(&record); /* the depth, which the parents say too */
+    call->arguments.at = record.at;
+    for (size_t left = ct_take_count(&record, 2); left > 0 && !record.bad; left--) {
+        (void)ct_take_varint(&record);
+        (void)ct_take_text(&record);
+    }
+    call->arguments.end = record.at;
+    call->result = ct_take_text(&record);
+    call->there = !record.bad;
+    if (record.bad)
+        ct_records_spoil(&c->records);
+    return CT_OK;
+}
+
+/* Open calls lie in the order of their keys. Each knows the least exit among itself and those below, so that one look at the top tells whether any
+ * ends: nearly always it is the top that does, but calls of several threads need not be nested. */
+static void
+note_least(ct_calls_in *c, size_t from)
+{
+    for (size_t i = from; i < c->open_count; i++) {
+        ct_open_call *call = &c->open[i];
+        call->least = i && call[-1].least < call->exit ? call[-1].least : call->exit;
+    }
+}
+
+static ct_code
+begin_call(ct_calls_in *c)
+{
+    ct_reading *r = c->r;
+    ct_call_in *call = &c->call;
+    ct_input *in = &call->arguments;
+    if (!CT_GROW(r->sink->allocator, c->open, c->open_capacity, c->open_count))
+        return CT_E_NOMEM;
+    ct_open_call opened = {call->key, call->parent, call->entry, call->exit, 0, ct_allocate(r->sink->allocator, call->result.size), call->result.size};
+    if (!opened.result)
+        return CT_E_NOMEM;
+    memcpy(opened.result, call->result.bytes, call->result.size);
+    c->open[c->open_count++] = opened;
+    note_least(c, c->open_count - 1);
+    ct_reading_at(r, ct_records_place(&c->records));
+    ct_stream_forget(&r->tree);
+    for (uint64_t left = ct_take_varint(in); left > 0; left--) {
+        uint64_t name = ct_take_varint(in);
+        ct_text value = ct_take_text(in);
+        ct_input body = {(const uint8_t *)value.bytes, (const uint8_t *)value.bytes + value.size, false};
+        size_t node = ct_cbor_take_value(&r->tree, &body);
+        if (!node && !body.bad)
+            return CT_E_NOMEM;
+        if (body.bad) /* one that cannot be read is one that is not known */
+            ct_reading_problem(r, WORDS.damaged, ct_records_place(&c->records));
+        else
+            CT_TRY(r->sink->argument(r->sink->context, name, &r->tree, node));
+    }
+    CT_TRY(r->sink->call(r->sink->context, call->function));
+    return ct_calls_in_next(c);
+}
+
+static ct_code
+end_call(ct_calls_in *c, size_t index, uint64_t place)
+{
+    ct_reading *r = c->r;
+    ct_open_call call = c->open[index];
+    size_t node = 0;
+    bool memory = true;
+    ct_reading_at(r, place);
+    ct_stream_forget(&r->tree);
+    if (call.result_size && !(call.result_size == 1 && call.result[0] == NO_RETURN)) {
+        ct_input body = {call.result, call.result + call.result_size, false};
+        node = ct_cbor_take_value(&r->tree, &body);
+        memory = node || body.bad;
+        if (body.bad) {
+            ct_reading_problem(r, WORDS.damaged, place);
+            node = 0;
+        }
+    }
+    memmove(&c->open[index], &c->open[index + 1], (c->open_count - index - 1) * sizeof *c->open);
+    c->open_count--;
+    note_least(c, index);
+    ct_code code = memory ? r->sink->returned(r->sink->context, &r->tree, node) : CT_E_NOMEM;
+    ct_free(r->sink->allocator, call.result);
+    return code;
+}
+
+/* Ends what ends with this step, the innermost first; only calls that began behind the one with the key `above` (-1: all). */
+static ct_code
+end_above(ct_calls_in *c, uint64_t step, int64_t above, uint64_t place)
+{
+    for (size_t i = c->open_count; i > 0 && c->open[i - 1].least <= step && (int64_t)c->open[i - 1].key > above; i--)
+        if (c->open[i - 1].exit <= step)
+            CT_TRY(end_call(c, i - 1, place));
+    return CT_OK;
+}
+
+/* A call without any step in it is entered and left at the last step written: behind that step, not before it. Nothing says so, but the step is not
+ * such a call's own when its caller, or another call of the same caller, had it already. */
+static bool
+is_behind_its_step(const ct_calls_in *c)
+{
+    const ct_call_in *call = &c->call;
+    if (call->entry != call->exit)
+        return false;
+    for (size_t i = c->open_count; i > 0 && (int64_t)c->open[i - 1].key >= call->parent; i--) {
+        const ct_open_call *other = &c->open[i - 1];
+        if ((int64_t)other->key == call->parent ? other->entry == call->entry : other->parent == call->parent && other->exit == call->entry)
+            return true;
+    }
+    return false;
+}
+
+ct_code
+ct_calls_in_begin(ct_calls_in *c, uint64_t step)
+{
+    while (c->call.there && c->call.entry <= step && !is_behind_its_step(c))
+        CT_TRY(begin_call(c));
+    return CT_OK;
+}
+
+ct_code
+ct_calls_in_end(ct_calls_in *c, uint64_t step, uint64_t place)
+{
+    while (c->call.there && c->call.entry <= step) {
+        CT_TRY(end_above(c, step, c->call.parent, place));
+        CT_TRY(begin_call(c));
+    }
+    return end_above(c, step, -1, place);
+}
+
+void
+ct_calls_in_close(ct_calls_in *c)
+{
+    for (size_t i = 0; i < c->open_count; i++)
+        ct_free(c->r->sink->allocator, c->open[i].result);
+    if (c->r)
+        ct_free(c->r->sink->allocator, c->open);
+    c->open = NULL;
+    c->open_count = c->open_capacity = 0;
+    ct_records_close(&c->records);
 }

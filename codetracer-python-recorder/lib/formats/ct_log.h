@@ -1,9 +1,9 @@
-/* Writing events.log: the single-stream layout of a container (ctfs.md section 8), which CodeTracer's replay server reads best.
+/* Writing events.log: the single-stream layout of a container (ctfs.md section 8), which CodeTracer's replay server reads best. Reading it: ct_reading.h.
  *
  * Invariant: every frame is whole, has its content size and a checksum; an event does not straddle frames. Memory holds one frame's raw bytes.
  */
-#ifndef CT_FORMATS_CT_LOG_WRITE_H
-#define CT_FORMATS_CT_LOG_WRITE_H
+#ifndef CT_FORMATS_CT_LOG_H
+#define CT_FORMATS_CT_LOG_H
 
 #include "formats/ctfs.h"
 #include "formats/linear.h"

@@ -1,12 +1,12 @@
-/* Writing the multi-stream layout of a container (ctfs.md sections 2 to 6), which ct-print reads.
+/* Writing the multi-stream layout of a container (ctfs.md sections 2 to 6), which ct-print reads. Reading it: ct_reading.h.
  *
  * Invariant: every frame is whole, has its content size (readers refuse others) and a checksum; record n of the values belongs to record n of the
- * steps. Memory holds one chunk per stream, and what calls.h says.
+ * steps. Memory holds one chunk per stream, and what ct_calls.h says.
  */
-#ifndef CT_FORMATS_CT_MULTI_WRITE_H
-#define CT_FORMATS_CT_MULTI_WRITE_H
+#ifndef CT_FORMATS_CT_MULTI_H
+#define CT_FORMATS_CT_MULTI_H
 
-#include "formats/calls.h"
+#include "formats/ct_calls.h"
 #include "formats/ct_places.h"
 #include "formats/ctfs.h"
 #include "formats/linear.h"
@@ -66,6 +66,8 @@ ct_code ct_multi_leave(ct_multi *multi, const ct_encoded *value);
 ct_code ct_multi_output(ct_multi *multi, enum ct_stream_number stream, ct_text text);
 ct_code ct_multi_thread(ct_multi *multi, enum ct_linear_thread what, uint64_t thread);
 ct_code ct_multi_finish(ct_multi *multi);
+/* For its meta.dat. */
+unsigned ct_multi_meta_flags(const ct_multi *multi);
 void ct_multi_free(ct_multi *multi);
 
 #endif

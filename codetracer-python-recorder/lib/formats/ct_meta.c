@@ -1,9 +1,77 @@
-/* See ct_reading.h: meta.dat (ctfs.md section 7) and meta.json. */
-#include "formats/ct_reading.h"
+/* See ct_meta.h and ct_reading.h: meta.dat (ctfs.md section 7), written and read, and meta.json, which old containers have. */
+#include "formats/ct_meta.h"
 
 #include <yyjson.h>
 
+#include "formats/ct_reading.h"
+#include "formats/text.h"
+#include "formats/trace_id.h"
 #include "util/json_memory.h"
+
+/* recorder_id, which upstream's writers leave empty: by it a container of ours is known. */
+#define RECORDER "codetracer-python-recorder"
+
+ct_code
+ct_meta_path(ct_meta_out *meta, ct_text path)
+{
+    meta->path_count++;
+    ct_buffer_add_varint(&meta->paths, path.size);
+    ct_buffer_add(&meta->paths, path.bytes, path.size);
+    return meta->paths.failed ? CT_E_NOMEM : CT_OK;
+}
+
+void ct_meta_free(ct_meta_out *meta) { ct_buffer_free(&meta->paths); }
+
+static void
+meta_text(ct_buffer *out, ct_text text)
+{
+    ct_buffer cleaned = { .allocator = out->allocator };
+    ct_text_clean(&cleaned, (const uint8_t *)text.bytes, text.size, false);
+    ct_buffer_add_varint(out, cleaned.size);
+    ct_buffer_add(out, cleaned.bytes, cleaned.size);
+    out->failed |= cleaned.failed;
+    ct_buffer_free(&cleaned);
+}
+
+ct_code
+ct_meta_write(const ct_meta_out *meta, ct_ctfs *ctfs, ct_ctfs_file *file, unsigned flags)
+{
+    char id[CT_TRACE_ID_SIZE + 1];
+    ct_journal_counts counts;
+    ct_buffer out = { .allocator = ctfs->allocator };
+    uint64_t arguments = 0;
+    ct_journal_count(meta->journal, &counts);
+    ct_trace_id_text(ct_journal_id(meta->journal), id);
+    ct_buffer_add(&out, "CTMD\x03\x00", 6);
+    ct_buffer_add_byte(&out, (uint8_t)flags);
+    ct_buffer_add_byte(&out, (uint8_t)(flags >> 8));
+    ct_buffer_add_varint(&out, CT_TRACE_ID_SIZE);
+    ct_buffer_add(&out, id, CT_TRACE_ID_SIZE);
+    meta_text(&out, ct_journal_meta_value(meta->journal, "program"));
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < counts.metas; i++) {
+            const ct_meta_info *info = ct_journal_meta(meta->journal, i);
+            if (!info || info->key.size != 3 || memcmp(info->key.bytes, "arg", 3) != 0)
+                continue;
+            if (pass == 0)
+                arguments++;
+            else
+                meta_text(&out, info->value);
+        }
+        if (pass == 0)
+            ct_buffer_add_varint(&out, arguments);
+    }
+    meta_text(&out, ct_journal_meta_value(meta->journal, "workdir"));
+    ct_buffer_add_byte(&out, sizeof RECORDER - 1);
+    ct_buffer_add(&out, RECORDER, sizeof RECORDER - 1);
+    ct_buffer_add_varint(&out, meta->path_count);
+    ct_buffer_add(&out, meta->paths.bytes, meta->paths.size);
+    ct_code code = out.failed ? CT_E_NOMEM : ct_ctfs_append(ctfs, file, out.bytes, out.size);
+    ct_buffer_free(&out);
+    return code;
+}
+
+/* ---- reading ---- */
 
 enum { MOST_META = 64 << 20, HASH = 32 };
 
