@@ -47,6 +47,7 @@ Where the trace goes:
 What is recorded:
   --trace-filter FILE       rules on what is recorded of which code, in TOML; FILE::FILE for several
                             (after the nearest .codetracer/trace-filter.toml and those of $CODETRACER_TRACE_FILTER)
+  --no-framework-filters    with --pytest and --unittest: their own lines, too (without: builtin-pytest, builtin-unittest)
   --include-stdlib          the standard library's lines, too
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;
@@ -160,6 +161,7 @@ SWITCHES: dict[str, tuple[str, object]] = {
     "--no-module-name-from-globals": ("module_name_from_globals", False),
     "--autoformat": ("autoformat", True),
     "--no-autoformat": ("autoformat", False),
+    "--no-framework-filters": ("framework_filters", False),
 }
 FRAMEWORKS = ("--pytest", "--unittest")
 DEFAULT_FOLDER = "trace-out"
@@ -240,6 +242,7 @@ class Options:
         self.out_dir = str(given.pop("out_dir", "") or environment.get("CODETRACER_PYTHON_RECORDER_OUT_DIR", "") or DEFAULT_FOLDER)
         self.format = str(given.pop("format", "") or _value("CODETRACER_FORMAT", "format", environment.get("CODETRACER_FORMAT") or session.DEFAULT_FORMAT))
         self.quiet = bool(given.pop("quiet", False))
+        self.framework = self.framework if given.pop("framework_filters", True) else None
         self.autoformat = _autoformat(bool(given.pop("autoformat", True)), environment)
         self.signals = [(given.pop(key), handler) for key, handler in SIGNALS.items() if key in given]
         if len({number for number, _ in self.signals}) < len(self.signals):

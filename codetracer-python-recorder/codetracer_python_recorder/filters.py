@@ -1,8 +1,8 @@
 """Trace filters: which files of rules are in force, and what stands in them, checked. How they are applied: lib/filter. For users: docs/filters.md.
 
-The order is from general to particular: the nearest `.codetracer/trace-filter.toml` above the program, those of the variable
-CODETRACER_TRACE_FILTER, those given explicitly. That the standard library is skipped, and the framework that runs tests, is below all of them: the
-extension sees to it by the folders that prefixes.py knows.
+The order is from general to particular: the built-in one of the framework that runs tests (builtin-pytest.toml, builtin-unittest.toml beside this file), the
+nearest `.codetracer/trace-filter.toml` above the program, those of the variable CODETRACER_TRACE_FILTER, those given explicitly. That the standard library is
+skipped is below all of them: the extension sees to it by the folders that prefixes.py knows.
 """
 
 import os
@@ -72,8 +72,20 @@ def split(given: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | No
     return paths
 
 
-def chain(program_folder: str, given: "Iterable[str]") -> list[Source]:
+_built_in: dict[str, Source] = {}  # a recording for each test reads it once
+
+
+def built_in(framework: str) -> Source | None:
+    """The rules for a framework that runs the program; None: there are none."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"builtin-{framework}.toml")
+    if framework not in _built_in and os.path.isfile(path):
+        _built_in[framework] = load(path, True)
+    return _built_in.get(framework)
+
+
+def chain(program_folder: str, given: "Iterable[str]", framework: str | None = None) -> list[Source]:
     """The sources in force, from general to particular. UsageError for what cannot be read or is wrong."""
+    below = built_in(framework) if framework else None
     sources: list[Source] = []
     found = find(program_folder)
     paths = [found] if found else []
@@ -81,7 +93,7 @@ def chain(program_folder: str, given: "Iterable[str]") -> list[Source]:
     paths += given
     for path in paths:
         sources.append(load(path, not sources))
-    return sources
+    return [below, *sources] if below else sources
 
 
 def load(path: str, first: bool) -> Source:

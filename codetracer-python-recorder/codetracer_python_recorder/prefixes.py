@@ -57,6 +57,8 @@ _NOTEBOOK = (
     "pygments", "IPython_pygments_lexers", "ipython_pygments_lexers", "jedi", "parso", "matplotlib_inline", "decorator", "stack_data", "executing", "asttokens",
     "pure_eval", "psutil", "dateutil",
 )  # fmt: skip
+# Of these no rule of a filter decides: the user has not chosen to run under them as under a test framework.
+HOSTS = ("ipython",)
 FRAMEWORKS = {"pytest": _TEST_TOOLS, "unittest": ("unittest", *_TEST_TOOLS), "ipython": _NOTEBOOK}
 
 

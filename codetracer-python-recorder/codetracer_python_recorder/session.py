@@ -231,7 +231,7 @@ class Recording:
         if script:
             lines.append(("script", _tidy(script)))
         try:
-            rules = filters.chain(os.path.dirname(script) if script else workdir, self.limits.filters)
+            rules = filters.chain(os.path.dirname(script) if script else workdir, self.limits.filters, framework)
         except BaseException:
             self.discard()
             raise
@@ -242,7 +242,8 @@ class Recording:
             "script": script or "",
             "skip_prefixes": standard,
             "keep_prefixes": prefixes.site_packages(standard),
-            "own_prefixes": prefixes.own() + (prefixes.framework(framework) if framework else []),
+            "own_prefixes": prefixes.own() + (prefixes.framework(framework) if framework in prefixes.HOSTS else []),
+            "outer_prefixes": prefixes.framework(framework) if framework else [],
             "meta": lines,
             "hidden_frames": hidden_frames,
         }

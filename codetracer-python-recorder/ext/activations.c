@@ -350,8 +350,8 @@ activation_resync(recorder *r, ct_frame *frame)
         for (ct_frame *f = frame; f && f != known; f = ct_frame_previous(f)) {
             PyCodeObject *code = ct_frame_code(f);
             code_info *info = code ? code_info_of(r, code, f) : NULL;
-            if (info && info->own)
-                break; /* the command line's frames, and the console script that called it */
+            if (info && info->skipped && info->outer)
+                break; /* the command line's frames or the test framework's, and the console script that called it */
             if (info && !info->skipped) {
                 outermost = f;
                 its_info = info;

@@ -447,6 +447,7 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     info->session = r->session;
     info->skipped = !given && !is_recorded(r, path);
     info->own = lies_under(path, &r->own);
+    info->outer = info->own || lies_under(path, &r->outer);
     if (r->filter && !info->own && *path) {
         filters_decide(r, code, info, path, module_name(frame), !info->skipped);
         r->filtered_codes[info->skipped ? CT_FILTER_SKIP : info->calls_only ? CT_FILTER_CALLS : CT_FILTER_TRACE]++;

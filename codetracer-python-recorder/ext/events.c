@@ -110,9 +110,10 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record;
     ct_event_begin(r->out);
-    enum value_action action = (enum value_action)(head == CT_R_UNWIND ? VALUE_SHOW : head == CT_R_YIELD ? a->info->yield_action : a->info->return_action);
+    enum value_action action = (enum value_action)(head == CT_R_UNWIND ? a->info->exception_action : head == CT_R_YIELD ? a->info->yield_action : a->info->return_action);
+    filters_count(r, action, FILTERED_RETURN);
     size_t size = (size_t)((action ? value_encode_as(r, value, action, bytes, &record) : value_encode(r, value, bytes, &record)) - bytes);
-    r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED;
+    r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED && action != VALUE_REDACT;
     ct_put_value(r->out, head, bytes, size);
     if (a->info->calls_only)
         object_write_deaths(r);
@@ -154,7 +155,7 @@ CALLBACK(on_start, CAN_DISABLE, PERIOD_START)
             code_info *its_info = code ? code_info_of(r, code, caller) : NULL;
             if (its_info && !its_info->skipped)
                 break;
-            caller = its_info && its_info->own ? NULL : ct_frame_previous(caller);
+            caller = its_info && its_info->outer ? NULL : ct_frame_previous(caller);
         }
         if (caller)
             recorder_activation(r, caller);
@@ -264,7 +265,7 @@ CALLBACK(on_throw, CANNOT_DISABLE, PERIOD_OTHER)
         uint8_t bytes[CT_VALUE_MAX];
         object_record *record;
         ct_event_begin(r->out);
-        size_t size = (size_t)(value_encode(r, args[2], bytes, &record) - bytes);
+        size_t size = (size_t)(value_encode_as(r, args[2], (enum value_action)info->exception_action, bytes, &record) - bytes);
         ct_put_number(r->out, CT_R_THROW, a->id);
         ct_put_bytes(r->out, bytes, size);
         object_write_deaths(r);
@@ -293,7 +294,7 @@ write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_fram
 {
     for (activation *a = r->thread->top; a; a = a->below)
         if (a->frame == frame) {
-            recorder_activation(r, frame);
+            a = recorder_activation(r, frame);
             PyCodeObject *code = (PyCodeObject *)args[0];
             int line = -1;
             /* A handler's first instruction has no line of its own: that of the first one that has. */
@@ -303,7 +304,7 @@ write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_fram
             uint8_t bytes[CT_VALUE_MAX];
             object_record *record;
             ct_event_begin(r->out);
-            size_t size = (size_t)(value_encode(r, args[2], bytes, &record) - bytes);
+            size_t size = (size_t)(value_encode_as(r, args[2], (enum value_action)a->info->exception_action, bytes, &record) - bytes);
             ct_put_value(r->out, head, bytes, size);
             r->out->cursor = ct_write_varint(r->out->cursor, line < 0 ? 0 : (uint64_t)line);
             object_write_deaths(r);

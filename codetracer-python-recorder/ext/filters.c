@@ -133,12 +133,11 @@ filters_name_action(recorder *r, code_info *info, ct_filter_kind kind, PyObject 
     if (action == CT_FILTER_INHERIT)
         action = info->decision.value_default;
     uint8_t meant = value_action_of(action);
-    r->filtered_names[VALUE_REDACT] += meant == VALUE_REDACT;
-    r->filtered_names[VALUE_DROP] += meant == VALUE_DROP;
     return meant > by_words ? meant : by_words;
 }
 
-/* What is returned goes by the function's name, with its module's or without; what is yielded also by `<yield>`. */
+/* What is returned goes by the function's name, with its module's or without; what is yielded also by `<yield>`; an exception by `<unwind>` alone, for it is not what the function
+ * makes. */
 static void
 judge_results(recorder *r, code_info *info, const char *module, const char *name)
 {
@@ -150,6 +149,8 @@ judge_results(recorder *r, code_info *info, const char *module, const char *name
     ct_filter_action yield = ct_filter_action_of(r->filter, &info->decision, CT_FILTER_RET, "<yield>", 7);
     if (yield == CT_FILTER_INHERIT)
         yield = action;
+    ct_filter_action unwind = ct_filter_action_of(r->filter, &info->decision, CT_FILTER_RET, "<unwind>", 8);
+    info->exception_action = value_action_of(unwind == CT_FILTER_INHERIT ? info->decision.value_default : unwind);
     info->return_action = value_action_of(action == CT_FILTER_INHERIT ? info->decision.value_default : action);
     info->yield_action = value_action_of(yield == CT_FILTER_INHERIT ? info->decision.value_default : yield);
 }
@@ -182,6 +183,13 @@ filters_attribute_action(recorder *r, const char *name, size_t size, uint8_t by_
 
 /* ---- statistics ---- */
 
+void
+filters_count(recorder *r, uint8_t action, enum filtered_kind kind)
+{
+    if ((action == VALUE_REDACT || action == VALUE_DROP) && !r->verifying)
+        r->filtered_values[action == VALUE_DROP][kind]++;
+}
+
 static void
 define_count(recorder *r, const char *key, uint64_t count)
 {
@@ -197,10 +205,20 @@ filters_summary(recorder *r)
     define_count(r, "filter.traced", r->filtered_codes[CT_FILTER_TRACE]);
     define_count(r, "filter.calls", r->filtered_codes[CT_FILTER_CALLS]);
     define_count(r, "filter.skipped", r->filtered_codes[CT_FILTER_SKIP]);
-    if (r->filtered_names[VALUE_REDACT])
-        define_count(r, "filter.redacted-names", r->filtered_names[VALUE_REDACT]);
-    if (r->filtered_names[VALUE_DROP])
-        define_count(r, "filter.dropped-names", r->filtered_names[VALUE_DROP]);
+    static const char *const KINDS[FILTERED_KINDS] = {"argument", "global", "local", "return"};
+    for (int drop = 0; drop < 2; drop++) {
+        const char *done = drop ? "dropped" : "redacted";
+        char key[40];
+        for (int kind = 0; kind < FILTERED_KINDS; kind++) {
+            snprintf(key, sizeof key, "filter.%s.%s", done, KINDS[kind]);
+            if (r->filtered_values[drop][kind])
+                define_count(r, key, r->filtered_values[drop][kind]);
+        }
+        snprintf(key, sizeof key, "filter.%s.attribute", done);
+        uint64_t attributes = r->hidden[drop ? DROPPED_ATTRIBUTES : HIDDEN_RULED_ATTRIBUTES];
+        if (attributes)
+            define_count(r, key, attributes);
+    }
     PyObject *slow = PyList_New(0);
     const char *text;
     for (size_t i = 0; slow && (text = ct_filter_slow(r->filter, i)); i++) {

@@ -99,11 +99,13 @@ static void
 append_field(recorder *r, uint32_t name, PyObject *value)
 {
     enum value_action action = (enum value_action)r->attribute_actions[name];
-    if (__builtin_expect(action == VALUE_DROP, 0))
+    if (__builtin_expect(action == VALUE_DROP, 0)) {
+        r->state_hidden[DROPPED_ATTRIBUTES - HIDDEN_ITEMS]++;
         return;
+    }
     add_field_name(r, name);
     if (__builtin_expect(action >= VALUE_HIDE_TEXTS, 0) && value)
-        append_hidden(r, value, action, HIDDEN_ATTRIBUTES, false);
+        append_hidden(r, value, action, action == VALUE_REDACT ? HIDDEN_RULED_ATTRIBUTES : HIDDEN_ATTRIBUTES, false);
     else
         append(r, value);
 }

@@ -63,16 +63,23 @@ enum value_action {
     VALUE_OF_NAMES,              /* __annotations__: its keys name no secrets, but types */
     VALUE_HIDE_TEXTS,            /* a secret's name: str and bytes are hidden, in containers too; other objects are judged by their own fields */
     VALUE_REDACT,                /* a rule: hidden, whatever it is */
-    VALUE_DROP                   /* a rule: left out; of what is returned or yielded stands that there was something */
+    VALUE_DROP,                  /* a rule: left out; of what is returned, yielded or raised stands that there was something */
+    VALUE_LEFT_OUT               /* no name of the program's: a notebook's own */
 };
 
 /* Whether a str with that hash, as a key, has a secret's name. A key is not held; the hash of 64 bits is as good, and there, as it is in a dict. */
 typedef struct key_verdict { Py_hash_t hash; bool secret; } key_verdict;
 enum { KEY_VERDICTS = 1024 };
 
-/* What was hidden, by kind; the last: texts that were too many to be known. */
-enum hidden_kind { HIDDEN_VARIABLES, HIDDEN_RETURNS, HIDDEN_ITEMS, HIDDEN_ATTRIBUTES, HIDDEN_TEXTS, HIDDEN_OUTPUT, HIDDEN_FORGOTTEN, HIDDEN_KINDS };
-enum { HIDDEN_IN_OBJECTS = 3 };  /* kinds of what an object's state holds: HIDDEN_ITEMS … HIDDEN_TEXTS */
+/* What was hidden, by kind; the last: texts that were too many to be known. By rules of a filter are only the attributes so named: for all else, enum filtered_kind. */
+enum hidden_kind {
+    HIDDEN_VARIABLES, HIDDEN_RETURNS, HIDDEN_ITEMS, HIDDEN_ATTRIBUTES, HIDDEN_TEXTS, HIDDEN_RULED_ATTRIBUTES, DROPPED_ATTRIBUTES, HIDDEN_OUTPUT,
+    HIDDEN_FORGOTTEN, HIDDEN_KINDS
+};
+enum { HIDDEN_IN_OBJECTS = 5 };  /* kinds of what an object's state holds: HIDDEN_ITEMS … DROPPED_ATTRIBUTES */
+
+/* What rules hide: the kinds of value that 0.3.0's metadata counts (attributes: enum hidden_kind). */
+enum filtered_kind { FILTERED_ARGUMENT, FILTERED_GLOBAL, FILTERED_LOCAL, FILTERED_RETURN, FILTERED_KINDS };
 
 /* Streams as redaction sees them: enum ct_stream_number, then what goes past Python to the descriptors of the first two. */
 enum { OUTPUT_DESCRIPTOR = 3, OUTPUT_STREAMS = 5 };
@@ -193,7 +200,8 @@ struct code_info {
     uint64_t session;            /* of the recording it was made for */
     bool skipped;
     struct code_points *points;  /* start and stop points that lie in it; NULL: none */
-    bool own;                    /* the recorder's own: what called it is not the program */
+    bool own;                    /* the recorder's own: never recorded */
+    bool outer;                  /* that, or what runs the program: where it is not recorded, what called it is not the program */
     char *given_path;            /* code whose source we were handed: the path made up for it, which is recorded */
     uint32_t code;               /* journal id */
     int first_line;
@@ -205,6 +213,7 @@ struct code_info {
     uint8_t *actions;            /* enum value_action of the slots */
     bool hides;                  /* some slot's is not VALUE_SHOW */
     uint8_t return_action, yield_action;
+    uint8_t exception_action;    /* of what is raised in it, thrown into it or leaves it */
     bool calls_only;             /* lines are not recorded */
     bool judged;                 /* a rule says something of its values: `decision` */
     ct_filter_decision decision;
@@ -242,7 +251,7 @@ struct recorder {
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io, redaction;
     unsigned io_streams;         /* bits of enum ct_stream_number: those that are recorded */
-    path_list skip, keep, own;
+    path_list skip, keep, own, outer;
     path_list left_out;          /* names of a namespace that are not the program's, as a notebook's own */
     path_list texts;             /* names of code that lies in no file and is recorded, as cells of a notebook */
 
@@ -298,7 +307,8 @@ struct recorder {
 
     /* filters */
     ct_filter *filter;           /* NULL: there are no rules */
-    uint64_t filtered_codes[CT_FILTER_SKIP + 1], filtered_names[VALUE_DROP + 1];
+    uint64_t filtered_codes[CT_FILTER_SKIP + 1];
+    uint64_t filtered_values[2][FILTERED_KINDS]; /* redacted, dropped: how often a snapshot or a return would have had such a value */
 
     /* redaction */
     ct_secrets *secrets;
@@ -459,6 +469,7 @@ int filters_read(recorder *r, PyObject *options); /* -1 with an exception */
 /* Whether a code object is recorded, and how; by_place: whether it is where no rule says anything. To be asked if r->filter. */
 void filters_decide(recorder *r, PyCodeObject *code, code_info *info, const char *path, PyObject *module, bool by_place);
 uint8_t filters_name_action(recorder *r, code_info *info, ct_filter_kind kind, PyObject *name, uint8_t by_words);
+void filters_count(recorder *r, uint8_t action, enum filtered_kind kind); /* a value was there that a rule hides; other actions count nothing */
 uint8_t filters_attribute_action(recorder *r, const char *name, size_t size, uint8_t by_words);
 PyObject *filters_summary(recorder *r); /* writes the counts; the patterns that took too long, None without filters, NULL with an exception */
 

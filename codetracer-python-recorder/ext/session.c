@@ -127,7 +127,8 @@ read_options(recorder *r, PyObject *options)
     r->io_streams = (unsigned)streams;
     r->redaction = option_flag(options, "redaction", true);
     return option_paths(options, "skip_prefixes", &r->skip) < 0 || option_paths(options, "keep_prefixes", &r->keep) < 0 ||
-            option_paths(options, "own_prefixes", &r->own) < 0 || option_paths(options, "left_out", &r->left_out) < 0
+            option_paths(options, "own_prefixes", &r->own) < 0 ||
+            option_paths(options, "outer_prefixes", &r->outer) < 0 || option_paths(options, "left_out", &r->left_out) < 0
         ? -1
         : 0;
 }
@@ -308,6 +309,7 @@ recorder_free(recorder *r)
     paths_free(&r->skip);
     paths_free(&r->keep);
     paths_free(&r->own);
+    paths_free(&r->outer);
     paths_free(&r->texts);
     paths_free(&r->left_out);
     for (size_t i = 0; i < r->point_count; i++)
@@ -446,7 +448,7 @@ write_hidden(recorder *r)
     if (!r->redaction)
         ct_define_meta(r->out, "redaction", "off", 3);
     for (int i = 0; i < HIDDEN_KINDS && r->redaction; i++) {
-        if (r->hidden[i] == 0)
+        if (r->hidden[i] == 0 || NAMES[i] == NULL)
             continue;
         define_number(r, NAMES[i], r->hidden[i]);
         PyObject *number = PyLong_FromUnsignedLongLong(r->hidden[i]);

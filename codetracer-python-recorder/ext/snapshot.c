@@ -59,7 +59,7 @@ is_same(const uint8_t *bytes, const shadow *last, size_t size)
  * record is the object of the shadow's record as long as that has the same id and is of this object: then the bytes are the same, and only what is
  * inside must be looked at. Adversarial test: tests/programs/elements_alike.py. */
 static inline void
-write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global)
+write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum ct_record global, enum filtered_kind kind)
 {
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record = last->record;
@@ -71,14 +71,15 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
     }
     uint8_t *end;
     if (__builtin_expect(last->action != VALUE_SHOW, 0)) {
-        if (last->action == VALUE_DROP)
+        filters_count(r, last->action, kind);
+        if (last->action >= VALUE_DROP)
             return; /* never bound */
         end = value_encode_as(r, value, (enum value_action)last->action, bytes, &record);
     }
     else
         end = value_encode(r, value, bytes, &record);
     size_t size = (size_t)(end - bytes);
-    last->lasting = record == NULL && _Py_IsImmortal(value) ? value : NULL;
+    last->lasting = record == NULL && _Py_IsImmortal(value) && last->action != VALUE_REDACT ? value : NULL; /* what a rule hides is counted each time */
     last->record = record;
     last->id = record ? record->id : 0;
     if (!is_same(bytes, last, size)) {
@@ -90,8 +91,8 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         else
             ct_put_slot(r->out, slot, bytes, size);
         r->changes++;
-        if (bytes[0] == CT_V_REDACTED)
-            r->hidden[last->action >= VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
+        if (bytes[0] == CT_V_REDACTED && last->action != VALUE_REDACT)
+            r->hidden[last->action == VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
         last->size = (uint8_t)size;
         memcpy(last->bytes, bytes, size);
     }
@@ -148,7 +149,7 @@ namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t ex
     uint8_t action = filters_name_action(r, info, info->is_module ? CT_FILTER_GLOBAL : CT_FILTER_LOCAL, key, r->name_actions[name]);
     for (size_t i = 0; i < r->left_out.count; i++)
         if (PyUnicode_CompareWithASCIIString(key, r->left_out.paths[i]) == 0)
-            action = VALUE_DROP;
+            action = VALUE_LEFT_OUT;
     named_shadow *entry = &names->names[names->count++];
     *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .last.action = action};
     return entry;
@@ -164,7 +165,7 @@ write_name(recorder *r, code_info *info, namespace_shadow *names, size_t *index,
         return;
     *index = (size_t)(entry - names->names) + 1;
     entry->seen = true;
-    write_if_changed(r, &entry->last, entry->name, value, 0);
+    write_if_changed(r, &entry->last, entry->name, value, 0, info->is_module ? FILTERED_GLOBAL : FILTERED_LOCAL);
 }
 
 /* Names not seen this time are gone; what remains closes up, so that a name bound again comes last, as in the dict. */
@@ -259,7 +260,7 @@ write_globals(recorder *r, activation *a, ct_frame *frame)
         shadow *last = &a->globals->names[i].last;
         PyObject *value = PyDict_GetItemWithError(globals, info->global_keys[i]); /* both exact strs: no code runs */
         if (value && is_shown(value))
-            write_if_changed(r, last, info->global_names[i], value, CT_R_GLOBAL);
+            write_if_changed(r, last, info->global_names[i], value, CT_R_GLOBAL, FILTERED_GLOBAL);
         else
             write_unbound(r, last, info->global_names[i], CT_R_GLOBAL_UNBIND);
     }
@@ -292,7 +293,7 @@ write_variables(recorder *r, activation *a, ct_frame *frame)
     for (uint32_t i = 0; i < a->slot_count; i++) {
         PyObject *value = slot_value(slots, info, i);
         if (value && is_shown(value))
-            write_if_changed(r, &a->slots[i], i, value, 0);
+            write_if_changed(r, &a->slots[i], i, value, 0, i < info->parameter_count ? FILTERED_ARGUMENT : FILTERED_LOCAL);
         else
             write_unbound(r, &a->slots[i], i, CT_R_UNBIND);
     }

@@ -36,9 +36,9 @@ add_meta(ct_buffer *out, const char *name, const ct_journal *journal, const char
     add_clean_string(out, ct_journal_meta_value(journal, key));
 }
 
-/* A number that a meta holds; null when it holds none. */
+/* A number that a meta holds; `otherwise` when it holds none. */
 static void
-add_meta_number(ct_buffer *out, const char *name, const ct_journal *journal, const char *key)
+add_meta_number_or(ct_buffer *out, const char *name, const ct_journal *journal, const char *key, const char *otherwise)
 {
     ct_text text = ct_journal_meta_value(journal, key);
     bool number = text.size > 0 && text.size < 20;
@@ -49,7 +49,13 @@ add_meta_number(ct_buffer *out, const char *name, const ct_journal *journal, con
     if (number)
         ct_buffer_add(out, text.bytes, text.size);
     else
-        ct_buffer_add_text(out, "null");
+        ct_buffer_add_text(out, otherwise);
+}
+
+static void
+add_meta_number(ct_buffer *out, const char *name, const ct_journal *journal, const char *key)
+{
+    add_meta_number_or(out, name, journal, key, "null");
 }
 
 static void
@@ -58,6 +64,80 @@ add_number(ct_buffer *out, const char *name, uint64_t value)
     ct_json_string(out, name, strlen(name));
     ct_buffer_add_byte(out, ':');
     ct_json_unsigned(out, value);
+}
+
+/* ---- trace filters ---- */
+
+/* A source is noted as `NAME SHA256 PATH` (docs/journal-format.md). Where the digest begins, behind a space; SIZE_MAX: there is none. */
+static size_t
+digest_in(ct_text source)
+{
+    enum { DIGEST = 64 };
+    size_t digits = 0;
+    for (size_t at = 0; at < source.size; at++) {
+        char byte = source.bytes[at];
+        if ((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f'))
+            digits++;
+        else if (byte == ' ' && digits == DIGEST && at > DIGEST && source.bytes[at - DIGEST - 1] == ' ')
+            return at - DIGEST;
+        else
+            digits = 0;
+    }
+    return SIZE_MAX;
+}
+
+static void
+add_filter_source(ct_buffer *out, ct_text source)
+{
+    size_t digest = digest_in(source);
+    if (digest == SIZE_MAX)
+        return;
+    ct_buffer_add_text(out, out->bytes[out->size - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    add_clean_string(out, (ct_text){source.bytes, digest - 1});
+    ADD(out, ",\"path\":");
+    add_clean_string(out, (ct_text){source.bytes + digest + 65, source.size - digest - 65});
+    ADD(out, ",\"sha256\":");
+    add_clean_string(out, (ct_text){source.bytes + digest, 64});
+    ADD(out, ",\"version\":1}");
+}
+
+static void
+add_value_counts(ct_buffer *out, const char *name, const ct_journal *journal, const char *done)
+{
+    static const char *const kinds[] = {"argument", "attribute", "global", "local", "return"};
+    ct_json_string(out, name, strlen(name));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "filter.%s.%s", done, kinds[i]);
+        ct_buffer_add_text(out, i ? "," : ":{");
+        add_meta_number_or(out, kinds[i], journal, key, "0");
+    }
+    ct_buffer_add_byte(out, '}');
+}
+
+/* As 0.3.0 wrote it, with two more counts of scopes. Nothing when no filter was in force. */
+static void
+add_trace_filter(ct_buffer *out, const ct_journal *journal, uint32_t metas)
+{
+    if (ct_journal_meta_value(journal, "filter.source").size == 0)
+        return;
+    ADD(out, ",\"trace_filter\":{\"filters\":[");
+    for (uint32_t i = 0; i < metas && !out->failed; i++) {
+        const ct_meta_info *meta = ct_journal_meta(journal, i);
+        if (meta && meta->key.size == 13 && memcmp(meta->key.bytes, "filter.source", 13) == 0)
+            add_filter_source(out, meta->value);
+    }
+    ADD(out, "],\"stats\":{");
+    add_meta_number_or(out, "scopes_traced", journal, "filter.traced", "0");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number_or(out, "scopes_calls", journal, "filter.calls", "0");
+    ct_buffer_add_byte(out, ',');
+    add_meta_number_or(out, "scopes_skipped", journal, "filter.skipped", "0");
+    ct_buffer_add_byte(out, ',');
+    add_value_counts(out, "value_drops", journal, "dropped");
+    ct_buffer_add_byte(out, ',');
+    add_value_counts(out, "value_redactions", journal, "redacted");
+    ADD(out, "}}");
 }
 
 static void
@@ -128,7 +208,9 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
             ct_buffer_add_byte(out, ',');
         add_meta_number(out, kinds[i], journal, key);
     }
-    ADD(out, "}}");
+    ADD(out, "}");
+    add_trace_filter(out, journal, counts.metas);
+    ADD(out, "}");
 }
 
 /* ---- files/ ---- */

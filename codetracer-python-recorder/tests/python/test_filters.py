@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import reading
 from conftest import environment_for
+from test_formats import tool
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "filters.md").read_text()
 HEAD = """\
@@ -244,6 +245,78 @@ def test_values_by_name(project):
     (back,) = [e for e in events if e["event"] == "return" and e["function"] == "login"]
     assert "adaada" not in str(back)
     assert all("redacted" in str(e) for e in events if e["event"] == "yield")
+
+
+HIDING = """\
+class User:
+    def __init__(self, email):
+        self.email = email
+
+def login(name, card):
+    note = name * 2
+    return note
+
+def fails():
+    raise KeyError("4711")
+
+user = User("ada@x.org")
+shown = login("ada", 4711)
+try:
+    fails()
+except KeyError:
+    pass
+"""
+HIDDEN = [("arg:card", "redact"), ("local:note", "drop"), ("attr:email", "redact"), ("ret:<unwind>", "redact"), ("global:shown", "drop")]
+# Snapshots are taken at a call, each line and the end. card: all four of login; email: in one object; one exception left one function. note is bound at login's second line and
+# its end, shown at the module's lines `try`, `fails()`, `except`, `pass`, and its end.
+COUNTS = {"value_redactions": {"argument": 4, "attribute": 1, "global": 0, "local": 0, "return": 1},
+          "value_drops": {"argument": 0, "attribute": 0, "global": 5, "local": 2, "return": 0}}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--no-redaction",), ("--verify-capture",)])
+@pytest.mark.parametrize("format", ["json", "binary"])
+def test_where_from_and_how_often_in_the_sidecar(project, tmp_path, format, options):
+    """The keys are those of 0.3.0. What rules hide is counted as such, with the redaction of secrets or without, and not among the secrets."""
+    import hashlib
+    import json
+
+    (tmp_path / "app.py").write_text(HIDING)
+    text = HEAD.replace('"test"', '"my \\"own\\" filter"') + rule("pkg:app", None, HIDDEN)
+    assert "4711" not in str(project(text, options=("--format", format, *options), by="module"))
+    seen = project.seen
+    assert "redacted" not in seen.err  # no secret was hidden
+    told = json.loads((seen.trace / "trace_metadata.json").read_text())
+    assert set(told["redacted"].values()) == {None}
+    assert told["trace_filter"]["filters"] == [
+        {"name": 'my "own" filter', "path": str(tmp_path / "f.toml"), "sha256": hashlib.sha256(text.encode()).hexdigest(), "version": 1}
+    ]
+    stats = told["trace_filter"]["stats"]
+    assert {key: stats[key] for key in COUNTS} == COUNTS
+    assert stats["scopes_traced"] == 5 and stats["scopes_calls"] == 0 and stats["scopes_skipped"] > 0  # <module>, User, __init__, login, fails
+    checked = subprocess.run([tool("ct-verify/ct-verify"), "--strict", "--empty-frames-ok", str(seen.trace)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked
+
+
+def test_no_filter_no_word_of_it(record):
+    import json
+
+    assert "trace_filter" not in json.loads((record(code="pass\n", options=["--format=json"]).trace / "trace_metadata.json").read_text())
+
+
+def test_exceptions_are_hidden_by_their_own_name(project, tmp_path):
+    """`<unwind>`: where it is raised, caught and thrown in, and when it leaves. A function's name does not hide it, a default does."""
+    (tmp_path / "app.py").write_text(HIDING + "def gen():\n    try:\n        yield\n    except ValueError:\n        pass\n    yield\ng = gen()\nnext(g)\ng.throw(ValueError('47110'))\n")
+
+    def exceptions(*how, **more):
+        events = project(HEAD + rule("pkg:app", None, *how, **more))
+        found = {(e["event"], "4711" in str(e["value"])) for e in events if e["event"] in ("raise", "handled", "unwind", "throw")}
+        assert {"raise", "handled", "unwind", "throw"} == {kind for kind, _ in found}
+        return {shown for _, shown in found}
+
+    assert exceptions([("ret:<unwind>", "redact")]) == exceptions([("ret:<unwind>", "drop")]) == {False}
+    assert exceptions([("ret:*fails", "redact"), ("ret:literal:gen", "redact")]) == {True}
+    assert exceptions([("ret:literal:<unwind>", "allow")], more='value_default = "redact"\n') == {True}
+    assert exceptions([("local:x", "allow")], more='value_default = "redact"\n') == {False}
 
 
 def test_a_rule_without_patterns_keeps_those_there_are(project):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import codetracer_python_recorder
 import pytest
 import reading
 from support import frameworks
@@ -141,6 +142,40 @@ def test_framework_runs_as_plain(tmp_path, record, plain, framework, ends):
     assert "sys.argv" not in seen.out.splitlines()[0]
     files = {Path(e["file"]).name for e in reading.print_json(seen.trace) if e["event"] == "step"}
     assert files == {"test_stage.py" if framework == "pytest" else "test_unit.py"}  # and nothing of the framework
+
+
+@pytest.mark.parametrize("framework", ["pytest", "unittest"])
+def test_built_in_filters_of_frameworks(record, tmp_path, framework):
+    """They are files: named in the metadata with their hash, overruled by the user's rules, left out on request."""
+    import hashlib
+
+    package = Path(codetracer_python_recorder.__file__).parent
+    (tmp_path / "packaging_app.py").write_text("def mine(): return 1\n")
+    (tmp_path / "test_it.py").write_text("import unittest, packaging_app\nclass TestIt(unittest.TestCase):\n    def test_it(self): packaging_app.mine()\n")
+    of_framework = {"pytest": "_pytest.unittest", "unittest": "unittest.case"}[framework]
+    (tmp_path / "mine.toml").write_text(
+        '[meta]\nname = "mine"\nversion = 1\n[scope]\ndefault_exec = "trace"\ndefault_value_action = "allow"\n'
+        f"[[scope.rules]]\nselector = 'pkg:{of_framework}'\nexec = \"calls\"\n"
+    )
+    arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "test_it.py"] if framework == "pytest" else ["test_it"]
+
+    def modules(*options):
+        seen = record(f"--{framework}", *arguments, options=["--quiet", "--format=journal", *options])
+        assert seen.status == 0, seen
+        told = subprocess.run([reading.trace_tool(), "info", str(seen.trace)], capture_output=True, text=True).stdout
+        events = reading.print_json(seen.trace)
+        modules.files = {e["file"] for e in events if e["event"] == "step"}
+        modules.steps = {e.get("function") for e in events if e["event"] == "step"}
+        return re.findall("^filter.source = (.*)$", told, re.MULTILINE), {e["module"] for e in events if e["event"] == "call"}
+
+    text = (package / f"builtin-{framework}.toml").read_bytes()
+    built_in = f"builtin-{framework} {hashlib.sha256(text).hexdigest()} {package}/builtin-{framework}.toml"
+    sources, seen = modules()
+    assert sources == [built_in] and seen == {"test_it", "packaging_app"} and {"mine", "TestIt.test_it"} <= modules.steps
+    sources, seen = modules("--trace-filter=mine.toml")
+    assert sources[0] == built_in and len(sources) == 2 and seen == {"test_it", "packaging_app", of_framework}
+    sources, seen = modules("--no-framework-filters", "--include-stdlib", "--max-steps=3000")
+    assert sources == [] and any(file.endswith(f"/{framework}/__main__.py") for file in modules.files)
 
 
 def test_framework_takes_the_rest(record, tmp_path):

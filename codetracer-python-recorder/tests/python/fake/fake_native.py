@@ -24,7 +24,7 @@ def start(journal_path, live_path, options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), journal_path)
     unknown = set(options) - {
         "script", "max_depth", "max_attr_depth", "max_items", "max_string", "include_stdlib", "include_exec", "redaction", "globals_referenced",
-        "capture_io", "skip_prefixes", "keep_prefixes", "own_prefixes", "meta", "main_code", "main_source", "hidden_frames", "compression_level", "modules_from_paths",
+        "capture_io", "skip_prefixes", "keep_prefixes", "own_prefixes", "outer_prefixes", "meta", "main_code", "main_source", "hidden_frames", "compression_level", "modules_from_paths",
     }  # fmt: skip
     assert not unknown, unknown
     assert all(isinstance(value, str) for pair in options["meta"] for value in pair), options["meta"]
