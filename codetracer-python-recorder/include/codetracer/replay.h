@@ -51,7 +51,7 @@ typedef struct ct_journal_counts {
     ct_code failed;           /* of one that was cut: what made it stop while the program went on (a full disk: CT_E_IO with failed_system ENOSPC); CT_OK: it is not known */
     int failed_system;        /* the system's errno, or 0 */
     bool imported;            /* made from a trace in another format: its id, times and sizes are not that trace's */
-    bool rescued;             /* imported, and all of it is there, though a part of the trace is damaged (CT_E_CORRUPT): another part tells the same */
+    bool rescued;             /* imported, and all of it is there, though a part of the trace is damaged (CT_E_CORRUPT, CT_E_VERSION): another part tells of the same program */
 } ct_journal_counts;
 
 /* path: a .ctj file, or a folder that holds one, or the private folder of a recording (journal.ctj with journal.live). Definitions are loaded

@@ -28,8 +28,9 @@ typedef struct ct_trace_options {
  * may be NULL. Several threads may open traces at once. On success *journal is the caller's, to be closed with ct_journal_close(). Errors: CT_E_IO
  * when there is nothing that can be read or no temporary journal can be written, CT_E_PARAM when there are several traces (error->subject names
  * them), CT_E_CORRUPT and CT_E_VERSION when it cannot be understood (error->subject: the file in the folder), CT_E_NOMEM. With
- * CT_E_CORRUPT *journal may be there, and then holds what stands before the damaged place, or (ct_journal_counts.rescued) all of a container whose other
- * half is intact; else it is NULL when something failed. */
+ * CT_E_CORRUPT *journal may be there, and then holds what stands before the damaged place, or (ct_journal_counts.rescued) what another part of a container
+ * tells of the whole program; the latter also with CT_E_VERSION, when the journal in a container is newer than this library. Else it is NULL when something
+ * failed. */
 CT_API ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
 
 /* A part of a trace as it is stored: a stream of a container, or a file of a folder's. name: terminated, only for the time of the call. */

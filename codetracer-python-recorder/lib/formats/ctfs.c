@@ -601,6 +601,18 @@ read_shared(void *context, uint64_t offset, void *bytes, size_t count, ct_error 
     return CT_OK;
 }
 
+static uint64_t
+place_shared(void *context, uint64_t offset)
+{
+    shared_file *shared = context;
+    ct_inner *file = shared->file;
+    bool behind = offset >= file->size && file->size;
+    pthread_mutex_lock(&shared->lock);
+    uint64_t place = ct_inner_place(file, behind ? file->size - 1 : offset);
+    pthread_mutex_unlock(&shared->lock);
+    return place && behind ? place + 1 : place;
+}
+
 static void
 close_shared(void *context)
 {
@@ -622,6 +634,6 @@ ct_inner_source(ct_inner *file, ct_source *source, ct_error *error)
     }
     shared->file = file;
     pthread_mutex_init(&shared->lock, NULL);
-    *source = (ct_source){.context = shared, .size = file->size, .read = read_shared, .close = close_shared};
+    *source = (ct_source){.context = shared, .size = file->size, .read = read_shared, .close = close_shared, .place = place_shared};
     return CT_OK;
 }

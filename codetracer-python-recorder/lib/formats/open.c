@@ -146,9 +146,33 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
     return CT_OK;
 }
 
-/* The journal that a container of this project holds as a whole, read where it lies. CT_END: there is none, or not all of it. */
+/* ---- the journal in a container ---- */
+
+static const char LOST_DAMAGED[] = "journal.ctj in it is damaged here; the trace was read from the layouts for other readers beside it, which leave things out "
+                                   "(docs/converting.md); `codetracer-trace verify` tells what is damaged";
+static const char LOST_CUT[] = "journal.ctj in it ends here, before its end; the trace was read from the layouts for other readers beside it, which leave things out "
+                               "(docs/converting.md); `codetracer-trace verify` tells what is missing";
+static const char LOST_VERSION[] = "journal.ctj in it is of a version that this program does not know; the trace was read from the layouts for other readers beside it, "
+                                   "which leave things out (docs/converting.md); a newer codetracer-trace shows all of it";
+
+/* Behind the last block that can be used. */
+static uint64_t
+end_of_blocks(const ct_journal *journal)
+{
+    const ct_block_list *const lists[] = {&journal->events, &journal->contents, &journal->definition_blocks};
+    uint64_t end = CT_FILE_HEADER_SIZE;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i]->count) {
+            const ct_block_entry *last = &lists[i]->blocks[lists[i]->count - 1];
+            end = last->position + last->stored > end ? last->position + last->stored : end;
+        }
+    return end;
+}
+
+/* The journal that a container of this project holds as a whole, read where it lies. CT_END: there is none, or not all of it: then *lost says what is wrong with
+ * it. */
 static ct_code
-open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
+open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *lost, ct_error *error)
 {
     ct_source file, inner;
     ct_container *container;
@@ -158,16 +182,23 @@ open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal *
     CT_TRY(ct_container_open(&file, allocator, &container, error));
     ct_inner *found = ct_container_find(container, "journal.ctj", CT_LAST_ENTRY, &code, error);
     if (!found || ct_inner_is_cut(found) || ct_inner_is_open(found)) {
+        if (found)
+            ct_fail(lost, CT_E_CORRUPT, LOST_CUT, file.size, 0);
         ct_container_close(container);
         return code == CT_OK ? CT_END : code;
     }
     CT_TRY(ct_inner_source(found, &inner, error));
     code = ct_journal_open_source(&inner, allocator, journal, error);
-    if (code != CT_OK)
-        return code == CT_E_CORRUPT || code == CT_E_VERSION ? CT_END : code;
+    if (code == CT_E_CORRUPT || code == CT_E_VERSION) {
+        ct_fail(lost, code, code == CT_E_VERSION ? LOST_VERSION : LOST_DAMAGED, error->position, 0);
+        return CT_END;
+    }
+    CT_TRY(code);
     ct_journal_count(*journal, &counts);
-    if (counts.complete)
+    const bool damaged = (*journal)->damage_sequence != UINT64_MAX;
+    if (counts.complete && !damaged)
         return CT_OK;
+    ct_fail(lost, CT_E_CORRUPT, damaged ? LOST_DAMAGED : LOST_CUT, inner.place(inner.context, damaged ? (*journal)->damage_position : end_of_blocks(*journal)), 0);
     ct_journal_close(*journal);
     *journal = NULL;
     return CT_END;
@@ -191,14 +222,21 @@ static ct_code
 open_file(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *found, ct_error *error)
 {
     ct_source source;
+    ct_error lost = {0};
     CT_TRY(ct_source_open_file(path, &source, error));
     ct_code code = recognise(&source, found, error);
     if (code == CT_OK && !READERS[*found].import)
         return ct_journal_open_source(&source, options->allocator, journal, error);
     ct_source_close(&source);
     CT_TRY(code);
-    code = *found == CT_TRACE_CT ? open_inner_journal(path, options->allocator, journal, error) : CT_END;
-    return code == CT_END ? import_trace(path, &READERS[*found], options, journal, error) : code;
+    code = *found == CT_TRACE_CT ? open_inner_journal(path, options->allocator, journal, &lost, error) : CT_END;
+    if (code == CT_END)
+        code = import_trace(path, &READERS[*found], options, journal, error);
+    if (code != CT_OK || lost.code == CT_OK)
+        return code;
+    (*journal)->counts.rescued = true;
+    *error = lost;
+    return lost.code;
 }
 
 /* ---- a folder ---- */

@@ -47,10 +47,10 @@ ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block
             return ct_fail(error, CT_E_NOMEM, "no memory to decompress", 0, 0);
         if (ZSTD_getFrameContentSize(reader->stored, block->stored) != block->raw
             || ZSTD_decompressDCtx(reader->decompression, *raw, block->raw, reader->stored, block->stored) != block->raw)
-            return ct_fail(error, CT_E_CORRUPT, "a block does not decompress to its size", block->position, 0);
+            return ct_journal_fail(journal, error, CT_E_CORRUPT, "a block does not decompress to its size", block->position);
     }
     if (XXH3_64bits(*raw, block->raw) != block->checksum)
-        return ct_fail(error, CT_E_CORRUPT, "a block's payload does not match its checksum", block->position, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "a block's payload does not match its checksum", block->position);
     return CT_OK;
 }
 

@@ -11,7 +11,7 @@
 /* ---- blocks ---- */
 
 static ct_code
-index_block(ct_content_block *block, const ct_block_entry *entry, ct_error *error)
+index_block(ct_content_block *block, const ct_journal *journal, const ct_block_entry *entry, ct_error *error)
 {
     ct_input in = {block->raw, block->raw + entry->raw, false};
     block->count = 0;
@@ -21,7 +21,7 @@ index_block(ct_content_block *block, const ct_block_entry *entry, ct_error *erro
         ct_take_varint(&in);
         ct_take_text(&in);
         if (in.bad || kind < CT_CONTENT_TEXT || kind > CT_CONTENT_NEGATIVE)
-            return ct_fail(error, CT_E_CORRUPT, "a content breaks the format", ct_block_position(entry, offset), 0);
+            return ct_journal_fail(journal, error, CT_E_CORRUPT, "a content breaks the format", ct_block_position(entry, offset));
         if (block->count == block->offset_capacity) {
             size_t capacity = block->offset_capacity ? block->offset_capacity * 2 : 64;
             uint32_t *offsets = ct_resize(block->allocator, block->offsets, capacity * sizeof *offsets);
@@ -80,7 +80,7 @@ load_block(ct_contents *contents, const ct_journal *journal, const ct_block_entr
     oldest->entry = NULL;
     oldest->allocator = contents->allocator;
     CT_TRY(ct_block_read(&contents->reader, journal, entry, &oldest->raw, &oldest->capacity, error));
-    CT_TRY(index_block(oldest, entry, error));
+    CT_TRY(index_block(oldest, journal, entry, error));
     oldest->entry = entry;
     oldest->used = ++contents->clock;
     *found = oldest;
@@ -194,7 +194,7 @@ ct_contents_fetch(ct_contents *contents, const ct_journal *journal, uint64_t id,
     ct_content_block *block;
     CT_TRY(load_block(contents, journal, entry, &block, error));
     if (id - entry->first >= block->count)
-        return ct_fail(error, CT_E_CORRUPT, "a content is not in the journal", entry->position, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "a content is not in the journal", entry->position);
     ct_input in = {block->raw + block->offsets[id - entry->first], block->raw + entry->raw, false};
     uint8_t kind = ct_take_byte(&in);
     uint64_t true_length = ct_take_varint(&in);

@@ -117,10 +117,12 @@ add_definitions(walk *w, const ct_block_entry *block, ct_error *error)
     size_t capacity = 0;
     ct_error problem = {0};
     ct_code code = ct_block_read(&w->reader, journal, block, &payload, &capacity, &problem);
-    if (code == CT_OK)
+    if (code == CT_OK) {
         code = ct_definitions_load(&journal->definitions, payload, block->raw, block, &problem);
-    else
+    } else {
         ct_free(journal->allocator, payload);
+        problem.position = block->position; /* in the journal, whatever that is a part of */
+    }
     if (code == CT_E_CORRUPT) {
         set_damage(journal, block->sequence, problem.position, problem.message);
         return CT_OK;
@@ -160,18 +162,18 @@ read_file_header(ct_journal *journal, uint64_t *first_block, ct_error *error)
 {
     uint8_t header[CT_FILE_HEADER_SIZE];
     if (journal->source.size < sizeof header)
-        return ct_fail(error, CT_E_CORRUPT, "the file is too short for a journal", 0, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "the file is too short for a journal", 0);
     CT_TRY(ct_source_read(&journal->source, 0, header, sizeof header, error));
     if (memcmp(header, CT_JOURNAL_MAGIC, 8) != 0)
-        return ct_fail(error, CT_E_CORRUPT, "this is not a journal", 0, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "this is not a journal", 0);
     if (XXH3_64bits(header, 56) != ct_load64(header + 56))
-        return ct_fail(error, CT_E_CORRUPT, "the journal's header does not match its checksum", 0, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "the journal's header does not match its checksum", 0);
     if (ct_load16(header + 8) != CT_JOURNAL_MAJOR)
-        return ct_fail(error, CT_E_VERSION, "the journal was written in a version that this library does not read", 8, 0);
+        return ct_journal_fail(journal, error, CT_E_VERSION, "the journal was written in a version that this library does not read", 8);
     journal->minor = ct_load16(header + 10);
     *first_block = ct_load32(header + 12);
     if (*first_block < CT_FILE_HEADER_SIZE)
-        return ct_fail(error, CT_E_CORRUPT, "the journal's header has a wrong size", 12, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "the journal's header has a wrong size", 12);
     memcpy(journal->id, header + 16, 16);
     journal->start_time = ct_load64(header + 32);
     return CT_OK;
@@ -358,7 +360,7 @@ read_end(walk *w, ct_error *error)
         journal->counts.complete = true;
         in.at = raw;
         if (journal->damage_sequence == UINT64_MAX && !end_matches(journal, &in))
-            code = ct_fail(error, CT_E_CORRUPT, "the end block does not match the blocks before it", w->end_position, 0);
+            code = ct_journal_fail(journal, error, CT_E_CORRUPT, "the end block does not match the blocks before it", w->end_position);
     }
     else if (code == CT_E_CORRUPT)
         code = CT_OK, w->has_end = false; /* a damaged tail */

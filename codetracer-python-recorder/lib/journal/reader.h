@@ -124,6 +124,13 @@ typedef struct ct_live_copy {
 ct_code ct_live_copy_read(int folder, const char *name, const ct_allocator *allocator, ct_live_copy *copy, ct_error *error);
 void ct_live_copy_free(ct_live_copy *copy);
 
+/* An error about byte `position` of the journal; what is named is where that lies in the file that a person has. */
+static inline ct_code
+ct_journal_fail(const ct_journal *journal, ct_error *error, ct_code code, const char *message, uint64_t position)
+{
+    return ct_fail(error, code, message, journal->source.place ? journal->source.place(journal->source.context, position) : position, 0);
+}
+
 static inline uint16_t ct_load16(const uint8_t *at) { return (uint16_t)(at[0] | at[1] << 8); }
 static inline uint32_t ct_load32(const uint8_t *at) { return (uint32_t)ct_load16(at) | (uint32_t)ct_load16(at + 2) << 16; }
 static inline uint64_t ct_load64(const uint8_t *at) { return (uint64_t)ct_load32(at) | (uint64_t)ct_load32(at + 4) << 32; }

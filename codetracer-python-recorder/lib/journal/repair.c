@@ -255,7 +255,7 @@ ct_journal_copy(ct_journal *journal, const ct_sink *sink, ct_error *error)
     if (!journal || !sink || !sink->append)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (journal->damage_sequence != UINT64_MAX)
-        return ct_fail(error, CT_E_CORRUPT, journal->damage_message, journal->damage_position, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, journal->damage_message, journal->damage_position);
     saving s = {.journal = journal, .error = error, .sink = sink};
     ct_code code = save(&s);
     ZSTD_freeCCtx(s.compressor);
@@ -272,7 +272,7 @@ ct_journal_save(ct_journal *journal, const char *path, ct_error *error)
     if (!journal || !path)
         return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (journal->damage_sequence != UINT64_MAX) /* before a file is made */
-        return ct_fail(error, CT_E_CORRUPT, journal->damage_message, journal->damage_position, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, journal->damage_message, journal->damage_position);
     ct_sink file;
     CT_TRY(ct_sink_create_file(path, &file, error));
     ct_code code = ct_journal_copy(journal, &file, error);

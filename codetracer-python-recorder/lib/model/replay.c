@@ -33,7 +33,7 @@ struct ct_replay {
 static ct_code
 stop(ct_replay *replay, ct_code code, const char *message, uint64_t position)
 {
-    return ct_fail(&replay->stopped, code, message, position, 0);
+    return ct_journal_fail(replay->journal, &replay->stopped, code, message, position);
 }
 
 /* The record at `at` cannot be applied: the state says why. */
@@ -474,8 +474,8 @@ ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct
         return ct_fail(error, CT_E_PARAM, "there is no such step", 0, 0);
     const ct_segment_entry *segment = find_segment(journal, step);
     if (!segment) /* nothing before the damage */
-        return ct_fail(error, CT_E_CORRUPT, journal->damage_message ? journal->damage_message : "the steps are not in the journal",
-                       journal->damage_position, 0);
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, journal->damage_message ? journal->damage_message : "the steps are not in the journal",
+                               journal->damage_position);
     bool ahead = replay->block && replay->stopped.code == CT_OK && replay->steps <= step
                  && replay->block->segment == journal->events.blocks[segment->block].segment;
     if (!ahead)
@@ -483,7 +483,7 @@ ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct
     for (;;) {
         ct_code code = ct_replay_next(replay, event, error);
         if (code == CT_END)
-            return ct_fail(error, CT_E_CORRUPT, "the journal has fewer steps than it counts", journal->source.size, 0);
+            return ct_journal_fail(journal, error, CT_E_CORRUPT, "the journal has fewer steps than it counts", journal->source.size);
         CT_TRY(code);
         if ((*event)->kind == CT_EVENT_STEP && (*event)->step == step)
             return CT_OK;

@@ -198,8 +198,8 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     } else if (p.values.error.code != CT_OK) {
         complain_error("print", path, &p.values.error);
         status = STATUS_TRACE;
-    } else if (code == CT_END) {
-        status = trace_end(path, journal);
+    } else {
+        status = code == CT_END ? trace_end(path, journal) : trace_status();
     }
     if (!p.any && status == STATUS_OK && (options->grep || options->function || options->has_thread))
         complain("print", "%s: nothing of the trace is of that %s.", path, options->grep ? "text" : options->function ? "function" : "thread");

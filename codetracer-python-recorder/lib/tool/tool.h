@@ -66,8 +66,9 @@ bool output_is_terminal(void);
 int trace_open(const char *command, const char *path, ct_journal **journal);
 /* What the file of the last trace_open() is: "journal", or another format, read through a temporary journal. */
 const char *trace_format(void);
-/* To be called when all was done with the trace: says on stderr that a recording was cut, and how to finish it. Returns STATUS_TRACE when the trace
- * could be read up to a damaged place only (which trace_open has said), else STATUS_OK. */
+/* STATUS_TRACE when a part of the trace is damaged, which trace_open() has said; else STATUS_OK. */
+int trace_status(void);
+/* To be called when all was done with the trace: says on stderr that a recording was cut, and how to finish it. Returns trace_status(). */
 int trace_end(const char *path, const ct_journal *journal);
 /* Why a recording is not complete, behind "is not complete: " and the like. failed, system: as in ct_journal_counts. */
 void why_unfinished(text *out, ct_code failed, int system);

@@ -5,7 +5,7 @@
 #include "tool/tool.h"
 
 static enum ct_trace_format format = CT_TRACE_JOURNAL;
-static bool damaged; /* the last trace could be read up to a damaged place only */
+static bool damaged; /* a part of the last trace cannot be read */
 
 const char *trace_format(void)
 {
@@ -55,6 +55,11 @@ void why_unfinished(text *out, ct_code failed, int system)
         text_format(out, "it stopped before the program's end (%s)", system ? strerror(system) : failed == CT_E_NOMEM ? "no memory" : "an error of the recorder");
 }
 
+int trace_status(void)
+{
+    return damaged ? STATUS_TRACE : STATUS_OK;
+}
+
 int trace_end(const char *path, const ct_journal *journal)
 {
     ct_journal_counts counts;
@@ -69,5 +74,5 @@ int trace_end(const char *path, const ct_journal *journal)
     } else if (is_folder(path) && holds_unfinished_too(path))
         complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
                      "`codetracer-trace recover %s` finishes what was killed.", path, path);
-    return damaged ? STATUS_TRACE : STATUS_OK;
+    return trace_status();
 }
