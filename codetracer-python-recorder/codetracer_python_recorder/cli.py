@@ -47,7 +47,7 @@ Where the trace goes:
 What is recorded:
   --trace-filter FILE       rules on what is recorded of which code, in TOML; FILE::FILE for several
                             (after the nearest .codetracer/trace-filter.toml and those of $CODETRACER_TRACE_FILTER)
-  --no-framework-filters    with --pytest and --unittest: their own lines, too (without: builtin-pytest, builtin-unittest)
+  --no-framework-filters    with --pytest and --unittest: the framework's own lines, too
   --include-stdlib          the standard library's lines, too
   --include-exec            code made by exec and eval, too, with its source
   --globals=referenced      for each line of a function also the globals that it refers to;

@@ -396,7 +396,7 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
 static void
 find_points(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_frame *frame)
 {
-    char name[2048];
+    char name[2048], *loaded = path_of(r, code);
     size_t used = 0;
     PyObject *parts[] = {module_name(frame), code->co_qualname};
     for (size_t i = 0; i < 2; i++) {
@@ -410,7 +410,9 @@ find_points(recorder *r, PyCodeObject *code, code_info *info, const char *path, 
         used += size;
     }
     name[used] = 0;
-    info->points = period_points_of(r, path, name);
+    if (loaded)
+        info->points = period_points_of(r, path, loaded, name);
+    free(loaded);
 }
 
 static void give_path(recorder *r, PyCodeObject *code, const char *path);
@@ -452,8 +454,6 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
         filters_decide(r, code, info, path, module_name(frame), !info->skipped);
         r->filtered_codes[info->skipped ? CT_FILTER_SKIP : info->calls_only ? CT_FILTER_CALLS : CT_FILTER_TRACE]++;
     }
-    if (r->point_count && !info->own)
-        find_points(r, code, info, path, frame);
     if (!info->skipped && !given && path[0] == '/' && PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0) {
         char *version = later_version(r, path);
         if (version) {
@@ -462,6 +462,8 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
             path = version;
         }
     }
+    if (r->point_count && !info->own)
+        find_points(r, code, info, path, frame);
     if (!info->skipped) {
         info->first_line = code->co_firstlineno;
         info->is_namespace = !(code->co_flags & CO_OPTIMIZED);

@@ -50,7 +50,7 @@ begin_busy(recorder *r, PyObject *const *args, enum period_event event, code_inf
     if (*info == NULL)
         return NULL;
     enum period_answer answer = period_event(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame, tstate);
-    *keep = answer == PERIOD_IGNORE;
+    *keep = answer == PERIOD_IGNORE || (answer == PERIOD_RECORD && (*info)->points); /* a point in code that is not recorded: it may be met again */
     if (answer != PERIOD_RECORD || (*info)->skipped || (event == PERIOD_LINE && (*info)->calls_only))
         return NULL;
     r->busy |= RECORDER_INSIDE;
@@ -73,9 +73,9 @@ begin(PyObject *const *args, enum period_event event, code_info **info, ct_frame
     if (*info == NULL)
         return NULL;
     if ((*info)->skipped || (event == PERIOD_LINE && (*info)->calls_only)) {
-        if ((*info)->points) { /* a stop point in code that is not recorded */
+        if ((*info)->points) {
             recorder_enter_thread(r, tstate);
-            period_passed(r, *info, event == PERIOD_LINE ? line_of(args) : event == PERIOD_START ? 0 : -1);
+            period_skipped(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame);
             *keep = true;
         }
         return NULL;
@@ -220,7 +220,7 @@ unwrap_yield(PyObject *value)
     return type == async_generator_wrapper ? ((async_wrapper *)value)->value : value;
 }
 
-CALLBACK(on_yield, CAN_DISABLE, PERIOD_END)
+CALLBACK(on_yield, CAN_DISABLE, PERIOD_YIELD)
 {
     activation *a = recorder_activation(r, frame);
     if (a) {

@@ -135,14 +135,21 @@ ends_with_part(const char *whole, const char *part, char separator)
     return tail && size >= tail && memcmp(whole + size - tail, part, tail) == 0 && (size == tail || whole[size - tail - 1] == separator);
 }
 
-/* The points that lie in a code object; NULL: none. `name` is its module and qualified name, with a dot between. */
+/* A file is named by its whole path, or by the end of it. The second text of a module, `app#2.py`, answers to `app.py`, too. */
+static bool
+is_in_file(const period_point *point, const char *path)
+{
+    return point->line == POINT_FILE ? strcmp(path, point->where) == 0 : ends_with_part(path, point->where, '/');
+}
+
+/* `name` is the code's module and qualified name, with a dot between. */
 code_points *
-period_points_of(recorder *r, const char *path, const char *name)
+period_points_of(recorder *r, const char *path, const char *loaded, const char *name)
 {
     code_points *points = NULL;
     for (size_t i = 0; i < r->point_count; i++) {
         const period_point *point = &r->points[i];
-        if (point->line == POINT_FILE ? strcmp(path, point->where) != 0 : point->line ? !ends_with_part(path, point->where, '/') : !ends_with_part(name, point->where, '.'))
+        if (point->line ? !is_in_file(point, path) && !is_in_file(point, loaded) : !ends_with_part(name, point->where, '.'))
             continue;
         if (points == NULL && (points = calloc(1, sizeof *points + r->point_count * sizeof *points->at)) == NULL) {
             r->no_memory = true;
@@ -171,6 +178,15 @@ period_passed(recorder *r, const code_info *info, int line)
         stop_here(r, CT_GAP_WAITING);
         r->waiting = true;
     }
+}
+
+void
+period_skipped(recorder *r, enum period_event event, int line, const code_info *info, ct_frame *frame)
+{
+    if (event == PERIOD_LINE || event == PERIOD_START)
+        period_passed(r, info, line);
+    else if (event == PERIOD_END && frame == r->root)
+        period_root_ended(r);
 }
 
 /* ---- events while paused ---- */
@@ -221,6 +237,12 @@ period_event(recorder *r, enum period_event event, int line, code_info *info, ct
         }
         return PERIOD_OFF;
     case PERIOD_END:
+    case PERIOD_YIELD:
+        if (info->skipped && r->root) { /* which may be of this code */
+            if (event == PERIOD_END && frame == r->root)
+                period_root_ended(r);
+            return info->points ? PERIOD_IGNORE : PERIOD_OFF;
+        }
         if (!info->skipped && is_on_a_stack(r, info)) {
             leave(r, tstate, frame);
             return PERIOD_IGNORE;

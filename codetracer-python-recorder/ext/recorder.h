@@ -481,18 +481,20 @@ void lifetime_remove(void);
 void lifetime_check(recorder *r); /* puts the hook back if another tool has taken it out, and forgets what may have died meanwhile */
 
 /* period.c. What an event means that comes while the recording is paused. */
-enum period_event { PERIOD_START, PERIOD_LINE, PERIOD_END /* the frame leaves its stack */, PERIOD_OTHER };
+enum period_event { PERIOD_START, PERIOD_LINE, PERIOD_END /* the frame leaves its stack for good */, PERIOD_YIELD /* … and may come back */, PERIOD_OTHER };
 enum period_answer { PERIOD_OFF /* switch the place off if possible */, PERIOD_IGNORE, PERIOD_RECORD };
 enum period_answer period_event(recorder *r, enum period_event event, int line, code_info *info, ct_frame *frame, PyThreadState *tstate);
 void period_passed(recorder *r, const code_info *info, int line); /* a line, or 0: the beginning, was recorded: a stop point? */
 void period_steps_reached(recorder *r);
 void period_root_ended(recorder *r);                              /* the frame r->root returns or unwinds */
+void period_skipped(recorder *r, enum period_event event, int line, const code_info *info, ct_frame *frame); /* an event of code with points that is not recorded */
 void period_check(recorder *r);                                   /* now and then: the limits of time and size */
 uint64_t period_clock(void);                                      /* nanoseconds */
 void period_pause(recorder *r, enum ct_gap_reason reason);        /* these three outside of events */
 void period_wait(recorder *r);                                    /* for a start point */
 void period_resume(recorder *r);                                  /* nothing after a limit */
-code_points *period_points_of(recorder *r, const char *path, const char *name); /* malloc'ed */
+/* Those in code of the file `path`, which was loaded from `loaded`; malloc'ed. NULL: none. */
+code_points *period_points_of(recorder *r, const char *path, const char *loaded, const char *name);
 int period_setup(PyObject *monitoring);                           /* -1 with an exception */
 
 /* exec_source.c: with include_exec, the texts that exec(), eval() and compile() get */

@@ -664,3 +664,11 @@ def test_examples_of_the_documentation_run(program, tmp_path, code):
     seen = {function for _, function, _ in steps(tmp_path / "trace-out")}
     assert "load_a_million_rows" not in seen and any("suspicious" in name for name in seen)
     balanced(tmp_path / "trace-out")
+
+
+def test_points_in_code_that_is_not_recorded_are_met_again(record):
+    """Functions of the standard library, which is skipped: each time, not only the first."""
+    code = "import json\nfor n in range(3):\n    json.loads('1')\n    x = n\n    json.dumps(1)\n    y = n\n"
+    seen = record(code=code, options=["--quiet", "--format=journal", "--start-at=json.loads", "--stop-at=json.dumps"])
+    steps = [e["line"] for e in reading.print_json(seen.trace) if e["event"] == "step"]
+    assert steps == [4, 5] * 3, seen

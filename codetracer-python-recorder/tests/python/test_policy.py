@@ -530,6 +530,38 @@ def test_activation_ends_by_an_exception(record, tmp_path):
     assert steps(answer.trace) == [("<module>", 1), ("<module>", 2)]
 
 
+@pytest.mark.parametrize("end", ["return helper.h(n)", "helper.h(n); 1 / 0"])
+def test_activation_in_code_that_is_not_recorded(record, tmp_path, end):
+    """Its file is skipped by a filter: what it calls is recorded, until it ends, also by an exception."""
+    (tmp_path / "helper.py").write_text("def h(n):\n    return n\n")
+    (tmp_path / "mod.py").write_text(f"import helper\ndef g(n):\n    {end}\n")
+    (tmp_path / "f.toml").write_text(
+        '[meta]\nname = "f"\nversion = 1\n[scope]\ndefault_exec = "trace"\ndefault_value_action = "allow"\n[[scope.rules]]\nselector = "pkg:mod"\nexec = "skip"\n'
+    )
+    code = "import helper, mod\ntry: mod.g(1)\nexcept ZeroDivisionError: pass\nhelper.h(2)\n"
+    answer = record(code=code, options=["--activation-path=mod.py", "--trace-filter=f.toml"])
+    assert answer.status == 0 and [s for s in steps(answer.trace) if s[0] == "h"] == [], answer  # the module's body was the root
+    code = "import helper, mod, codetracer_python_recorder as c\nwith c.trace('t', start_on_enter='mod.py', trace_filter='f.toml'):\n"
+    (tmp_path / "two.py").write_text(f"{code}    try: mod.g(1)\n    except ZeroDivisionError: pass\n    x = helper.h(2)\n")
+    done = subprocess.run([sys.executable, "two.py"], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
+    assert done.returncode == 0 and [s for s in steps(tmp_path / "t") if s[0] == "h"] == [("h", 2)], done
+
+
+def test_activation_generator_in_code_that_is_not_recorded(tmp_path):
+    """A yield does not end it, nor does its end in a pause go unnoticed."""
+    (tmp_path / "mod.py").write_text("def g(call):\n    call(1)\n    yield\n    call(2)\n    yield\n")
+    (tmp_path / "f.toml").write_text(
+        '[meta]\nname = "f"\nversion = 1\n[scope]\ndefault_exec = "trace"\ndefault_value_action = "allow"\n[[scope.rules]]\nselector = "pkg:mod"\nexec = "skip"\n'
+    )
+    code = "import mod, codetracer_python_recorder as c\ndef h(n):\n    return n\nwith c.trace('t', start_on_enter='mod.py', trace_filter='f.toml'):\n    g = mod.g(h)\n"
+    for end, expected in (("    h(3); next(g); h(4); next(g); h(5); next(g, 0); h(6)\n", 5), ("    next(g); c.pause(); list(g); c.resume(); h(6)\n", 1)):
+        (tmp_path / "two.py").write_text(code + end)
+        done = subprocess.run([sys.executable, "two.py"], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
+        assert done.returncode == 0, done
+        seen = [s for s in steps(tmp_path / "t") if s[0] == "h"]
+        assert len(seen) == expected - (expected == 5), seen  # h(1), h(4), h(2), h(5), or h(1)
+
+
 def test_start_on_enter(program, tmp_path):
     (tmp_path / "gen.py").write_text("def g():\n    yield 1\n    yield 2\n")
     program("import gen\nstart('t', start_on_enter='gen.py')\nx = 1\nfor n in gen.g():\n    y = n\nz = 1\nlist(gen.g())")

@@ -48,3 +48,17 @@ def test_a_program_that_changes_its_own_file(record):
     """Only a module that is loaded again gets another text."""
     seen = record(code="def f():\n    return 1\nopen(__file__, 'a').write('# more\\n')\nf()\n", options=["--quiet", "--format=journal"])
     assert {e["file"].rpartition("/")[2] for e in reading.print_json(seen.trace) if e["event"] == "step"} == {"prog.py"}
+
+
+def test_points_in_a_module_that_was_changed(record, tmp_path):
+    """Its second text is changing#2.py in the trace, and answers to both names."""
+    for point in ("changing.py:6", "changing#2.py:6", str(tmp_path / "changing.py") + ":6"):
+        seen = record(code=PROGRAM, options=["--quiet", "--format=journal", f"--start-at={point}"])
+        steps = [(e["file"].rpartition("/")[2], e["line"]) for e in reading.print_json(seen.trace) if e["event"] == "step"]
+        assert steps[:3] == [("changing#2.py", 6), ("changing#2.py", 7), ("changing#2.py", 4)], seen
+    seen = record(code=PROGRAM, options=["--quiet", "--format=journal", "--stop-at=changing.py:6"])
+    steps = [(e["file"].rpartition("/")[2], e["line"]) for e in reading.print_json(seen.trace) if e["event"] == "step"]
+    assert steps[-1] == ("changing#2.py", 6)
+    seen = record(code=PROGRAM, options=["--quiet", "--format=journal", "--start-at=changing#2.py:3"])
+    steps = [(e["file"].rpartition("/")[2], e["line"]) for e in reading.print_json(seen.trace) if e["event"] == "step"]
+    assert steps[0] == ("changing#2.py", 3)  # of the module's own body, not line 3 of the first text
