@@ -131,6 +131,11 @@ enter_other_thread(recorder *r, PyThreadState *tstate)
         thread->tstate_id = tstate->id;
         thread->system_id = (uint64_t)syscall(SYS_gettid);
         thread_name(r, tstate, thread->name, sizeof thread->name);
+        const char *name = thread->name;
+        size_t size = strlen(name);
+        redaction_hide_name(r, &name, &size);
+        if (name != thread->name)
+            memcpy(thread->name, name, size + 1);
         thread->next = r->threads;
         r->threads = thread;
         r->thread = thread;

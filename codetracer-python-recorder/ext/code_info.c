@@ -357,6 +357,8 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
         definition.module = module;
         definition.module_size = size;
     }
+    if (definition.module)
+        redaction_hide_name(r, &definition.module, &definition.module_size);
     static const struct { int theirs; uint32_t ours; } FLAGS[] = {
         {CO_VARARGS, CT_CODE_VARARGS}, {CO_VARKEYWORDS, CT_CODE_VARKEYWORDS}, {CO_GENERATOR, CT_CODE_GENERATOR},
         {CO_COROUTINE, CT_CODE_COROUTINE}, {CO_ASYNC_GENERATOR, CT_CODE_ASYNC_GENERATOR},
@@ -387,6 +389,7 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
     definition.slot_count = info->slot_count;
     /* Last, for it may use the same buffer as the texts before. */
     if (text_utf8(r, code->co_qualname, 1 << 16, &definition.qualified_name, &definition.qualified_name_size)) {
+        redaction_hide_name(r, &definition.qualified_name, &definition.qualified_name_size); /* exec() of a def with a text in its name, code.replace(co_qualname=…) */
         info->code = ct_define_code(r->out, &definition);
         columns_define(r, code, info->code);
     }

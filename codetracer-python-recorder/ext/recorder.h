@@ -447,6 +447,7 @@ bool redaction_judge_key(recorder *r, PyObject *key);
 uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_record **record);
 /* The payload of a str or bytes subclass, bytearray or memoryview that is hidden. */
 uint8_t *redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at);
+void redaction_hide_name(recorder *r, const char **bytes, size_t *size); /* of a thread, function, class: <redacted> if a known text is part of it */
 bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known text in these bytes; to be asked if r->secrets_known */
 /* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */
 bool redaction_mask(recorder *r, int stream /* or OUTPUT_DESCRIPTOR + 0, 1 */, const char **bytes, size_t *size);

@@ -39,14 +39,21 @@ redaction_free(recorder *r)
 
 /* ---- names ---- */
 
+void
+redaction_hide_name(recorder *r, const char **bytes, size_t *size)
+{
+    static const char HIDDEN[] = "<redacted>";
+    if (r->secrets_known == 0 || !ct_secrets_found(r->secrets, *bytes, *size))
+        return;
+    *bytes = HIDDEN;
+    *size = sizeof HIDDEN - 1;
+    r->hidden[HIDDEN_TEXTS]++;
+}
+
 uint32_t
 name_define(recorder *r, const char *bytes, size_t size)
 {
-    static const char HIDDEN[] = "<redacted>";
-    if (r->secrets_known && ct_secrets_found(r->secrets, bytes, size)) { /* setattr(x, password, …) */
-        bytes = HIDDEN;
-        size = sizeof HIDDEN - 1;
-    }
+    redaction_hide_name(r, &bytes, &size); /* setattr(x, password, …) */
     uint32_t name = ct_define_name(r->out, bytes, size);
     if (name >= r->name_action_capacity) {
         size_t capacity = r->name_action_capacity;

@@ -225,7 +225,10 @@ define_type(recorder *r, type_info *info)
 {
     PyTypeObject *type = info->type;
     bool builtin = type == &PyList_Type || type == &PyTuple_Type || type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
-    info->id = ct_define_type(r->out, look_of(info->reading), builtin ? CT_TYPE_BUILTIN : 0, info->name, info->name_size);
+    const char *name = info->name;
+    size_t size = info->name_size;
+    redaction_hide_name(r, &name, &size); /* type(password, …) */
+    info->id = ct_define_type(r->out, look_of(info->reading), builtin ? CT_TYPE_BUILTIN : 0, name, size);
 }
 
 type_info *

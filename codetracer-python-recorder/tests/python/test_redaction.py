@@ -361,6 +361,41 @@ print(get_password(), get_password())
 """
 
 
+NAMED = """\
+import threading, types
+password = make_secret(1)
+def work():
+    return 7
+def renamed():
+    return 8
+renamed.__code__ = renamed.__code__.replace(co_qualname="call_" + password, co_name="plain")
+thread = threading.Thread(target=work, name="for " + password)
+thread.start()
+thread.join()
+Made = type("Made" + password, (), {"m": 1})
+made = Made()
+made.x = 1
+renamed()
+module = types.ModuleType("module_" + password)
+exec(compile("def inside():\\n    return 9\\n", __file__, "exec"), module.__dict__)
+module.inside()
+pass
+"""
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_names_with_a_secret_in_them(traced, format):
+    """Of a thread, a class, a function, a module: what is known by then is not written."""
+    answer = traced(NAMED, format=format)
+    assert leaks(answer.trace, [secret(1)]) == []
+    if format == "journal":
+        events = reading.print_json(answer.trace, "--all-locals")
+        assert "<redacted>" in {e["name"] for e in events if e["event"] == "thread-start"}
+        called = {(e["function"], e["module"]) for e in events if e["event"] == "call"}
+        assert ("<redacted>", "__main__") in called and ("inside", "<redacted>") in called
+        assert any("<redacted>" in str(e["locals"].get("made")) for e in events if e["event"] == "step")
+
+
 def test_how_formats_show_it(traced):
     answer = traced("password = make_secret(1)\nwith_it = 'a' + password\npass\n", format="json")
     events = json.loads((answer.trace / "trace.json").read_text())
