@@ -1,7 +1,7 @@
 """What `pytest --codetracer` does: a recording around each test, or one around the session.
 
 A test's recording lasts from before its setup to after its teardown. It must not change what the tests do: whatever goes wrong with a recording is told
-at the end of the run, and the tests go on. With pytest-xdist the workers record, and hand to the controller what is to be told.
+at the end of the run, and the tests go on. Only pytest's status says it, too, unless the policy is `disable`: who asked for traces is not to find none. With pytest-xdist the workers record, and hand to the controller what is to be told.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KEPT_OF_FAILED = ("failed", "error", "interrupted")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]")
 LONGEST_NAME = 100
+STATUS_OF_FAILURE = 1  # as of the command line
 
 
 def configure(config: pytest.Config) -> None:
@@ -74,16 +75,19 @@ class Plugin:
         self.duration = 0.0
         self.written = 0
         self.problems: list[str] = []
+        self.failing = False  # one of them counts for pytest's status
         self.failed: dict[str, str] = {}  # node id: its trace
 
     # ---- recordings ----
 
     def begin(self, path: str, stem: str, arguments: list[str], script: str | None, meta: "list[tuple[str, str]]") -> None:
+        policy = None
         try:
-            recording = session.Recording(path, self.format, stem, session.Limits({}), policy=session.effective_policy())
+            policy = session.effective_policy()
+            recording = session.Recording(path, self.format, stem, session.Limits({}), policy=policy)
             recording.begin(arguments, program="pytest", script=script, framework="pytest", meta=meta)
         except (errors.RecorderError, ValueError, RuntimeError) as error:
-            self.problems.append(f"{' '.join(arguments)}: not recorded: {errors.sentence(error)}")
+            self.problem(f"{' '.join(arguments)}: not recorded: {errors.sentence(error)}", policy)
             return
         self.recording, self.path = recording, path
 
@@ -96,9 +100,13 @@ class Plugin:
         try:
             result = recording.finish()
         except errors.RecorderError as error:
-            self.problems.append(error.message)
+            self.problem(error.message, recording.policy)
         else:
             self.written += result is not None and result.path is not None
+
+    def problem(self, sentence: str, policy: "dict[str, Any] | None") -> None:
+        self.problems.append(sentence)
+        self.failing = self.failing or not session.runs_anyway(policy)
 
     # ---- one for each test ----
 
@@ -165,15 +173,18 @@ class Plugin:
         if not self.per_test:
             self.end(not self.failed_only or session.testsfailed > 0)
         if self.worker is not None:
-            self.config.workeroutput["codetracer"] = (self.written, self.problems)  # type: ignore[attr-defined]
+            self.config.workeroutput["codetracer"] = (self.written, self.problems, self.failing)  # type: ignore[attr-defined]
+        elif self.failing and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = STATUS_OF_FAILURE
 
     # ---- what is told ----
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: "Any") -> None:
-        written, problems = getattr(node, "workeroutput", {}).get("codetracer", (0, []))
+        written, problems, failing = getattr(node, "workeroutput", {}).get("codetracer", (0, [], False))
         self.written += written
         self.problems += problems
+        self.failing = self.failing or failing
 
     def pytest_terminal_summary(self, terminalreporter: "Any") -> None:
         terminalreporter.section("codetracer")
@@ -181,7 +192,9 @@ class Plugin:
         for node, path in self.failed.items():
             terminalreporter.line(f"{node}: codetracer-trace print {self.shown_path(path)}")
         for problem in self.problems:
-            terminalreporter.line(problem)
+            terminalreporter.line(problem, red=True)
+        if self.failing:
+            terminalreporter.line("tests were not recorded as asked, so the exit status is not 0 (CODETRACER_ON_RECORDER_ERROR=disable: as without recording)", red=True)
 
     def shown_path(self, path: str) -> str:
         """A trace's folder to be typed into a shell."""

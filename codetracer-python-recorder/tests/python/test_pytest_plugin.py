@@ -284,8 +284,39 @@ def test_a_recording_that_cannot_be_made_disturbs_no_test(run, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "test_it.py").write_text("a file where a folder must go")
     seen = run("--codetracer=out", "-q", "test_it.py", files={"test_it.py": "def test_it(): pass\n"})
-    assert seen.returncode == 0 and "1 passed" in seen.stdout
+    assert seen.returncode == 1 and "1 passed" in seen.stdout
     assert "0 traces in out\ntest_it.py::test_it: not recorded: the output folder" in seen.stdout
+
+
+FULL = """\
+import resource
+def test_full():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, -1))
+    kept = []
+    for i in range(30000):
+        kept = [str(i * 7919) * 4 for _ in range(3)]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+def test_after():
+    pass
+"""
+
+
+@pytest.mark.parametrize("options", [["-q"], ["-q", "--codetracer-per=session"], ["-n1"]])
+@pytest.mark.parametrize("policy, failing, status", [("abort", False, 1), ("disable", False, 0), ("abort", True, 1), (None, None, 5)])
+def test_status_when_a_recording_fails(run, options, policy, failing, status):
+    """The tests pass, and pytest ends with 1, unless nobody minds. What pytest has to say itself comes first."""
+    if "-n1" in options:
+        frameworks.need("xdist")
+    if policy is None:  # no test, so no recording that could fail
+        seen = run("--codetracer=out", *options, files={"test_it.py": "", "out/gw0": "a file", "out/x": ""})
+        assert seen.returncode == status, seen
+        return
+    text = FULL + ("def test_fails(): assert 0\n" if failing else "")
+    seen = run("--codetracer=out", *options, files={"test_it.py": text}, CODETRACER_ON_RECORDER_ERROR=policy)
+    assert seen.returncode == status and "2 passed" in seen.stdout, seen
+    told = seen.stdout[seen.stdout.index("= codetracer =") :]
+    assert "recording stopped before the program's end (File too large); what was recorded until then is kept: codetracer-trace recover" in told
+    assert ("tests were not recorded as asked, so the exit status is not 0" in told) == (policy == "abort")
 
 
 def test_policy_of_the_environment(run, tmp_path):
@@ -297,7 +328,7 @@ def test_policy_of_the_environment(run, tmp_path):
     run("--codetracer=loud", "-q", files=tests)
     assert "output" in {e["event"] for e in reading.print_json(tmp_path / "loud" / "test_it.py" / "test_it")}
     seen = run("--codetracer=wrong", "-q", files=tests, CODETRACER_REQUIRE_TRACE="perhaps")
-    assert seen.returncode == 0 and "not recorded: CODETRACER_REQUIRE_TRACE must be true or false" in seen.stdout
+    assert seen.returncode == 1 and "not recorded: CODETRACER_REQUIRE_TRACE must be true or false" in seen.stdout
 
 
 def test_a_test_that_records_itself(run, tmp_path):
