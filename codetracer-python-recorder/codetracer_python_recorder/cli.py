@@ -71,6 +71,7 @@ Which part of the run is recorded (what is left out is marked; the program runs 
   --start-paused            begin when the program calls resume(), or by the signal
   --toggle-signal NAME      this signal, as SIGUSR2, pauses the recording and goes on
   --dump-signal NAME        this signal writes a trace of what is there into DIR/dump-1, dump-2 …; the recording goes on
+  --max-dumps N             of these, only the last N are kept (10)
 
 How much of it the formats but journal repeat at each line:
   --export-nodes N          scalars, containers and objects in a variable (1000)
@@ -123,6 +124,7 @@ VALUES = {
     "--max-seconds": "max_seconds",
     "--max-size": "max_size",
     "--last": "last",
+    "--max-dumps": "max_dumps",
     "--toggle-signal": "toggle_signal",
     "--dump-signal": "dump_signal",
     "--activation-path": "activation_path",

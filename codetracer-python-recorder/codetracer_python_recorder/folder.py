@@ -301,6 +301,17 @@ def _are_sources(path: str) -> bool:
     return all(os.path.join(here, name) in known for here, _, names in os.walk(top) for name in names)
 
 
+def remove_trace(path: str) -> None:
+    """Removes our trace from a folder, and the folder if nothing else is in it, as far as possible."""
+    try:
+        for name in _earlier_trace(path):
+            place = os.path.join(path, name)
+            remove_tree(place) if name == SOURCES else os.unlink(place)
+        os.rmdir(path)
+    except (OSError, errors.EnvironmentError):
+        pass
+
+
 def remove_tree(path: str) -> None:
     """Removes a folder with everything in it as far as possible, following no link."""
     try:

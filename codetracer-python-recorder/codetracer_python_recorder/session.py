@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_FORMAT = "ct"
 # zstd's level for a journal that is deleted after the export: quick rather than small.
 THROWAWAY_LEVEL = -5
+# Dumps into folders of our own choice: more are not kept.
+DEFAULT_DUMPS = 10
 # What the blocks that are being filled take while a recording runs (lib/journal/live.c).
 LIVE_FILE_MB = 24
 
@@ -37,13 +39,14 @@ PERIODS = ("start_at", "stop_at", "start_paused", "max_steps", "max_seconds", "m
 class Limits:
     """Everything that says how much is recorded and exported, checked. TypeError for an unknown name, ValueError for a bad value."""
 
-    __slots__ = ("recording", "budget", "when_raises", "filters")
+    __slots__ = ("recording", "budget", "when_raises", "filters", "max_dumps")
 
     def __init__(self, values: "dict[str, Any]") -> None:
         self.recording: dict[str, object] = {}
         self.budget: dict[str, int] = {}
         self.when_raises = False
         self.filters: list[str] = []
+        self.max_dumps = DEFAULT_DUMPS
         for name, value in values.items():
             if name in RECORDING_LIMITS:
                 self.recording[name] = _within(RECORDING_LIMITS[name], name, value)
@@ -64,6 +67,8 @@ class Limits:
                 self.recording.setdefault("points", []).append((os.path.abspath(os.fspath(value)), -1, True))  # type: ignore[attr-defined]
             elif name == "trace_filter":
                 self.filters = filters.split(value)
+            elif name == "max_dumps":
+                self.max_dumps = _within((1, 1_000_000), name, value)
             elif name == "when_raises":
                 self.when_raises = bool(value)
             else:
@@ -164,7 +169,8 @@ class Recording:
     """begin() starts it, finish() ends it and puts the trace in place; discard() when it never began."""
 
     __slots__ = (
-        "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "autoformat", "program_failed", "raised", "unwanted", "result"
+        "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "autoformat", "program_failed", "raised", "unwanted", "result",
+        "dumps",
     )  # fmt: skip
 
     def __init__(
@@ -189,6 +195,7 @@ class Recording:
         self.raised = False  # an exception left the block that is recorded
         self.unwanted = False  # nothing is to be kept in any case
         self.result: Result | None = None
+        self.dumps: list[str] = []  # folders of ours, the oldest first
         self.folder = folder.OutputFolder(path, export.file_names(format, self.stem))
 
     def is_here(self) -> bool:
@@ -302,7 +309,8 @@ class Recording:
         Where the trace is; None when nothing is recorded. EnvironmentError, KeyboardInterrupt: then nothing is left there."""
         if not self.is_here() or self.state != RUNNING or not _native.is_tracing():
             return None
-        target = folder.OutputFolder(path if path is not None else self._new_dump(), export.file_names(self.format, self.stem))
+        chosen = path if path is not None else self._new_dump()
+        target = folder.OutputFolder(chosen, export.file_names(self.format, self.stem))
         _native.hold(True)
         try:
             _native.flush()
@@ -319,12 +327,16 @@ class Recording:
             ) from None
         finally:
             _native.hold(False)
+        if path is None:
+            self.dumps.append(chosen)
+            while len(self.dumps) > self.limits.max_dumps:
+                folder.remove_trace(self.dumps.pop(0))
         return os.path.join(target.path, names[0]) if len(names) == 1 else target.path
 
     def _new_dump(self) -> str:
-        number = 1
-        while os.path.lexists(os.path.join(self.folder.path, f"dump-{number}")):
-            number += 1
+        """Numbers go on, also after those of an earlier recording, so that a higher one is always a later one."""
+        ends = [name.removeprefix("dump-") for name in os.listdir(self.folder.path) if name.startswith("dump-")]
+        number = max((int(end) for end in ends if end.isascii() and end.isdecimal()), default=0) + 1
         return os.path.join(self.folder.path, f"dump-{number}")
 
     def finish(
@@ -548,7 +560,7 @@ def start(
 
     Limits: max_depth, max_attr_depth, max_items, max_string, export_nodes, export_depth, export_string (whole numbers),
     include_stdlib, include_exec, redaction (on by default), verify_capture (booleans), globals ("none" or "referenced"). Periods: start_at, stop_at (a text or a list of texts), start_paused,
-    when_raises (booleans), max_steps, max_seconds, max_size, last. They mean what the command line's options mean; of when_raises: the trace is kept only if
+    when_raises (booleans), max_steps, max_seconds, max_size, last; of dump(): max_dumps. They mean what the command line's options mean; of when_raises: the trace is kept only if
     an exception left the with-block, stop() got an exit code other than 0, or the program ends by an exception.
 
     start_on_enter: recording waits until code of this file begins, and ends with it. policy: as for configure_policy(), for this recording;
@@ -633,7 +645,7 @@ def flush() -> None:
 
 def dump(path: "str | os.PathLike[str] | None" = None) -> str | None:
     """Writes what is recorded so far as a complete trace, while the recording goes on: into the folder `path`, or into a new one within the output folder
-    (`dump-1`, `dump-2` …). The trace is what a recording would be that ended here; of one with `last` it is the end up to here. Where it is; None when
+    (`dump-1`, `dump-2` …), of which the last `max_dumps` stay. The trace is what a recording would be that ended here; of one with `last` it is the end up to here. Where it is; None when
     there is no recording."""
     recording = current_here()
     if recording is None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from conftest import Recorded, environment_for
@@ -148,3 +149,85 @@ def test_without_a_recording(tmp_path):
 def test_wrong_options(record, options, says):
     seen = record(options, "print(1)")
     assert (seen.status, seen.out) == (2, "") and says in seen.err, seen
+
+
+@pytest.mark.parametrize("form", ["ct", "json"])
+def test_only_the_last_dumps_are_kept(record, tmp_path, form):
+    """Numbers go up. Nothing is removed that is not a dump of this recording."""
+    (tmp_path / "trace" / "dump-7").mkdir(parents=True)  # of an earlier one
+    (tmp_path / "trace" / "dump-x").mkdir()
+    code = (
+        "import os\nfrom codetracer_python_recorder import dump\nfor n in range(4):\n    place = dump()\n"
+        "    if n == 1: open('trace/dump-9/note', 'w').close()\n    dump('mine')\nprint(place)\n"
+    )
+    seen = record(["--quiet", f"--format={form}", "--max-dumps=2"], code)
+    assert seen.status == 0 and seen.err == "", seen
+    names = ["dump-10", "dump-11", "dump-7", "dump-9", "dump-x"]
+    assert [name for name in seen.names if name.startswith("dump")] == names and "trace/dump-11" in seen.out
+    assert os.listdir(tmp_path / "trace" / "dump-9") == ["note"] and os.listdir(tmp_path / "trace" / "dump-7") == []
+    for place in ("trace/dump-10", "trace/dump-11", "mine", "trace"):
+        assert verified(tmp_path / place)[0] == 0
+    for wrong in ("0", "x"):
+        assert record([f"--max-dumps={wrong}"], "pass").status == 2
+
+
+def test_ten_dumps_by_default(tmp_path):
+    (tmp_path / "prog.py").write_text("from codetracer_python_recorder import dump, trace\nwith trace('t', format='journal'):\n    for n in range(12): dump()\n")
+    subprocess.run([sys.executable, "prog.py"], cwd=tmp_path, env=environment_for(), check=True, timeout=60)
+    assert {name for name in os.listdir(tmp_path / "t") if name.startswith("dump")} == {f"dump-{n}" for n in range(3, 13)}
+
+
+@pytest.mark.parametrize("form", ["journal", "ct"])
+def test_with_output_of_descriptors(record, tmp_path, form):
+    """What children and C code wrote until then is in the dump, once; what comes later is in the recording, and all of it has reached its place."""
+    code = (
+        "import ctypes, os, subprocess\nfrom codetracer_python_recorder import dump\nprint('text', flush=True)\nsubprocess.run(['echo', 'child'])\n"
+        "ctypes.CDLL(None).dprintf(1, b'C\\n')\nos.write(2, b'error\\n')\nx = 1\ndump('dumped')\nsubprocess.run(['echo', 'later'])\nx = 2\n"
+    )
+    seen = record(["--quiet", f"--format={form}", "--io-capture=proxies+fd"], code)
+    assert (seen.status, seen.out, seen.err) == (0, "text\nchild\nC\nlater\n", "error\n"), seen
+
+    def outputs(place):
+        joined = {"stdout": "", "stderr": ""}
+        for e in events(place):
+            if e["event"] == "output":
+                joined[e["stream"]] += e["text"]
+        return joined
+
+    assert outputs(tmp_path / "dumped") == {"stdout": "text\nchild\nC\n", "stderr": "error\n"}
+    assert outputs(seen.trace) == {"stdout": "text\nchild\nC\nlater\n", "stderr": "error\n"}
+    assert verified(tmp_path / "dumped")[0] == verified(seen.trace)[0] == 0
+
+
+# ---- the documentation ----
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "periods.md").read_text()
+SIGNALS = re.findall(r"^(    codetracer-record .* &\n(?:    kill .*\n)+)", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("lines", SIGNALS, ids=["dump", "toggle"])
+def test_lines_of_the_documentation(tmp_path, record_script, lines):
+    """As they are typed, when the server has begun."""
+    command = tmp_path / "codetracer-record"
+    command.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{record_script}' \"$@\"\n")
+    command.chmod(0o755)
+    (tmp_path / "server.py").write_text(
+        "import os, time\nopen('ready', 'w').close()\nn = 0\nwhile not os.path.exists('stop'):\n    n += 1\n    time.sleep(0.001)\n"
+    )
+    first, *kills = (line.strip() for line in lines.splitlines())
+    wait = "while [ ! -e ready ]; do sleep 0.02; done"
+    script = "\n".join([first, "server=$!", wait, *(f"sleep 0.3\n{kill}\nsleep 0.3" for kill in kills), "touch stop", "wait $server"])
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env={**environment_for(), "PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    trace = tmp_path / "trace-out"
+
+    def in_loop(place):
+        return [e for e in events(place) if e["event"] == "step" and e["line"] == 5]
+
+    steps = in_loop(trace)
+    assert len(steps) > 20
+    if "--dump-signal" in first:
+        assert "dumped to " in done.stderr and 0 < len(in_loop(trace / "dump-1")) < len(steps) - 20
+    else:
+        gaps = [e["reason"] for e in events(trace) if e["event"] == "gap"]
+        assert gaps == ["paused", "paused"] and steps[0]["locals"]["n"] > 20  # from the start on, and from the second signal on
