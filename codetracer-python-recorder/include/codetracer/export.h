@@ -57,6 +57,11 @@ CT_API ct_code ct_export_binary(ct_journal *journal, const char *folder, const c
  * open, 64 MiB. */
 CT_API ct_code ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
 
+/* The same three to a folder of the caller's, in which nothing is removed when they fail. Temporary files, in files without a name, lie in $TMPDIR or /tmp. */
+CT_API ct_code ct_export_json_to(ct_journal *journal, const ct_folder *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+CT_API ct_code ct_export_binary_to(ct_journal *journal, const ct_folder *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+CT_API ct_code ct_export_binary_v0_to(ct_journal *journal, const ct_folder *folder, const ct_export_options *options, ct_export_result *result, ct_error *error);
+
 /* Writes one CTFS container (docs/ct-format.md) to a file, mode 0600. */
 CT_API ct_code ct_export_ct(ct_journal *journal, const char *path, const ct_export_options *options, ct_export_result *result, ct_error *error);
 /* The same to a sink, which must have write_at and is not closed. A long trace takes temporary space, in files without a name, in $TMPDIR or /tmp. */

@@ -56,4 +56,13 @@ CT_API ct_code ct_sink_create_file(const char *path, ct_sink *sink, ct_error *er
 /* Closes it; once. A sink that is all zero, or was closed, is left alone. */
 CT_API ct_code ct_sink_close(ct_sink *sink, ct_error *error);
 
+/* A place for several files with names: a folder, an archive, a bucket. Used by one thread at a time. */
+typedef struct ct_folder {
+    void *context;
+    /* A new file, which the library appends to and closes; its write_at is not used. Several may be open at once. name: "trace.json", "files/home/a.py"; no part
+     * of it is empty, "." or "..". CT_END, with the error filled: there can be no file of this name: a copy of a source is left out then, and what must be
+     * there fails with CT_E_IO. Other codes end the export. */
+    ct_code (*create)(void *context, const char *name, ct_sink *file, ct_error *error);
+} ct_folder;
+
 #endif

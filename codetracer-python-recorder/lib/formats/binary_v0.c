@@ -316,6 +316,12 @@ ct_export_binary_v0(ct_journal *journal, const char *folder, const ct_export_opt
     return ct_trace_folder_export(journal, folder, write_events, NESTING, options, result, error);
 }
 
+ct_code
+ct_export_binary_v0_to(ct_journal *journal, const ct_folder *folder, const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    return ct_trace_folder_export_to(journal, folder, NULL, write_events, NESTING, options, result, error);
+}
+
 /* ======== reading ======== */
 
 typedef struct v0_in {

@@ -214,6 +214,12 @@ ct_export_json(ct_journal *journal, const char *folder, const ct_export_options 
     return ct_trace_folder_export(journal, folder, write_events, JSON_NESTING, options, result, error);
 }
 
+ct_code
+ct_export_json_to(ct_journal *journal, const ct_folder *folder, const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    return ct_trace_folder_export_to(journal, folder, NULL, write_events, JSON_NESTING, options, result, error);
+}
+
 /* ---- reading ---- */
 
 enum { CHUNK = 1 << 20, MOST_EVENT = 256 << 20 };

@@ -25,10 +25,10 @@ ct_write_fully_at(int file, const void *bytes, size_t count, uint64_t offset)
 }
 
 ct_code
-ct_outfile_create(ct_outfile *out, const char *path, ct_error *error)
+ct_outfile_create(ct_outfile *out, const ct_folder *folder, const char *name, ct_error *error)
 {
-    *out = (ct_outfile){ .file = ct_create_file(path), .buffer.allocator = out->buffer.allocator };
-    return out->file >= 0 ? CT_OK : ct_fail(error, CT_E_IO, "cannot create a file of the export", 0, errno);
+    *out = (ct_outfile){ .file = -1, .buffer.allocator = out->buffer.allocator };
+    return folder->create(folder->context, name, &out->sink, error);
 }
 
 ct_code
@@ -51,7 +51,11 @@ ct_outfile_flush(ct_outfile *out, ct_error *error)
 {
     if (out->buffer.failed)
         return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
-    int problem = ct_write_fully_at(out->file, out->buffer.bytes, out->buffer.size, out->written);
+    int problem = 0;
+    if (out->sink.append && out->buffer.size)
+        CT_TRY(out->sink.append(out->sink.context, out->buffer.bytes, out->buffer.size, error));
+    else if (out->file >= 0)
+        problem = ct_write_fully_at(out->file, out->buffer.bytes, out->buffer.size, out->written);
     if (problem)
         return ct_fail(error, CT_E_IO, "cannot write the export", out->written, problem);
     out->written += out->buffer.size;
@@ -67,6 +71,7 @@ ct_outfile_abandon(ct_outfile *out)
     if (out->file >= 0)
         close(out->file);
     out->file = -1;
+    (void)ct_sink_close(&out->sink, NULL);
     ct_buffer_free(&out->buffer);
 }
 
@@ -74,11 +79,8 @@ ct_code
 ct_outfile_finish(ct_outfile *out, ct_error *error)
 {
     ct_code code = ct_outfile_flush(out, error);
-    if (code == CT_OK && close(out->file) != 0) { /* some file systems say here that the disk is full */
-        code = ct_fail(error, CT_E_IO, "cannot write the export", out->written, errno);
-        out->file = -1;
-    } else if (code == CT_OK)
-        out->file = -1;
+    if (code == CT_OK)
+        code = ct_sink_close(&out->sink, error);
     ct_outfile_abandon(out);
     return code;
 }

@@ -3,18 +3,20 @@
 #define CT_FORMATS_OUTFILE_H
 
 #include "codetracer/error.h"
+#include "codetracer/io.h"
 #include "formats/buffer.h"
 
 enum { CT_OUTFILE_DRAIN = 256 * 1024 };
 
 typedef struct ct_outfile {
-    int file;                      /* -1: not open */
+    int file;                      /* -1: it goes to the sink */
+    ct_sink sink;                  /* all zero: none */
     ct_buffer buffer;
     uint64_t written;              /* bytes before the buffer */
 } ct_outfile;
 
-/* Creates it: it must not exist. Of *out only the allocator of the buffer counts. */
-ct_code ct_outfile_create(ct_outfile *out, const char *path, ct_error *error);
+/* In this folder. Of *out only the allocator of the buffer counts. Errors as of ct_folder.create. */
+ct_code ct_outfile_create(ct_outfile *out, const ct_folder *folder, const char *name, ct_error *error);
 /* The same for a file without a name in the folder of `path`. */
 ct_code ct_outfile_create_unnamed(ct_outfile *out, const char *path, ct_error *error);
 ct_code ct_outfile_flush(ct_outfile *out, ct_error *error);

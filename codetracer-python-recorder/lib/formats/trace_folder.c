@@ -2,17 +2,16 @@
 #include "formats/trace_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "codetracer/version.h"
+#include "formats/directory.h"
 #include "formats/encode.h"
 #include "formats/linear.h"
 #include "formats/text.h"
 #include "formats/trace_id.h"
+#include "util/os.h"
 
 #define ADD(buffer, literal) ct_buffer_add((buffer), "" literal, sizeof(literal) - 1)
 
@@ -215,63 +214,18 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
 
 /* ---- files/ ---- */
 
-/* To be asked before something is created: what cannot be noted cannot be removed. */
 static ct_code
-room_to_note(ct_trace_folder *f, size_t size, ct_error *error)
+write_source(ct_trace_folder *f, const char *name, ct_text text, uint64_t *bytes, ct_error *error)
 {
-    return ct_buffer_room(&f->created, size + 2) ? CT_OK : ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
-}
-
-static void
-note_created(ct_trace_folder *f, const char *path, size_t size, bool folder)
-{
-    ct_buffer_add(&f->created, path, size);
-    if (folder)
-        ct_buffer_add_byte(&f->created, '/');
-    ct_buffer_add_byte(&f->created, 0);
-}
-
-static void
-remove_created(ct_trace_folder *f)
-{
-    size_t end = f->created.size;
-    while (end > 0) {
-        size_t start = end - 1;
-        while (start > 0 && f->created.bytes[start - 1])
-            start--;
-        char *name = (char *)f->created.bytes + start;
-        size_t size = end - 1 - start;
-        bool folder = size && name[size - 1] == '/';
-        if (folder)
-            name[size - 1] = 0;
-        unlinkat(f->root, name, folder ? AT_REMOVEDIR : 0);
-        end = start;
-    }
-}
-
-/* An error of this path alone: no copy of this source, and no reason to give up the export. */
-static bool
-is_of_the_name(int problem)
-{
-    return problem == ENAMETOOLONG || problem == EINVAL || problem == EILSEQ || problem == ENOTDIR || problem == EISDIR || problem == EEXIST
-           || problem == ELOOP;
-}
-
-static ct_code
-write_source(ct_trace_folder *f, const char *relative, ct_text text, uint64_t *bytes, ct_error *error)
-{
-    CT_TRY(room_to_note(f, strlen(relative), error));
-    ct_outfile out = { .file = openat(f->root, relative, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600) };
-    if (out.file < 0)
-        return is_of_the_name(errno) ? CT_OK : ct_fail(error, CT_E_IO, "cannot create the copy of a source file", 0, errno);
-    note_created(f, relative, strlen(relative), false);
-    int problem = ct_write_fully_at(out.file, text.bytes, text.size, 0);
-    if (close(out.file) != 0 && !problem)
-        problem = errno;
-    if (problem)
-        return ct_fail(error, CT_E_IO, "cannot write the copy of a source file", 0, problem);
+    ct_sink file = {0};
+    ct_code code = f->folder->create(f->folder->context, name, &file, error);
+    if (code == CT_END)
+        return CT_OK;
+    CT_TRY(code);
+    code = text.size ? file.append(file.context, text.bytes, text.size, error) : CT_OK;
+    ct_code closed = ct_sink_close(&file, code == CT_OK ? error : NULL);
     *bytes += text.size;
-    return CT_OK;
+    return code != CT_OK ? code : closed;
 }
 
 /* Whether a path, taken as one below a folder, stays below it. */
@@ -285,35 +239,14 @@ is_inside(const ct_buffer *path)
     return path->size && !memchr(path->bytes, 0, path->size);
 }
 
-/* *usable: there is a folder now, and no link stands in its place. */
-static ct_code
-make_folder(ct_trace_folder *f, const char *folder, bool *usable, ct_error *error)
-{
-    struct stat status;
-    size_t size = strlen(folder);
-    CT_TRY(room_to_note(f, size, error));
-    *usable = true;
-    if (mkdirat(f->root, folder, 0700) == 0)
-        note_created(f, folder, size, true);
-    else if (errno == EEXIST)
-        *usable = fstatat(f->root, folder, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
-    else {
-        *usable = false;
-        if (!is_of_the_name(errno))
-            return ct_fail(error, CT_E_IO, "cannot create a folder for sources", 0, errno);
-    }
-    return CT_OK;
-}
-
-/* Copies a source, if the trace names its path, to files/PATH, path without its first slashes. Each folder on the way is made here, and a link in its place is not
- * followed, so the copy lies inside whatever the journal says; `..` is refused all the same. */
+/* Copies a source, if the trace names its path, to files/PATH, path without its first slashes. */
 static ct_code
 copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
 {
-    ct_buffer parts = { .allocator = f->paths.allocator }, relative = { .allocator = f->paths.allocator };
-    bool usable = false, is_new = true;
+    ct_buffer parts = { .allocator = f->paths.allocator }, name = { .allocator = f->paths.allocator };
+    bool any = false, is_new = true;
     uint32_t number;
-    ct_buffer_add_text(&relative, "files");
+    ct_buffer_add_text(&name, "files");
     ct_text_clean(&parts, (const uint8_t *)path.bytes, path.size, false); /* under the name that the event file gives */
     ct_code code = parts.failed ? CT_E_NOMEM : ct_intern_add(&f->named, parts.bytes, parts.size, &number, &is_new);
     for (size_t at = 0, end; code == CT_OK && !is_new && at < parts.size && is_inside(&parts); at = end + 1) {
@@ -323,22 +256,17 @@ copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_
         size_t size = end - at;
         if (size == 0 || (size == 1 && part[0] == '.'))
             continue;
-        ct_buffer_add_byte(&relative, 0);
-        if (relative.failed)
-            break;
-        code = make_folder(f, (const char *)relative.bytes, &usable, error); /* what stands in relative so far */
-        if (code != CT_OK || !usable)
-            break;
-        relative.bytes[relative.size - 1] = '/';
-        ct_buffer_add(&relative, part, size);
+        ct_buffer_add_byte(&name, '/');
+        ct_buffer_add(&name, part, size);
+        any = true;
     }
-    ct_buffer_add_byte(&relative, 0);
-    if (code == CT_E_NOMEM || relative.failed)
+    ct_buffer_add_byte(&name, 0);
+    if (code == CT_E_NOMEM || name.failed)
         code = ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
-    if (code == CT_OK && usable)
-        code = write_source(f, (const char *)relative.bytes, text, bytes, error);
+    if (code == CT_OK && any)
+        code = write_source(f, (const char *)name.bytes, text, bytes, error);
     ct_buffer_free(&parts);
-    ct_buffer_free(&relative);
+    ct_buffer_free(&name);
     return code;
 }
 
@@ -360,42 +288,21 @@ copy_sources(ct_trace_folder *f, ct_journal *journal, uint64_t *bytes, ct_error 
 
 /* ---- the folder ---- */
 
-static char *
-join(const ct_trace_folder *f, const char *name)
-{
-    size_t size = strlen(f->path) + strlen(name) + 2;
-    char *path = ct_allocate(f->paths.allocator, size);
-    if (path)
-        snprintf(path, size, "%s/%s", f->path, name);
-    return path;
-}
-
 ct_code
 ct_trace_folder_create(ct_trace_folder *f, const char *name, ct_outfile *out, ct_error *error)
 {
-    char *path = join(f, name);
-    if (!path)
-        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
-    ct_code code = room_to_note(f, strlen(name), error);
     out->buffer.allocator = f->paths.allocator;
-    if (code == CT_OK)
-        code = ct_outfile_create(out, path, error);
-    ct_free(f->paths.allocator, path);
-    if (code == CT_OK)
-        note_created(f, name, strlen(name), false);
+    ct_code code = ct_outfile_create(out, f->folder, name, error);
+    if (code == CT_END)
+        code = error->code = CT_E_IO;
     return code;
 }
 
 ct_code
 ct_trace_folder_create_unnamed(const ct_trace_folder *f, ct_outfile *out, ct_error *error)
 {
-    char *path = join(f, "trace");
-    if (!path)
-        return ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
     out->buffer.allocator = f->paths.allocator;
-    ct_code code = ct_outfile_create_unnamed(out, path, error);
-    ct_free(f->paths.allocator, path);
-    return code;
+    return ct_outfile_create_unnamed(out, f->beside, error);
 }
 
 static ct_code
@@ -440,32 +347,48 @@ complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *optio
 }
 
 ct_code
-ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_writer write_events, uint32_t nesting,
-                       const ct_export_options *options, ct_export_result *result, ct_error *error)
+ct_trace_folder_export_to(ct_journal *journal, const ct_folder *folder, const char *beside, ct_trace_events_writer write_events, uint32_t nesting,
+                          const ct_export_options *options, ct_export_result *result, ct_error *error)
 {
     static const ct_export_options DEFAULTS;
     ct_export_result own_result;
     ct_error own_error;
-    if (!journal || !folder)
+    char temporary[PATH_MAX];
+    if (!journal || !folder || !folder->create)
         return ct_fail(error, CT_E_PARAM, "an export needs a journal and a folder", 0, 0);
     options = options ? options : &DEFAULTS;
     result = result ? result : &own_result;
     error = error ? error : &own_error;
     *result = (ct_export_result){ 0 };
     *error = (ct_error){ 0 };
+    if (!beside) {
+        const char *wanted = ct_temporary_folder(NULL);
+        snprintf(temporary, sizeof temporary, "%s/", strlen(wanted) < sizeof temporary - 2 ? wanted : "/tmp");
+        beside = temporary;
+    }
     const ct_allocator *allocator = ct_journal_allocator(journal);
-    ct_trace_folder f = { .path = folder, .root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .created.allocator = allocator,
-                          .paths.allocator = allocator, .named.keys.allocator = allocator };
-    if (f.root < 0)
-        return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, errno);
+    ct_trace_folder f = { .folder = folder, .beside = beside, .paths.allocator = allocator, .named.keys.allocator = allocator };
     ct_code code = write_events(&f, journal, options, result, error);
     if (code == CT_OK)
         code = complete(&f, journal, options, nesting, result, error);
-    if (code != CT_OK)
-        remove_created(&f);
     ct_buffer_free(&f.paths);
     ct_intern_free(&f.named);
-    ct_buffer_free(&f.created);
-    close(f.root);
+    return code;
+}
+
+ct_code
+ct_trace_folder_export(ct_journal *journal, const char *path, ct_trace_events_writer write_events, uint32_t nesting,
+                       const ct_export_options *options, ct_export_result *result, ct_error *error)
+{
+    ct_directory directory;
+    char beside[PATH_MAX];
+    if (!journal || !path)
+        return ct_fail(error, CT_E_PARAM, "an export needs a journal and a folder", 0, 0);
+    if (snprintf(beside, sizeof beside, "%s/", path) >= (int)sizeof beside)
+        return ct_fail(error, CT_E_IO, "cannot open the folder for the export", 0, ENAMETOOLONG);
+    CT_TRY(ct_directory_open(&directory, path, ct_journal_allocator(journal), error));
+    ct_folder folder = ct_directory_folder(&directory);
+    ct_code code = ct_trace_folder_export_to(journal, &folder, beside, write_events, nesting, options, result, error);
+    ct_directory_close(&directory, code != CT_OK);
     return code;
 }

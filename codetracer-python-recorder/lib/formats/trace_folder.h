@@ -1,7 +1,7 @@
 /* The folder of a trace in several files (trace-json.md sections 1 and 7): beside the file of events, which a format writes,
  * trace_metadata.json, trace_paths.json and files/ with the sources.
  *
- * Invariant: what was created here is noted, so that of a failed export nothing stays; nothing is written over, no link is followed.
+ * Invariant: no file is named outside the folder, whatever the journal's paths say.
  */
 #ifndef CT_FORMATS_TRACE_FOLDER_H
 #define CT_FORMATS_TRACE_FOLDER_H
@@ -12,9 +12,8 @@
 #include "formats/stream.h"
 
 typedef struct ct_trace_folder {
-    const char *path;
-    int root;
-    ct_buffer created;             /* to be removed when something fails: terminated paths, folders with a slash at their end */
+    const ct_folder *folder;
+    const char *beside;            /* a path in the folder for temporary files */
     ct_buffer paths;               /* trace_paths.json, growing */
     ct_intern named;               /* what is in it: of these the sources are copied */
 } ct_trace_folder;
@@ -30,8 +29,12 @@ ct_code ct_trace_folder_name_path(ct_trace_folder *f, ct_text path);
 typedef ct_code (*ct_trace_events_writer)(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, ct_export_result *result,
                                           ct_error *error);
 
-/* An export: the events and everything beside them. nesting: the format's, as in its sink. options, result and error may be NULL. */
-ct_code ct_trace_folder_export(ct_journal *journal, const char *folder, ct_trace_events_writer write_events, uint32_t nesting,
+/* An export: the events and everything beside them. beside: NULL: $TMPDIR or /tmp. nesting: the format's, as in its sink. options, result and error may be NULL.
+ * What was created when it fails stays. */
+ct_code ct_trace_folder_export_to(ct_journal *journal, const ct_folder *folder, const char *beside, ct_trace_events_writer write_events, uint32_t nesting,
+                                  const ct_export_options *options, ct_export_result *result, ct_error *error);
+/* The same into a folder of the file system; when it fails nothing stays. */
+ct_code ct_trace_folder_export(ct_journal *journal, const char *path, ct_trace_events_writer write_events, uint32_t nesting,
                                const ct_export_options *options, ct_export_result *result, ct_error *error);
 
 /* ---- reading: trace_folder_read.c. What is not there, or is no such file, is not told ---- */

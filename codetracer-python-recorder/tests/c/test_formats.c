@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,45 +19,7 @@
 #include "formats/linear.h"
 #include "formats/text.h"
 #include "sample_journal.h"
-
-/* ---- a folder for each run ---- */
-static char folder[64];
-
-static const char *
-in_folder(const char *name)
-{
-    static char paths[4][128];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static int
-remove_one(const char *path, const struct stat *status, int type, struct FTW *info)
-{
-    (void)status, (void)type, (void)info;
-    return remove(path);
-}
-
-static void remove_tree(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
-
-static uint8_t *
-read_file(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return NULL;
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *bytes = malloc(*size + 1);
-    if (fread(bytes, 1, *size, file) != *size)
-        *size = 0;
-    bytes[*size] = 0;
-    fclose(file);
-    return bytes;
-}
+#include "scratch_folder.h"
 
 /* ---- texts ---- */
 static void
@@ -720,56 +681,6 @@ disk_ends(void)
     remove_tree(in_folder("target"));
 }
 
-/* ---- to a sink ---- */
-typedef struct in_memory { uint8_t *bytes; size_t size; } in_memory;
-
-static ct_code
-put_in_memory(void *context, uint64_t offset, const void *bytes, size_t count, ct_error *error)
-{
-    in_memory *m = context;
-    (void)error;
-    if (offset + count > m->size) {
-        m->bytes = realloc(m->bytes, (size_t)offset + count);
-        memset(m->bytes + m->size, 0, (size_t)offset + count - m->size);
-        m->size = (size_t)offset + count;
-    }
-    memcpy(m->bytes + offset, bytes, count);
-    return CT_OK;
-}
-
-static ct_code
-refuse(void *context, uint64_t offset, const void *bytes, size_t count, ct_error *error)
-{
-    (void)context, (void)bytes, (void)count;
-    return ct_fail(error, CT_E_IO, "refused", offset, 5);
-}
-
-static void
-a_sink_gets_what_a_file_gets(void)
-{
-    ct_error error;
-    ct_journal *journal;
-    ct_export_result to_file, to_sink;
-    CHECK(sample_everything(in_folder("sink.ctj")));
-    CHECK_EQ_INT(ct_journal_open(in_folder("sink.ctj"), NULL, &journal, &error), CT_OK);
-    CHECK_EQ_INT(ct_export_ct(journal, in_folder("sink.ct"), NULL, &to_file, &error), CT_OK);
-    in_memory memory = {0};
-    ct_sink sink = {.context = &memory, .write_at = put_in_memory};
-    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, &to_sink, &error), CT_OK);
-    size_t size;
-    uint8_t *file = read_file(in_folder("sink.ct"), &size);
-    CHECK(file && size == memory.size && memcmp(file, memory.bytes, size) == 0);
-    CHECK(to_file.bytes == to_sink.bytes && to_sink.bytes == size);
-    sink.write_at = refuse;
-    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, NULL, &error), CT_E_IO);
-    CHECK_EQ_INT(error.system, 5);
-    sink.write_at = NULL;
-    CHECK_EQ_INT(ct_export_ct_to(journal, &sink, NULL, NULL, &error), CT_E_PARAM);
-    free(file);
-    free(memory.bytes);
-    ct_journal_close(journal);
-}
-
 static void
 wrong_arguments(void)
 {
@@ -784,8 +695,7 @@ int
 main(int argc, char **argv)
 {
     check_arguments(argc, argv);
-    snprintf(folder, sizeof folder, "/tmp/ct-formats-XXXXXX");
-    if (!mkdtemp(folder))
+    if (!make_folder("formats"))
         return 1;
     RUN(floats_as_rust_writes_them);
     RUN(complex_as_python_writes_it);
@@ -799,7 +709,6 @@ main(int argc, char **argv)
     RUN(progress_can_stop);
     RUN(remembered_values_are_never_old);
     RUN(disk_ends);
-    RUN(a_sink_gets_what_a_file_gets);
     RUN(wrong_arguments);
     remove_tree(folder);
     return check_summary();
