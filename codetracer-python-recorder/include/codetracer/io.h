@@ -23,7 +23,7 @@ typedef struct ct_source {
      * be in it at once. */
     ct_code (*read)(void *context, uint64_t offset, void *bytes, size_t count, ct_error *error);
     void (*close)(void *context); /* called once, when nothing reads any more; NULL: nothing to do */
-    /* Of a part of a larger file: where its byte `offset` lies in that, for errors to name; 0: nowhere. NULL: at `offset`. */
+    /* Of a part of a larger file: where its byte `offset` lies in that, for errors to name. NULL: at `offset`. */
     uint64_t (*place)(void *context, uint64_t offset);
 } ct_source;
 

@@ -521,8 +521,9 @@ uint64_t
 ct_inner_place(ct_inner *file, uint64_t offset)
 {
     ct_code code = CT_OK;
-    uint64_t run, size = file->container->block_size, block = data_block(file, offset / size, 1, &run, &code, NULL);
-    return block ? block * size + offset % size : 0;
+    uint64_t run, size = file->container->block_size, block = data_block(file, offset / size, 1, &run, &code, NULL), end = file->container->source.size;
+    uint64_t place = block && block <= end / size ? block * size + offset % size : end;
+    return place < end ? place : end;
 }
 
 /* ---- life ---- */
@@ -610,7 +611,7 @@ place_shared(void *context, uint64_t offset)
     pthread_mutex_lock(&shared->lock);
     uint64_t place = ct_inner_place(file, behind ? file->size - 1 : offset);
     pthread_mutex_unlock(&shared->lock);
-    return place && behind ? place + 1 : place;
+    return behind && place < file->container->source.size ? place + 1 : place;
 }
 
 static void

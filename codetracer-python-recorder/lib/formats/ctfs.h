@@ -78,7 +78,7 @@ bool ct_inner_is_cut(const ct_inner *file);
 
 /* *got < count: the file ends there, or what should follow is not in the container. Other codes are the system's (and no memory). */
 ct_code ct_inner_read(ct_inner *file, uint64_t offset, void *bytes, size_t count, size_t *got, ct_error *error);
-/* Where that byte lies in the container's file, for messages; 0: nowhere. */
+/* Where that byte lies in the container's file, for messages; its end, when what holds the byte is not in it. */
 uint64_t ct_inner_place(ct_inner *file, uint64_t offset);
 
 /* The inner file as a source of its own, for any number of threads at once. It takes the container, which ends with it, or at once when this fails. */

@@ -11,6 +11,7 @@
 #include "journal/reader.h"
 #include "model/id_map.h"
 #include "model/records.h"
+#include "util/plural.h"
 
 enum target { JSON = 1, BINARY = 2, BINARY_V0 = 4, SINGLE = 8, MULTI = 16, CT = SINGLE | MULTI, FOLDER = JSON | BINARY | BINARY_V0, ALL = CT | FOLDER };
 
@@ -19,28 +20,37 @@ typedef enum loss_kind {
     THREAD_CHANGES, GAPS, SOURCES, COLUMNS, PLACES, TYPE_KINDS, FACTS_FOLDER, FACTS_CT, KIND_COUNT
 } loss_kind;
 
-static const struct { const char *name, *sentence; unsigned targets; } KINDS[KIND_COUNT] = {
-    [SUSPENSIONS] = {"suspended", "times a generator or coroutine was suspended or resumed: each part is shown as a call of its own", ALL},
-    [ENDED] = {"ended-suspended", "generators that ended while they were suspended: their end is left out", ALL},
-    [EXCEPTIONS] = {"exceptions", "times an exception was raised or handled: left out", ALL},
-    [UNWINDS] = {"unwound", "frames that an exception ended: shown as a return of it", ALL},
-    [LOST_ENDS] = {"unseen-end", "frames whose end was not seen: shown as a return of None", ALL},
-    [LAST_SNAPSHOTS] = {"last-snapshots", "ends of a frame behind whose last step something had changed: the last snapshot is left out", ALL},
-    [GLOBALS] = {"globals", "values of global variables that functions refer to: left out", ALL},
-    [SHARED] = {"identity", "objects that were in a variable more than once: that they are the same ones is left out", ALL},
-    [ATTRIBUTES] = {"attributes", "containers and plain values of derived classes that have attributes: these are left out", ALL},
-    [SURROGATES] = {"surrogates", "texts with lone surrogates or bytes that are no character: shown as escapes or U+FFFD", ALL},
-    [NAN_FLOATS] = {"nan", "floats that are a NaN of another sign or payload: shown as the plain one", JSON | BINARY | SINGLE},
-    [NAN_COMPLEX] = {"nan-complex", "complex numbers with such a NaN: shown with the plain one", ALL},
-    [THREAD_NAMES] = {"threads", "threads that have a name: it and the system id are left out", ALL},
-    [THREAD_CHANGES] = {"thread-changes", "changes from one thread to another: the open calls are closed there, and opened anew", ALL},
-    [GAPS] = {"gaps", "times the recording paused: left out", ALL},
-    [SOURCES] = {"sources", "texts of source files: left out", SINGLE},
-    [COLUMNS] = {"columns", "lines of functions whose columns are known: these are left out", FOLDER | SINGLE},
-    [PLACES] = {"places", "functions: their first lines are left out", MULTI},
-    [TYPE_KINDS] = {"types", "types: their kinds and the types of their fields are left out", MULTI},
-    [FACTS_FOLDER] = {"facts", "facts about the recording: left out", FOLDER},
-    [FACTS_CT] = {"facts", "facts about the recording: left out", CT},
+/* one, many: the sentence behind a count of 1, and behind others. */
+static const struct { const char *name, *one, *many; unsigned targets; } KINDS[KIND_COUNT] = {
+    [SUSPENSIONS] = {"suspended", "time a generator or coroutine was suspended or resumed: each part is shown as a call of its own",
+                     "times a generator or coroutine was suspended or resumed: each part is shown as a call of its own", ALL},
+    [ENDED] = {"ended-suspended", "generator that ended while it was suspended: its end is left out", "generators that ended while they were suspended: their end is left out",
+               ALL},
+    [EXCEPTIONS] = {"exceptions", "time an exception was raised or handled: left out", "times an exception was raised or handled: left out", ALL},
+    [UNWINDS] = {"unwound", "frame that an exception ended: shown as a return of it", "frames that an exception ended: shown as a return of it", ALL},
+    [LOST_ENDS] = {"unseen-end", "frame whose end was not seen: shown as a return of None", "frames whose end was not seen: shown as a return of None", ALL},
+    [LAST_SNAPSHOTS] = {"last-snapshots", "end of a frame behind whose last step something had changed: the last snapshot is left out",
+                        "ends of a frame behind whose last step something had changed: the last snapshot is left out", ALL},
+    [GLOBALS] = {"globals", "value of a global variable that functions refer to: left out", "values of global variables that functions refer to: left out", ALL},
+    [SHARED] = {"identity", "object that was in a variable more than once: that it is the same one is left out",
+                "objects that were in a variable more than once: that they are the same ones is left out", ALL},
+    [ATTRIBUTES] = {"attributes", "container or plain value of a derived class that has attributes: these are left out",
+                    "containers and plain values of derived classes that have attributes: these are left out", ALL},
+    [SURROGATES] = {"surrogates", "text with lone surrogates or bytes that are no character: shown as escapes or U+FFFD",
+                    "texts with lone surrogates or bytes that are no character: shown as escapes or U+FFFD", ALL},
+    [NAN_FLOATS] = {"nan", "float that is a NaN of another sign or payload: shown as the plain one", "floats that are a NaN of another sign or payload: shown as the plain one",
+                    JSON | BINARY | SINGLE},
+    [NAN_COMPLEX] = {"nan-complex", "complex number with such a NaN: shown with the plain one", "complex numbers with such a NaN: shown with the plain one", ALL},
+    [THREAD_NAMES] = {"threads", "thread that has a name: it and the system id are left out", "threads that have a name: it and the system id are left out", ALL},
+    [THREAD_CHANGES] = {"thread-changes", "change from one thread to another: the open calls are closed there, and opened anew",
+                        "changes from one thread to another: the open calls are closed there, and opened anew", ALL},
+    [GAPS] = {"gaps", "time the recording paused: left out", "times the recording paused: left out", ALL},
+    [SOURCES] = {"sources", "text of a source file: left out", "texts of source files: left out", SINGLE},
+    [COLUMNS] = {"columns", "line of a function whose column is known: it is left out", "lines of functions whose columns are known: these are left out", FOLDER | SINGLE},
+    [PLACES] = {"places", "function: its first line is left out", "functions: their first lines are left out", MULTI},
+    [TYPE_KINDS] = {"types", "type: its kind and the types of its fields are left out", "types: their kinds and the types of their fields are left out", MULTI},
+    [FACTS_FOLDER] = {"facts", "fact about the recording: left out", "facts about the recording: left out", FOLDER},
+    [FACTS_CT] = {"facts", "fact about the recording: left out", "facts about the recording: left out", CT},
 };
 
 enum { IN_VARIABLE = 1, IN_SEVERAL = 2, PAGE_OBJECTS = 32 };
@@ -387,7 +397,7 @@ ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layou
     free_map(&l, &l.pages);
     free_map(&l, &l.activations);
     for (size_t i = 0; code == CT_OK && i < KIND_COUNT; i++) {
-        const ct_loss loss = {KINDS[i].name, KINDS[i].sentence, l.counts[i]};
+        const ct_loss loss = {KINDS[i].name, ct_plural(l.counts[i], KINDS[i].one, KINDS[i].many), l.counts[i]};
         if (loss.count && KINDS[i].targets & target)
             found(context, &loss);
     }

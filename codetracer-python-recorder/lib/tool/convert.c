@@ -9,6 +9,7 @@
 
 #include "codetracer/export.h"
 #include "tool/export_to.h"
+#include "util/plural.h"
 
 static const char HELP[] =
     "usage: codetracer-trace convert IN OUT --to FORMAT\n"
@@ -64,8 +65,9 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
         return STATUS_TRACE;
     }
     if (result.cut_values)
-        complain(command, "%s: %" PRIu64 " values of %" PRIu64 " variables are cut by the format's limits (docs/values.md); the journal has them whole.",
-                 path, result.cut_values, result.cut_variables);
+        complain(command, "%s: %" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md); the journal has %s whole.", path,
+                 CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"), ct_plural(result.cut_values, "is", "are"),
+                 ct_plural(result.cut_values, "it", "them"));
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "codetracer/trace.h"
 #include "tool/tool.h"
+#include "util/plural.h"
 
 static const char HELP[] =
     "usage: codetracer-trace info TRACE\n"
@@ -30,6 +31,13 @@ static void number(text *out, uint64_t n)
         if ((count - i) % 3 == 1 && i + 1 < count)
             text_char(out, ',');
     }
+}
+
+/* The same with its noun. */
+static void counted(text *out, uint64_t n, const char *one, const char *many)
+{
+    number(out, n);
+    text_format(out, " %s", ct_plural(n, one, many));
 }
 
 static void line(text *out, const char *name, ct_text value)
@@ -147,40 +155,42 @@ static ct_code add_span(void *context, const ct_span *span)
     return CT_OK;
 }
 
+static void put_size(text *out, uint64_t bytes, uint64_t steps)
+{
+    label(out, "size");
+    counted(out, bytes, "byte", "bytes");
+    if (steps)
+        text_format(out, ", %.1f a step", (double)bytes / (double)steps);
+}
+
 static void amounts(text *out, const ct_journal_counts *c, bool sizes)
 {
     static const char *const kinds[] = {"events", "definitions", "content"};
     label(out, "steps");
     number(out, c->steps);
     text_puts(out, " of ");
-    number(out, c->events);
-    text_puts(out, " events\n");
+    counted(out, c->events, "event\n", "events\n");
     if (c->dropped_steps) {
         label(out, "not kept");
-        number(out, c->dropped_steps);
-        text_puts(out, " steps before the first one that is here\n");
+        counted(out, c->dropped_steps, "step", "steps");
+        text_puts(out, " before the first one that is here\n");
     }
     label(out, "definitions");
-    text_format(out, "%" PRIu32 " files, %" PRIu32 " functions, %" PRIu32 " names, %" PRIu32 " types, %" PRIu32 " shapes; ", c->paths, c->codes,
-                c->names, c->types, c->shapes);
-    number(out, c->contents);
-    text_puts(out, " long values\n");
+    counted(out, c->paths, "file, ", "files, ");
+    counted(out, c->codes, "function, ", "functions, ");
+    counted(out, c->names, "name, ", "names, ");
+    counted(out, c->types, "type, ", "types, ");
+    counted(out, c->shapes, "shape; ", "shapes; ");
+    counted(out, c->contents, "long value\n", "long values\n");
     if (!sizes)
         return;
-    label(out, "size");
-    number(out, c->file_bytes);
-    text_puts(out, " bytes");
-    if (c->steps)
-        text_format(out, ", %.1f a step", (double)c->file_bytes / (double)c->steps);
+    put_size(out, c->file_bytes, c->steps);
     text_puts(out, "; ");
-    number(out, c->blocks);
-    text_puts(out, c->blocks == 1 ? " block, " : " blocks, ");
-    number(out, c->segments);
-    text_puts(out, c->segments == 1 ? " segment\n" : " segments\n");
+    counted(out, c->blocks, "block, ", "blocks, ");
+    counted(out, c->segments, "segment\n", "segments\n");
     for (int i = 0; i < 3; i++) {
         text_format(out, "  %-12s", kinds[i]);
-        number(out, c->stored_bytes[i]);
-        text_puts(out, " bytes of ");
+        counted(out, c->stored_bytes[i], "byte of ", "bytes of ");
         number(out, c->raw_bytes[i]);
         text_char(out, '\n');
     }
@@ -195,8 +205,7 @@ static ct_code add_part(void *context, const ct_trace_part *part)
     text_safe(p->out, part->name, strlen(part->name));
     for (size_t i = strlen(part->name); i < 21; i++)
         text_char(p->out, ' ');
-    number(p->out, part->bytes);
-    text_puts(p->out, " bytes\n");
+    counted(p->out, part->bytes, "byte\n", "bytes\n");
     return CT_OK;
 }
 
@@ -206,11 +215,7 @@ static void add_parts(text *out, const char *place, uint64_t steps)
     text list = {0};
     parts p = {&list, 0};
     if (ct_trace_parts(place, add_part, &p, &p.bytes, NULL) == CT_OK && list.size) {
-        label(out, "size");
-        number(out, p.bytes);
-        text_puts(out, " bytes");
-        if (steps)
-            text_format(out, ", %.1f a step", (double)p.bytes / (double)steps);
+        put_size(out, p.bytes, steps);
         text_char(out, '\n');
         text_add(out, list.bytes, list.size);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tool/tool.h"
+#include "util/plural.h"
 
 static const char HELP[] =
     "usage: codetracer-trace print TRACE [options]\n"
@@ -157,7 +158,7 @@ static void print_dropped(const print_options *options, uint64_t steps)
     if (options->json)
         text_format(&out, "{\"step\":0,\"event\":\"gap\",\"reason\":\"dropped\",\"steps\":%" PRIu64 "}\n", steps);
     else
-        text_format(&out, "only the end of the run was kept: %" PRIu64 " step%s came before\n", steps, steps == 1 ? "" : "s");
+        text_format(&out, "only the end of the run was kept: %" PRIu64 " %s came before\n", CT_COUNTED(steps, "step"));
     output_write(out.bytes, out.size);
     text_free(&out);
 }

@@ -12,6 +12,7 @@
 
 #include "codetracer/trace.h"
 #include "tool/export_to.h"
+#include "util/plural.h"
 
 static const char HELP[] =
     "usage: codetracer-trace recover FOLDER [--format FORMAT]\n"
@@ -256,7 +257,7 @@ static void report(const char *path, ct_journal *journal)
     ct_journal_count(journal, &counts);
     text out = {0};
     text_safe(&out, path, strlen(path));
-    text_format(&out, ": %" PRIu64 " steps recovered", counts.steps);
+    text_format(&out, ": %" PRIu64 " %s recovered", CT_COUNTED(counts.steps, "step"));
     ct_text program = ct_journal_meta_value(journal, "program");
     if (program.size) {
         text_puts(&out, " of ");

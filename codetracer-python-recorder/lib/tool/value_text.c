@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tool/tool.h"
+#include "util/plural.h"
 
 static uint32_t limit_of(ct_journal *journal, const char *key, uint32_t usual)
 {
@@ -331,7 +332,7 @@ static void any_value(value_reader *r, const ct_value *given, uint32_t container
     case CT_COMPLEX: number_complex(out, value.number[0], value.number[1]); break;
     case CT_BIGINT:
         if (value.data.size > 200 && value.data.size > left(r, out) / 3)
-            text_format(out, "‹int of %" PRIu64 " bytes›", value.data.true_length);
+            text_format(out, "‹int of %" PRIu64 " %s›", CT_COUNTED(value.data.true_length, "byte"));
         else
             number_big(out, value.negative, value.data.bytes, value.data.size);
         break;

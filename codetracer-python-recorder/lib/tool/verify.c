@@ -5,6 +5,7 @@
 
 #include "codetracer/verify.h"
 #include "tool/tool.h"
+#include "util/plural.h"
 
 enum { MOST_TOLD = 20, MOST_RULES = 64 };
 
@@ -105,10 +106,10 @@ static void put_end(verifier *v, const ct_verified *verified)
     } else {
         text_safe(&v->out, v->file, strlen(v->file));
         if (verified->findings)
-            text_format(&v->out, ": broken, %" PRIu64 " finding%s", verified->findings, verified->findings == 1 ? "" : "s");
+            text_format(&v->out, ": broken, %" PRIu64 " %s", CT_COUNTED(verified->findings, "finding"));
         else
             text_puts(&v->out, ": ok");
-        text_format(&v->out, ", %" PRIu64 " events, %" PRIu64 " steps%s", verified->events, verified->steps,
+        text_format(&v->out, ", %" PRIu64 " %s, %" PRIu64 " %s%s", CT_COUNTED(verified->events, "event"), CT_COUNTED(verified->steps, "step"),
                     verified->format == CT_TRACE_JOURNAL ? "" : " (as the format counts them: a call has a step of its own)");
         if (verified->unfinished && !verified->findings) {
             text_puts(&v->out, ", unfinished: ");

@@ -87,7 +87,10 @@ ct_source_read(const ct_source *source, uint64_t offset, void *bytes, size_t cou
 {
     if (offset > source->size || count > source->size - offset)
         return ct_fail(error, CT_E_CORRUPT, "the bytes end too early", source->size, 0);
-    return source->read(source->context, offset, bytes, count, error);
+    ct_code code = source->read(source->context, offset, bytes, count, error);
+    if (code == CT_E_CORRUPT && source->place && error)
+        error->position = source->place(source->context, offset);
+    return code;
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include "formats/ct_reading.h"
 #include "util/memory.h"
+#include "util/plural.h"
 #include "verify/report.h"
 
 enum { HEADER = 16, ENTRY = 24, LEVELS = 5, LARGEST_BLOCK = 4096, FRAME_HEADER = 18, NAME = 13, PART = 32 };
@@ -99,7 +100,7 @@ check_mapping(rules *r)
     r->block_size = (uint32_t)ct_load_number(header + 8, 4);
     uint64_t count = ct_load_number(header + 12, 4), most = (r->block_size - HEADER) / ENTRY;
     if (count > most)
-        ADD(r, "directory", 12, "%" PRIu64 " entries do not fit into the first block: %" PRIu64 " do", count, most);
+        ADD(r, "directory", 12, "the header counts %" PRIu64 " %s, into the first block fit %" PRIu64, count, ct_plural(count, "entry", "entries"), most);
     count = count < most ? count : most;
     if (HEADER + count * ENTRY > r->source.size)
         return CT_OK;
@@ -164,7 +165,7 @@ check_table(rules *r, const char *stem)
     }
     uint64_t size = ct_inner_size(offsets);
     if (size < 8 || size % 8)
-        ADD(r, "table", ct_inner_place(offsets, 0), "%s has %" PRIu64 " bytes: no whole number of offsets", offsets_name, size);
+        ADD(r, "table", ct_inner_place(offsets, 0), "%s has %" PRIu64 " %s: no whole number of offsets", offsets_name, CT_COUNTED(size, "byte"));
     for (uint64_t at = 0; at + 8 <= size; at += 8) {
         uint8_t bytes[8];
         size_t got;
@@ -178,7 +179,7 @@ check_table(rules *r, const char *stem)
         before = offset;
     }
     if (before != ct_inner_size(data))
-        ADD(r, "table", ct_inner_place(offsets, 0), "%s ends at %" PRIu64 ", %s has %" PRIu64 " bytes", offsets_name, before, data_name, ct_inner_size(data));
+        ADD(r, "table", ct_inner_place(offsets, 0), "%s ends at %" PRIu64 ", %s has %" PRIu64 " %s", offsets_name, before, data_name, CT_COUNTED(ct_inner_size(data), "byte"));
     return CT_OK;
 }
 
@@ -209,7 +210,7 @@ check_repeated_paths(rules *r, ct_input *in, uint64_t place)
         }
     }
     if (i < told)
-        ADD(r, "meta", place, "meta.dat names %" PRIu64 " paths, paths.dat has %" PRIu64, told, i);
+        ADD(r, "meta", place, "meta.dat names %" PRIu64 " %s, paths.dat has %" PRIu64, CT_COUNTED(told, "path"), i);
     ct_table_close(&table);
     return code == CT_END ? CT_OK : code;
 }
@@ -336,14 +337,15 @@ check_chunks(rules *r, const char *stem, pass_record pass, uint64_t *records, bo
         if (code != CT_OK || end != CT_FRAME_WHOLE)
             break; /* the reader tells */
         if (last != limit)
-            ADD(r, "index", place, "%s: chunk %" PRIu64 " has %" PRIu64 " records, though it is not the last and its index says %" PRIu64, stem, chunk - 1, last, limit);
+            ADD(r, "index", place, "%s: chunk %" PRIu64 " has %" PRIu64 " %s, though it is not the last and its index says %" PRIu64, stem, chunk - 1,
+                CT_COUNTED(last, "record"), limit);
         ct_input in = {frames.raw.bytes, frames.raw.bytes + frames.raw.size, false};
         for (; in.at < in.end && !in.bad; inside++)
             pass(r, &in, place);
         if (in.bad)
             break;
         if (inside > limit)
-            ADD(r, "index", place, "%s: chunk %" PRIu64 " has %" PRIu64 " records, its index says %" PRIu64, stem, chunk, inside, limit);
+            ADD(r, "index", place, "%s: chunk %" PRIu64 " has %" PRIu64 " %s, its index says %" PRIu64, stem, chunk, CT_COUNTED(inside, "record"), limit);
         last = inside < limit ? inside : limit;
         *records += inside;
         position += taken;
@@ -351,7 +353,8 @@ check_chunks(rules *r, const char *stem, pass_record pass, uint64_t *records, bo
     ct_frames_free(&frames);
     *whole = code == CT_OK && position == size;
     if (*whole && ct_inner_size(index) != 4 + 8 * chunk)
-        ADD(r, "index", ct_inner_place(index, 0), "%s has %" PRIu64 " bytes, for %" PRIu64 " chunks it would be %" PRIu64, name, ct_inner_size(index), chunk, 4 + 8 * chunk);
+        ADD(r, "index", ct_inner_place(index, 0), "%s has %" PRIu64 " %s, for %" PRIu64 " %s it would be %" PRIu64, name, CT_COUNTED(ct_inner_size(index), "byte"),
+            CT_COUNTED(chunk, "chunk"), 4 + 8 * chunk);
     return code;
 }
 
@@ -381,8 +384,8 @@ close_call(calls *c)
 {
     const open_call *call = &c->open[--c->count];
     if (call->told.count != call->met.count || call->told.sum != call->met.sum)
-        ADD(c->r, "call-tree", call->place, "call %" PRIu64 " lists %" PRIu64 " children, and %" PRIu64 " calls name it as their parent (or they are others)", call->key,
-            call->told.count, call->met.count);
+        ADD(c->r, "call-tree", call->place, "call %" PRIu64 " lists %" PRIu64 " %s, and %" PRIu64 " %s it as their parent (or they are others)", call->key,
+            call->told.count, ct_plural(call->told.count, "child", "children"), call->met.count, ct_plural(call->met.count, "call names", "calls name"));
 }
 
 /* Calls stand in the order of their beginning, so a parent is among those that are open. */
@@ -489,7 +492,7 @@ check_streams(rules *r)
     if (r->flags & CT_META_VALUES_CHUNKED) {
         CT_TRY(check_chunks(r, "values", pass_sized, &values, &counted));
         if (counted && r->counted && values != r->steps)
-            ADD(r, "value-count", 0, "values.dat has %" PRIu64 " records, steps.dat %" PRIu64 ": record n belongs to step n", values, r->steps);
+            ADD(r, "value-count", 0, "values.dat has %" PRIu64 " %s, steps.dat %" PRIu64 ": record n belongs to step n", CT_COUNTED(values, "record"), r->steps);
     }
     if (r->flags & CT_META_EVENTS_CHUNKED)
         CT_TRY(check_chunks(r, "events", pass_sized, &records, &whole));

@@ -15,6 +15,7 @@
 
 #include "util/json_memory.h"
 #include "util/memory.h"
+#include "util/plural.h"
 
 enum { MOST_SIDECAR = 64 << 20 };
 
@@ -117,7 +118,8 @@ check_paths(const folder *f, const char *paths, uint64_t path_count)
     if (!yyjson_is_arr(root))
         ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "this is no list");
     else if (yyjson_arr_size(root) != path_count)
-        ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "there are %zu paths here and %" PRIu64 " in the trace", yyjson_arr_size(root), path_count);
+        ct_report_add(f->report, RULE, NAME, 0, UINT64_MAX, "%" PRIu64 " %s %s here, %" PRIu64 " in the trace",
+                      CT_COUNTED(yyjson_arr_size(root), "path"), ct_plural(yyjson_arr_size(root), "is", "are"), path_count);
     else {
         const char *at = paths;
         yyjson_arr_foreach(root, index, most, path)

@@ -12,6 +12,7 @@
 #include "model/records.h"
 #include "model/replay_check.h"
 #include "util/memory.h"
+#include "util/plural.h"
 #include "verify/report.h"
 
 typedef struct check {
@@ -80,7 +81,7 @@ check_contents(check *c, ct_error *error)
         ct_code code;
         if (block->first != c->contents && !(c->journal->dropped && block->first > c->contents)) /* those between were not kept */
             ct_report_add(c->report, "content", c->part, block->position, UINT64_MAX, "block %" PRIu64 " begins with content %" PRIu64 ", but %" PRIu64
-                          " come before it", block->sequence, block->first, c->contents);
+                          " %s before it", block->sequence, block->first, c->contents, ct_plural(c->contents, "comes", "come"));
         if (read_payload(c, block, &code, error))
             check_content_block(c, block);
         else if (code != CT_OK)
@@ -128,7 +129,7 @@ check_references(check *c, ct_error *error)
             event += CT_R_IS_HEAD(tag);
             if (references.contents > contents) {
                 ct_report_add(c->report, "content-undefined", c->part, at, event ? event - 1 : 0, "content %" PRIu64
-                              " is named, but %" PRIu64 " lie in the blocks before", references.contents - 1, contents);
+                              " is named, but %" PRIu64 " %s in the blocks before", references.contents - 1, contents, ct_plural(contents, "lies", "lie"));
                 references.contents = 0;
             }
         }
@@ -233,10 +234,11 @@ check_end(check *c, bool is_folder)
             break;
     }
     if (end != journal->source.size)
-        ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "%" PRIu64 " bytes follow the end block", journal->source.size - end);
+        ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "%" PRIu64 " %s the end block",
+                      journal->source.size - end, ct_plural(journal->source.size - end, "byte follows", "bytes follow"));
     if (journal->counts.contents != c->contents)
-        ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "the end block counts %" PRIu64 " contents, there are %" PRIu64,
-                      journal->counts.contents, c->contents);
+        ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "the end block counts %" PRIu64 " %s, in the blocks %s %" PRIu64,
+                      CT_COUNTED(journal->counts.contents, "content"), ct_plural(c->contents, "is", "are"), c->contents);
 }
 
 /* code: that of opening. */

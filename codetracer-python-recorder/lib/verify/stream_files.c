@@ -7,6 +7,7 @@
 
 #include "formats/ct_reading.h"
 #include "formats/open.h"
+#include "util/plural.h"
 #include "verify/folder_rules.h"
 #include "verify/stream_rules.h"
 
@@ -79,11 +80,11 @@ check_log_chunk(void *context, const ct_log_chunk *chunk, ct_error *error)
         ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: chunk %" PRIu64 " begins with event %" PRIu64 ", its header says %" PRIu64,
                       chunk->number, chunk->before, chunk->first);
     if (chunk->left)
-        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: chunk %" PRIu64 " holds %" PRIu64 " bytes behind the events that its header counts",
-                      chunk->number, chunk->left);
+        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: chunk %" PRIu64 " holds %" PRIu64 " %s behind the events that its header counts",
+                      chunk->number, CT_COUNTED(chunk->left, "byte"));
     if (chunk->told != chunk->stored)
-        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: the frame of chunk %" PRIu64 " has %" PRIu64 " bytes, its header says %" PRIu64,
-                      chunk->number, chunk->stored, chunk->told);
+        ct_report_add(rules->report, "chunk", NULL, place, UINT64_MAX, "events.log: the frame of chunk %" PRIu64 " has %" PRIu64 " %s, its header says %" PRIu64,
+                      chunk->number, CT_COUNTED(chunk->stored, "byte"), chunk->told);
     return ct_frame_rules(rules->report, rules->ours, "events.log", chunk->file, chunk->frame, error);
 }
 
@@ -120,9 +121,9 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
                 compare_steps(report, log, &rules);
             if (code == CT_OK && log
                 && (rules.steps != log->steps || rules.calls_seen != log->calls_seen || rules.values != log->values || rules.outputs != log->outputs))
-                ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: events.log has %" PRIu64 " steps, %" PRIu64 " calls, %" PRIu64
-                              " values, %" PRIu64 " events, the streams have %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64, log->steps, log->calls_seen,
-                              log->values, log->outputs, rules.steps, rules.calls_seen, rules.values, rules.outputs);
+                ct_report_add(report, "halves", NULL, 0, UINT64_MAX, "the two layouts differ: events.log has %" PRIu64 " %s, %" PRIu64 " %s, %" PRIu64
+                              " %s, %" PRIu64 " %s, the streams have %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64, CT_COUNTED(log->steps, "step"), CT_COUNTED(log->calls_seen, "call"),
+                              CT_COUNTED(log->values, "value"), CT_COUNTED(log->outputs, "event"), rules.steps, rules.calls_seen, rules.values, rules.outputs);
         }
         ct_container_close(r.container);
     }

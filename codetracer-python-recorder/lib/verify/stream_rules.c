@@ -4,6 +4,7 @@
  * Invariant: a rule that is broken is reported and the state goes on as the loader's would; nothing here fails but for want of memory.
  */
 #include "util/memory.h"
+#include "util/plural.h"
 #include "verify/stream_rules.h"
 
 #include <inttypes.h>
@@ -22,7 +23,7 @@ static bool
 is_defined(ct_stream_rules *r, const char *what, uint64_t id, uint64_t count)
 {
     if (id >= count)
-        FOUND(r, "id-undefined", "%s %" PRIu64 " is used, but %" PRIu64 " are defined before it", what, id, count);
+        FOUND(r, "id-undefined", "%s %" PRIu64 " is used, but %" PRIu64 " %s defined before it", what, id, count, ct_plural(count, "is", "are"));
     return id < count;
 }
 
@@ -66,7 +67,8 @@ check_value(ct_stream_rules *r, const ct_stream_tree *tree, size_t node)
     if (!kinds_match(value->kind, type->kind))
         FOUND(r, "value-kind", "a value of kind %s has type %" PRIu32 ", which is of kind %" PRIu64, names[value->kind], value->type, type->kind);
     else if (value->kind == CT_NODE_STRUCT && value->children != type->fields)
-        FOUND(r, "struct-fields", "a Struct has %zu values, its type %" PRIu32 " has %zu fields", value->children, value->type, type->fields);
+        FOUND(r, "struct-fields", "a Struct has %" PRIu64 " %s, its type %" PRIu32 " has %" PRIu64 " %s", CT_COUNTED(value->children, "value"), value->type,
+              CT_COUNTED(type->fields, "field"));
 }
 
 /* ---- definitions ---- */
@@ -152,8 +154,8 @@ close_step(ct_stream_rules *r)
     sum_step(r);
     if (r->python && call && r->step.values == 0 && call->shown > 1)
         ct_report_add(r->report, "step-values", r->part, r->step.byte, r->step.event,
-                      "the Step at line %" PRId64 " has no Values, though its call showed %" PRIu64 " variables at the Step before", r->step.line,
-                      call->shown);
+                      "the Step at line %" PRId64 " has no Values, though its call showed %" PRIu64 " %s at the Step before", r->step.line,
+                      CT_COUNTED(call->shown, "variable"));
     if (call)
         call->shown = r->step.values;
 }

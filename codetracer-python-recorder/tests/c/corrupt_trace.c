@@ -4,7 +4,7 @@
  * LIKE (other readings of the same program that a reader may fall back to): all of them, or the first ones and an error. With --streams, for
  * steps, values and calls that lie apart, so that one may be whole where another is damaged, an error may come with steps that lack the rest: their lines must be
  * those of FILE. --unit: bytes of FILE under one checksum (a block, a frame; it may lie in several pieces); an error must then name a byte that is not before the
- * unit of the first changed byte, nor, when nothing was moved, behind that of the last. Bytes named by --spare carry names without a checksum: a change there may change what is said. Prints what came out; status 1 and a sentence for each
+ * changed units, nor, when nothing was moved, behind them. Bytes named by --spare carry names without a checksum: a change there may change what is said. Prints what came out; status 1 and a sentence for each
  * outcome that must not be.
  */
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 
 #include "walk.h"
 
-enum { SECONDS = 10, MOST_LIKE = 8, MOST_SPARE = 64, MOST_UNITS = 1024, MOST_SHOWN = 10 };
+enum { SECONDS = 10, MOST_LIKE = 8, MOST_SPARE = 64, MOST_UNITS = 4096, MOST_SHOWN = 10 };
 
 typedef struct span { size_t from, to; } span;
 typedef struct unit { unsigned number; span span; } unit;
@@ -170,42 +170,49 @@ lines_alike(const walk *events)
     return events->line_count <= like->line_count && memcmp(events->lines, like->lines, events->line_count * sizeof *like->lines) == 0;
 }
 
-/* The least and the greatest byte of the unit that holds this one; false: it is in none. */
-static bool
-unit_of(size_t byte, span *whole)
+/* The least and the greatest byte of the unit with this number. */
+static span
+whole_unit(unsigned number)
 {
-    const unit *found = NULL;
-    for (size_t i = 0; i < test.unit_count && !found; i++)
-        if (test.units[i].span.from <= byte && byte < test.units[i].span.to)
-            found = &test.units[i];
-    *whole = (span){SIZE_MAX, 0};
-    for (size_t i = 0; found && i < test.unit_count; i++)
-        if (test.units[i].number == found->number) {
-            whole->from = test.units[i].span.from < whole->from ? test.units[i].span.from : whole->from;
-            whole->to = test.units[i].span.to > whole->to ? test.units[i].span.to : whole->to;
+    span whole = {SIZE_MAX, 0};
+    for (size_t i = 0; i < test.unit_count; i++)
+        if (test.units[i].number == number) {
+            whole.from = test.units[i].span.from < whole.from ? test.units[i].span.from : whole.from;
+            whole.to = test.units[i].span.to > whole.to ? test.units[i].span.to : whole.to;
         }
-    return found;
+    return whole;
 }
 
-/* Whether the error names a place where something can be wrong; of bytes in no unit nothing is known. */
+static bool
+is_in_unit(size_t byte)
+{
+    for (size_t i = 0; i < test.unit_count; i++)
+        if (test.units[i].span.from <= byte && byte < test.units[i].span.to)
+            return true;
+    return false;
+}
+
+/* Whether the error names a place where something can be wrong: a byte of the changed units, or what is between them. When bytes changed that are in no unit nothing is known. */
 static bool
 is_placed(const outcome *o, const uint8_t *bytes, size_t size)
 {
-    size_t first = 0, last = test.size;
-    span whole;
+    size_t first = 0;
+    span wrong = {SIZE_MAX, 0};
     while (first < size && first < test.size && bytes[first] == test.original[first])
         first++;
-    while (size == test.size && last > first && bytes[last - 1] == test.original[last - 1])
-        last--;
-    if (!unit_of(first < test.size ? first : test.size - 1, &whole))
+    if (!is_in_unit(first < test.size ? first : test.size - 1))
         return true;
-    test.placed++;
-    if (o->position < whole.from)
-        return false;
-    for (size_t i = first; i < last && size == test.size; i++)
-        if (!unit_of(i, &whole))
+    for (size_t i = first; i < test.size && size == test.size; i++)
+        if (bytes[i] != test.original[i] && !is_in_unit(i))
             return true;
-    return size != test.size || !unit_of(last - 1, &whole) || o->position <= whole.to;
+    for (size_t i = 0; i < test.unit_count; i++)
+        if (touches(bytes, size, &test.units[i].span) || (first == test.size && test.units[i].span.to == test.size)) {
+            span whole = whole_unit(test.units[i].number);
+            wrong.from = whole.from < wrong.from ? whole.from : wrong.from;
+            wrong.to = whole.to > wrong.to ? whole.to : wrong.to;
+        }
+    test.placed++;
+    return o->position >= wrong.from && (size != test.size || o->position <= wrong.to);
 }
 
 /* NULL, or what is wrong. */
