@@ -375,7 +375,8 @@ look_at(recorder *r, object_record *record)
     if (__builtin_expect(record->type->type != Py_TYPE(record->object), 0) && !read_as_its_type(r, record))
         return;
     type_info *type = record->type;
-    if (__builtin_expect((type->type->tp_flags & Py_TPFLAGS_HEAPTYPE) && (type->version == 0 || type->version != type->type->tp_version_tag), 0))
+    if (__builtin_expect((type->type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+            (type->version == 0 || type->version != type->type->tp_version_tag || type->qualname != ((PyHeapTypeObject *)type->type)->ht_qualname), 0))
         type_info_refresh(r, type);
     if (record->announced && record->type_written != type->id)
         record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */

@@ -160,7 +160,8 @@ struct type_info {
     size_t key_count;
     uint32_t shape; uint32_t *shape_names; size_t shape_count, shape_capacity; /* the shape written last */
     char *name; size_t name_size;
-    unsigned int version;        /* the type's version tag when its name was read: a class can be renamed */
+    unsigned int version;        /* the type's version tag when its name was read, for __module__ … */
+    PyObject *qualname;          /* … and its __qualname__, held, which has no version: a class can be renamed. NULL: no exact str, looked at each time */
 };
 
 /* What a visit of an unchanged object reads stands first: its first 64 bytes. */

@@ -217,7 +217,20 @@ type_info_free(type_info *info)
     free(info->members);
     free(info->shape_names);
     free(info->name);
+    Py_XDECREF(info->qualname);
     free(info);
+}
+
+/* By what a renamed class is told (look_at in objects.c). A version of 0, while the interpreter has not given a new one, means looking again next time; so
+ * does a name that is not held, because its end could run code. */
+static void
+note_naming(type_info *info)
+{
+    info->version = info->type->tp_version_tag;
+    if (info->type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        PyObject *name = ((PyHeapTypeObject *)info->type)->ht_qualname;
+        Py_XSETREF(info->qualname, name && PyUnicode_CheckExact(name) ? Py_NewRef(name) : NULL);
+    }
 }
 
 static void
@@ -280,7 +293,7 @@ type_info_of(recorder *r, PyTypeObject *type)
     default:
         break;
     }
-    info->version = type->tp_version_tag;
+    note_naming(info);
     define_type(r, info);
     info->shape = UINT32_MAX;
     if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
@@ -295,7 +308,7 @@ type_info_refresh(recorder *r, type_info *info)
 {
     char name[1024];
     size_t size = type_qualified_name(r, info->type, name, sizeof name);
-    info->version = info->type->tp_version_tag; /* 0 while the interpreter has not given a new one: then looked at again next time */
+    note_naming(info);
     if (size == info->name_size && memcmp(name, info->name, size) == 0)
         return;
     char *copy = malloc(size + 1);

@@ -27,3 +27,22 @@ several = [old, A()]
 A.__qualname__ = "Renamed"
 A.__module__ = 5
 print(old.added(), type(several[1]).__qualname__)
+
+
+
+class Plain:
+    def method(self):
+        return type(self).__qualname__
+
+
+def rename(thing):
+    thing.method()  # the type has a version now
+    Plain.__qualname__ = "First"  # which this does not change
+    first = thing.method()
+    Plain.__qualname__ = "".join(["Sec", "ond"])
+    second = thing.method()
+    Plain.__name__ = "Third"
+    return first, second, thing
+
+
+print(rename(Plain())[:2])
