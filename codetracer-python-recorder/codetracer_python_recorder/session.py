@@ -130,7 +130,7 @@ class Result:
         summary = self.summary
         steps, dropped = summary.get("steps", 0), summary.get("dropped_steps", 0)
         counted = f"the last {steps - dropped:,} of {_count(steps, 'step')}" if dropped else _count(steps, "step")
-        shown = ascii(self.path) if any(letter < " " or letter == "\x7f" for letter in self.path) else self.path
+        shown = self.path if self.path.isprintable() else ascii(self.path)
         text = f"{shown}: {counted}, {export.size_text(self.size)}"
         cut = [
             f"{_count(number, what)} ({option})"

@@ -72,6 +72,11 @@ void names_free(names *list)
     *list = (names){0};
 }
 
+bool is_our_recorder(ct_text name)
+{
+    return name.size >= 26 && (memcmp(name.bytes, "codetracer_python_recorder", 26) == 0 || memcmp(name.bytes, "codetracer-python-recorder", 26) == 0);
+}
+
 static bool read_at(int folder, const char *name, uint8_t *bytes, size_t count)
 {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);

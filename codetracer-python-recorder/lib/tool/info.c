@@ -163,13 +163,24 @@ static void put_size(text *out, uint64_t bytes, uint64_t steps)
         text_format(out, ", %.1f a step", (double)bytes / (double)steps);
 }
 
-static void amounts(text *out, const ct_journal_counts *c, bool sizes)
+/* Of what this recorder wrote as ct-multi, which alone says no functions' lines: a call begins there with a step of its own (docs/ct-format.md), which the recording does
+ * not count. */
+static bool counts_calls(ct_journal *journal, const ct_journal_counts *c)
+{
+    bool lines_known = true;
+    for (uint32_t i = 0; i < c->codes && lines_known; i++)
+        lines_known = ct_journal_code(journal, i)->first_line != 0;
+    return c->imported && !lines_known && is_our_recorder(ct_journal_meta_value(journal, "recorder"));
+}
+
+static void amounts(text *out, ct_journal *journal, const ct_journal_counts *c, bool sizes)
 {
     static const char *const kinds[] = {"events", "definitions", "content"};
     label(out, "steps");
     number(out, c->steps);
     text_puts(out, " of ");
-    counted(out, c->events, "event\n", "events\n");
+    counted(out, c->events, "event", "events");
+    text_puts(out, counts_calls(journal, c) ? "; in this layout each call has a step of its own, which the recording did not count\n" : "\n");
     if (c->dropped_steps) {
         label(out, "not kept");
         counted(out, c->dropped_steps, "step", "steps");
@@ -262,7 +273,7 @@ int command_info(int argc, char **argv)
             why_unfinished(&out, counts.failed, counts.failed_system);
         text_char(&out, '\n');
     }
-    amounts(&out, &counts, bare);
+    amounts(&out, journal, &counts, bare);
     if (!bare)
         add_parts(&out, place, counts.steps);
     pairs(&out, "limits", journal, limits);

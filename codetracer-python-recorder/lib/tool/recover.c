@@ -116,7 +116,7 @@ static uint64_t when_ours(const char *path)
         return 0;
     ct_journal_count(journal, &counts);
     ct_text recorder = ct_journal_meta_value(journal, "recorder");
-    bool ours = recorder.size >= 26 && (memcmp(recorder.bytes, "codetracer_python_recorder", 26) == 0 || memcmp(recorder.bytes, "codetracer-python-recorder", 26) == 0);
+    bool ours = is_our_recorder(recorder);
     if (ours && !counts.imported)
         when = ct_journal_start_time(journal);
     else if (ours && stat(path, &status) == 0)

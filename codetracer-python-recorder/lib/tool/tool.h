@@ -81,6 +81,8 @@ void names_free(names *list);
 char *path_join(const char *folder, const char *name); /* malloc'd */
 bool is_folder(const char *path);
 bool is_file(const char *path);
+/* Whether a trace whose metadata name this recorder is ours. */
+bool is_our_recorder(ct_text name);
 /* The process that wrote (or writes) this private folder of a recording, if it is still alive and is the same process; else 0. */
 long recording_process(const char *folder);
 

@@ -154,6 +154,17 @@ def test_steps_of_a_command_are_counted(record):
     assert "/command.ct: 2 steps, " in record("-c", "x = 1\nx = 2").err
 
 
+@pytest.mark.parametrize("letter", ["\n", "\r", "\x1b", "\x7f", "\x85", "\x9b", "\u2028", "\u202e"])
+def test_a_name_cannot_break_the_closing_line(record, tmp_path, letter):
+    """Control characters, ends of lines and what turns the direction of text are shown as escapes, of the script and of the folder."""
+    script = tmp_path / f"a{letter}b.py"
+    script.write_text("x = 1\n")
+    for options in ([], ["-o", tmp_path / f"out{letter}codetracer: fine"]):
+        answer = record(script, options=options)
+        assert answer.err.count("\n") == 1 and letter not in answer.err[:-1], answer.err
+        assert answer.err.startswith("codetracer: ") and ascii(letter)[1:-1] in answer.err
+
+
 def test_closing_line_is_the_last_thing(record):
     code = "import atexit, threading, time\natexit.register(print, 'atexit')\ndef f(): time.sleep(.1); print('thread')\nthreading.Thread(target=f).start()\nprint('end')"
     answer = record(code=code, merge=True)

@@ -278,6 +278,16 @@ def test_info(everything):
         assert expected in out
 
 
+def test_info_names_the_steps_that_the_recording_did_not_count(tmp_path):
+    """As ct-multi each call begins with a step of its own (docs/ct-format.md): three calls, the module's among them."""
+    trace = reading.record_journal(tmp_path, "def f():\n    return 1\nf()\nf()\n", events=False).trace
+    note = "; in this layout each call has a step of its own, which the recording did not count"
+    for form in ("journal", "ct", "ct-single", "ct-multi", "json", "binary", "binary-v0"):
+        run("convert", trace, tmp_path / form, "--to", form)
+        (steps,) = (line for line in run("info", tmp_path / form).out.splitlines() if line.startswith("steps "))
+        assert steps.split()[1] == ("8" if form == "ct-multi" else "5") and steps.endswith(note) == (form == "ct-multi"), (form, steps)
+
+
 def test_info_tells_what_a_container_and_a_folder_consist_of(tmp_path, everything):
     """The directory of a container is decoded here a second time, by ctfs.md section 1."""
     run("convert", everything, tmp_path / "a.ct", "--to", "ct")
