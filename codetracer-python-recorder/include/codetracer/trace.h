@@ -33,6 +33,13 @@ typedef struct ct_trace_options {
  * failed. */
 CT_API ct_code ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **journal, enum ct_trace_format *format, ct_error *error);
 
+/* Who wrote a trace, and when its recording began (ns since 1970; 0: its format does not say). recorder: a name, cut if it is long; empty when it is not told. */
+typedef struct ct_trace_origin { char recorder[64]; uint64_t start_time; } ct_trace_origin;
+
+/* Tells it without reading what was recorded, however long that is: of a journal its directory and definitions are read, of another format its metadata. Errors: those
+ * of ct_trace_open(). */
+CT_API ct_code ct_trace_find_origin(const char *path, ct_trace_origin *origin, ct_error *error);
+
 /* A part of a trace as it is stored: a stream of a container, or a file of a folder's. name: terminated, only for the time of the call. */
 typedef struct ct_trace_part { const char *name; uint64_t bytes; } ct_trace_part;
 

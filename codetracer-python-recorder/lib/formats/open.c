@@ -13,10 +13,12 @@
 
 #include "codetracer/import.h"
 #include "codetracer/trace.h"
-#include "formats/ctfs.h"
+#include "formats/ct_reading.h"
 #include "formats/open.h"
+#include "formats/trace_folder.h"
 #include "journal/reader.h"
 #include "util/io.h"
+#include "util/memory.h"
 #include "util/os.h"
 
 /* ---- formats ---- */
@@ -385,4 +387,75 @@ ct_trace_open(const char *path, const ct_trace_options *options, ct_journal **jo
     if (*journal && format)
         *format = found;
     return code;
+}
+
+/* ---- who wrote it ---- */
+
+static void
+set_recorder(ct_trace_origin *origin, const char *bytes, size_t size)
+{
+    size = size < sizeof origin->recorder ? size : sizeof origin->recorder - 1;
+    if (size)
+        memcpy(origin->recorder, bytes, size);
+    origin->recorder[size] = 0;
+}
+
+static void
+note_recorder(void *context, const char *key, const char *bytes, size_t size)
+{
+    if (strcmp(key, "recorder") == 0)
+        set_recorder(context, bytes, size);
+}
+
+static void
+take_from_journal(ct_journal *journal, ct_trace_origin *origin)
+{
+    ct_text recorder = ct_journal_meta_value(journal, "recorder");
+    set_recorder(origin, recorder.bytes, recorder.size);
+    origin->start_time = ct_journal_start_time(journal);
+    ct_journal_close(journal);
+}
+
+/* Of the two meta.dat of a container that has two the last one is CodeTracer's loader's; both name the recorder. */
+static ct_code
+take_from_container(const char *file, const ct_stream_sink *sink, ct_error *error)
+{
+    ct_source source;
+    ct_meta meta;
+    ct_reading reading = {.sink = sink, .error = error};
+    CT_TRY(ct_source_open_file(file, &source, error));
+    CT_TRY(ct_container_open(&source, NULL, &reading.container, error));
+    ct_code code = ct_read_meta(&reading, CT_LAST_ENTRY, &meta);
+    ct_container_close(reading.container);
+    return code;
+}
+
+ct_code
+ct_trace_find_origin(const char *path, ct_trace_origin *origin, ct_error *error)
+{
+    char file[PATH_MAX];
+    enum ct_trace_format format;
+    ct_journal *journal;
+    ct_error own, lost;
+    error = error ? error : &own;
+    if (!path || !origin)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *origin = (ct_trace_origin){.start_time = 0};
+    CT_TRY(ct_trace_find(path, file, &format, error));
+    const ct_stream_sink sink = {.context = origin, .meta = note_recorder};
+    ct_code code = format == CT_TRACE_JOURNAL ? ct_journal_open(file, NULL, &journal, error)
+                   : format == CT_TRACE_CT    ? open_inner_journal(file, NULL, &journal, &lost, error)
+                                              : CT_END;
+    if (code == CT_OK)
+        take_from_journal(journal, origin);
+    if (code != CT_END)
+        return code;
+    if (format == CT_TRACE_CT)
+        return take_from_container(file, &sink, error);
+    char *folder = ct_trace_folder_of(file, NULL);
+    if (!folder)
+        return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+    ct_trace_folder_give_metadata(folder, &sink);
+    ct_free(NULL, folder);
+    return CT_OK;
 }

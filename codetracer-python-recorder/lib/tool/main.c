@@ -27,6 +27,7 @@ static const struct { const char *name; int (*run)(int argc, char **argv); } COM
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* so that a closed pager is an error of write(): output.c */
+    signal(SIGXFSZ, SIG_IGN); /* and a file that is larger than is allowed (ulimit -f): what is half written is then removed */
     if (argc < 2) {
         fputs(HELP, stderr);
         return STATUS_USAGE;

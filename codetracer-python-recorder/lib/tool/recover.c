@@ -104,25 +104,17 @@ static void remove_tree(const char *path)
 
 /* ---- one folder holds one trace: of several the newest stays, an older one goes into a folder of its own below ---- */
 
-/* When a trace of our recorder began, or, where its format does not say, when it was written; 0 when it is none of ours. In nanoseconds since 1970. */
+/* When a trace of our recorder began, or, where its format does not say, when it was written; 0 when it is none of ours. In nanoseconds since 1970. What was
+ * recorded is not read: it may be long. */
 static uint64_t when_ours(const char *path)
 {
-    ct_journal *journal = NULL;
-    ct_journal_counts counts;
+    ct_trace_origin origin;
     struct stat status;
-    uint64_t when = 0;
-    (void)ct_trace_open(path, NULL, &journal, NULL, NULL);
-    if (!journal)
+    if (ct_trace_find_origin(path, &origin, NULL) != CT_OK || !is_our_recorder((ct_text){origin.recorder, strlen(origin.recorder)}))
         return 0;
-    ct_journal_count(journal, &counts);
-    ct_text recorder = ct_journal_meta_value(journal, "recorder");
-    bool ours = is_our_recorder(recorder);
-    if (ours && !counts.imported)
-        when = ct_journal_start_time(journal);
-    else if (ours && stat(path, &status) == 0)
-        when = (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec;
-    ct_journal_close(journal);
-    return when;
+    if (origin.start_time)
+        return origin.start_time;
+    return stat(path, &status) == 0 ? (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec : 0;
 }
 
 static bool is_spans(const char *path)
@@ -380,13 +372,16 @@ static int recover_folder(const char *folder, int format)
         complain("recover", "%s cannot be read: %s.", folder, strerror(errno));
         return STATUS_TRACE;
     }
-    for (size_t i = 0; i < list.count; i++) {
+    for (size_t i = 0; i < list.count && !interrupt_came(); i++) {
         char *private_folder = path_join(folder, list.items[i]), *journal = path_join(private_folder, "journal.ctj");
         if (is_file(journal)) {
             if (recover_recording(private_folder, folder, format) != STATUS_OK)
                 status = STATUS_TRACE;
-        } else {
+        } else if (access(journal, F_OK) != 0 && errno == ENOENT) {
             complain("recover", "%s holds no journal; nothing can be recovered from it. You may delete it.", private_folder);
+        } else {
+            complain("recover", "%s cannot be read: %s.", journal, strerror(errno));
+            status = STATUS_TRACE;
         }
         free(private_folder);
         free(journal);
@@ -409,7 +404,10 @@ int command_recover(int argc, char **argv)
     if (is_file(place))
         return recover_file(place, format);
     if (!is_folder(place)) {
-        complain("recover", access(place, F_OK) == 0 ? "%s: this is neither a folder nor a file." : "%s: there is no such folder.", place);
+        if (access(place, F_OK) == 0)
+            complain("recover", "%s: this is neither a folder nor a file.", place);
+        else
+            complain("recover", "%s: %s.", place, errno == ENOENT ? "there is no such folder" : strerror(errno));
         return STATUS_TRACE;
     }
     /* A folder's name without slashes behind it, so that its own name can be looked at. */

@@ -7,10 +7,12 @@ import json
 import math
 import os
 import pty
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -171,14 +173,18 @@ def long_loop(tmp_path_factory):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("form, files", [("json", ["trace.json"]), ("binary", ["trace.bin"]), ("ct", None), ("journal", None)])
+@pytest.mark.parametrize("form, files", [("json", ["trace.json"]), ("binary", ["trace.bin"]), ("binary-v0", ["trace.bin"]), ("ct", None), ("ct-single", None),
+                                         ("ct-multi", None), ("journal", None)])
 def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path, long_loop, number, form, files):
     """Ends by the signal, as a caller expects, and not before it was writing."""
     out = tmp_path / "out"
     if files:
         out.mkdir()
         (out / "mine").write_text("kept")
-    process = subprocess.Popen([TOOL, "convert", long_loop, out, "--to", form], stderr=subprocess.PIPE, env=clean_environment())
+    source = tmp_path.with_name(tmp_path.name + ".ctj") if form == "binary-v0" else long_loop
+    if form == "binary-v0":  # which holds no more than 64 MiB
+        make("loop", source, 400_000)
+    process = subprocess.Popen([TOOL, "convert", source, out, "--to", form], stderr=subprocess.PIPE, env=clean_environment())
     target = out / files[0] if files else out
     while process.poll() is None and not target.exists():
         time.sleep(0.001)
@@ -187,6 +193,24 @@ def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path, long_loop, number
     assert process.returncode == -number, error
     assert os.listdir(tmp_path) == (["out"] if files else []) and (not files or os.listdir(out) == ["mine"])
     assert error == ("" if form == "journal" else f"codetracer-trace convert: {out}: stopped; nothing of it is left.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("form, name", [("journal", "recovered.ctj"), ("ct", "recovered.ct"), ("ct-multi", "recovered.ct"), ("json", "recovered.files/trace.json"),
+                                        ("binary", "recovered.files/trace.bin")])
+def test_a_recovery_that_is_stopped_can_be_begun_again(tmp_path, number, form, name):
+    steps = int(make("killed", tmp_path, status=-9))
+    private = tmp_path / ".recording-test"
+    before = sorted(os.listdir(private))
+    process = subprocess.Popen([TOOL, "recover", tmp_path, "--format", form], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+    while process.poll() is None and not (private / name).exists():
+        time.sleep(0.0005)
+    process.send_signal(number)
+    output, error = process.communicate(timeout=60)
+    assert (process.returncode, output) == (-number, b""), error
+    assert os.listdir(tmp_path) == [".recording-test"] and sorted(os.listdir(private)) == before
+    assert f": {steps} steps recovered" in run("recover", tmp_path, "--format", form).out
+    assert not private.exists()
 
 
 def test_a_conversion_overwrites_nothing(tmp_path, changes):
@@ -426,3 +450,169 @@ def test_damaged_json(tmp_path, text):
 def test_convert_to_a_journal_is_the_same(tmp_path, everything):
     run("convert", everything, tmp_path / "copy.ctj", "--to", "journal")
     assert run("print", "--json", tmp_path / "copy.ctj").out == run("print", "--json", everything).out
+
+
+# ---- what is read ----
+
+
+def bytes_read(*arguments, stop_after=None):
+    """What the tool read from files (read, pread), by the system's count; with stop_after the output is closed behind so many bytes."""
+    process = subprocess.Popen([TOOL, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+    shown = process.stdout.read(stop_after) if stop_after else process.stdout.read()
+    process.stdout.close()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    counts = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())
+    error = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 0, error
+    return int(counts["rchar"]), shown.decode()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Five million steps."""
+    folder = tmp_path_factory.mktemp("large")
+    make("loop", folder / "journal", 5_000_000)
+    return folder
+
+
+def test_info_reads_little_of_a_large_trace(large):
+    size = (large / "journal").stat().st_size
+    few, shown = bytes_read("info", large / "journal")
+    assert "5,000,00" in shown and size > 5_000_000
+    assert few < size / 20, (few, size)
+
+
+def test_print_begins_without_reading_what_comes_later(large):
+    size = (large / "journal").stat().st_size
+    few, shown = bytes_read("print", large / "journal", "--limit", 20)
+    assert len(shown.splitlines()) == 20 and few < size / 10, (few, size)
+
+
+@pytest.mark.parametrize("form", ["ct", "ct-single", "ct-multi"])
+def test_a_container_of_ten_gigabytes(tmp_path, everything, form):
+    """All but its first part is a hole, which nobody needs to read."""
+    whole = tmp_path / "t.ct"
+    run("convert", everything, whole, "--to", form)
+    shown = run("print", whole).out
+    with open(whole, "r+b") as file:
+        file.truncate(10_000_000_000)
+    assert bytes_read("print", whole)[1] == shown
+    for command in ("info", "print"):
+        assert bytes_read(command, whole)[0] < 2_000_000
+
+
+@pytest.mark.parametrize("form", ["json", "binary", "ct-single", "ct-multi"])
+def test_recover_does_not_read_the_trace_that_was_there(tmp_path, form):
+    """Only whether it is one of this recorder's: then it is moved away."""
+    if form in ("json", "binary"):
+        run("convert", _recorded(tmp_path), tmp_path, "--to", form)
+        old = tmp_path / ("trace.json" if form == "json" else "trace.bin")
+    else:
+        old = tmp_path / "old.ct"
+        run("convert", _recorded(tmp_path), old, "--to", form)
+    size = old.stat().st_size
+    with open(old, "r+b") as file:
+        file.truncate(200_000_000)  # a hole: what reads it reads 200 MB
+    os.utime(old, (1, 1))
+    make("killed", tmp_path, status=-9)
+    without = tmp_path.with_name(tmp_path.name + "-without")
+    without.mkdir()
+    make("killed", without, status=-9)
+    expected, _ = bytes_read("recover", without)
+    few, _ = bytes_read("recover", tmp_path)
+    assert few < expected + size + 100_000, (few, expected)
+    assert old.name in os.listdir(tmp_path / "earlier") and sorted(os.listdir(tmp_path)) == ["earlier", "loop.ctj"]
+
+
+def _recorded(tmp_path):
+    folder = tmp_path.with_name(tmp_path.name + "-recorded")
+    folder.mkdir()
+    return reading.record_journal(folder, "x = 1\n", events=False).trace
+
+
+# ---- what cannot be read or written ----
+
+
+@pytest.fixture
+def as_nobody():
+    """as_nobody(*arguments) -> (status, output, sentences) of the tool run as a user to whom folders are closed, and a folder that he can reach."""
+    prefix = []
+    if os.geteuid() == 0:
+        if not shutil.which("setpriv"):
+            pytest.skip("runs as root, to whom no folder is closed, and setpriv is not there")
+        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copy(TOOL, folder / "tool")
+
+        def go(*arguments):
+            done = subprocess.run([*prefix, folder / "tool", *map(str, arguments)], capture_output=True, text=True, timeout=60, env=clean_environment(), cwd=folder)
+            return done.returncode, done.stdout, done.stderr
+
+        go.folder = folder
+        yield go
+        for path in folder.rglob("*"):
+            path.chmod(0o700)
+
+
+def test_what_may_not_be_written(as_nobody, changes):
+    shutil.copy(changes, as_nobody.folder / "t.ctj")
+    (as_nobody.folder / "t.ctj").chmod(0o644)
+    closed = as_nobody.folder / "closed"
+    closed.mkdir()
+    cut = closed / "cut.ctj"
+    cut.write_bytes(changes.read_bytes()[:-100])
+    cut.chmod(0o644)
+    make("killed", closed, status=-9)
+    for path in (closed / ".recording-test", *(closed / ".recording-test").iterdir()):
+        path.chmod(0o755)
+    closed.chmod(0o555)
+    (closed / ".recording-test").chmod(0o555)
+    for arguments, place in [(["convert", "t.ctj", closed / "x", "--to", form], closed / "x") for form in ("json", "binary", "ct", "journal")] + [
+        (["convert", "t.ctj", closed, "--to", "json"], closed), (["recover", closed], closed), (["recover", closed, "--format", "json"], closed), (["recover", cut], closed)]:  # fmt: skip
+        status, output, error = as_nobody(*arguments)
+        assert (status, output, error.count("\n")) == (1, "", 1) and str(place) in error and "Permission denied" in error, (arguments, error)
+    assert sorted(os.listdir(closed)) == [".recording-test", "cut.ctj"] and sorted(os.listdir(closed / ".recording-test")) == ["journal.ctj", "journal.live"]
+
+
+def test_what_may_not_be_read(as_nobody, changes):
+    file, folder = as_nobody.folder / "t.ctj", as_nobody.folder / "folder"
+    shutil.copy(changes, file)
+    folder.mkdir()
+    make("killed", folder, status=-9)
+    for path in (file, folder / ".recording-test"):
+        path.chmod(0)
+    for arguments in (["print", file], ["info", file], ["verify", file], ["convert", file, as_nobody.folder / "x", "--to", "ct"], ["recover", file],
+                      ["print", folder], ["info", folder], ["verify", folder], ["recover", folder], ["recover", folder / ".recording-test"]):  # fmt: skip
+        status, output, error = as_nobody(*arguments)
+        assert (status, output, error.count("\n")) == (1, "", 1) and "Permission denied" in error and "delete" not in error, (arguments, error)
+
+
+@pytest.mark.parametrize("form", ["journal", "ct", "ct-single", "ct-multi", "json", "binary"])
+def test_a_file_that_grows_too_large_leaves_nothing(tmp_path, form, loop):
+    """As on a full disk: no file may have more than so many bytes (ulimit -f)."""
+    make("killed", tmp_path, status=-9)
+    private = tmp_path / ".recording-test"
+    for arguments in (["convert", loop, tmp_path / "out", "--to", form], ["recover", tmp_path, "--format", form]):
+        done = subprocess.run([TOOL, *arguments], capture_output=True, text=True, timeout=60, env=clean_environment(),
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)))  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1) and "File too large" in done.stderr, done.stderr
+    assert os.listdir(tmp_path) == [".recording-test"] and sorted(os.listdir(private)) == ["journal.ctj", "journal.live"]
+
+
+def test_what_is_no_file(tmp_path, changes):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "folder" / "a.ctj")
+    for place in (tmp_path / "fifo", "/dev/null", "/dev/zero"):
+        for arguments in (["print", place], ["info", place], ["verify", place], ["convert", place, tmp_path / "x", "--to", "ct"], ["recover", place]):
+            error = run(*arguments, status=1).err
+            assert error.count("\n") == 1 and "neither a f" in error, (arguments, error)
+    for command in ("print", "info", "verify"):
+        assert "holds no trace" in run(command, tmp_path / "folder", status=1).err
+    for i in range(20):
+        shutil.copy(changes, tmp_path / f"{i:02}.ctj")
+    for command in ("print", "info", "verify"):
+        assert "several traces; give the path of one of them (00.ctj, 01.ctj, 02.ctj, 03.ctj, …)" in run(command, tmp_path, status=1).err
