@@ -78,37 +78,39 @@ def load_ipython_extension(shell: object) -> None:
     ipython.load(shell)
 
 
-def __getattr__(name: str) -> object:
-    if name in _FROM_SESSION:
-        from . import session
+if not TYPE_CHECKING:  # to whom a name that is not there is a mistake
 
-        value = getattr(session, name)
-    elif name in _FROM_MIDDLEWARE:
-        from . import middleware
+    def __getattr__(name: str) -> object:
+        if name in _FROM_SESSION:
+            from . import session
 
-        value = getattr(middleware, name)
-    elif name in _FROM_PERIODS:
-        from . import periods
+            value = getattr(session, name)
+        elif name in _FROM_MIDDLEWARE:
+            from . import middleware
 
-        value = getattr(periods, name)
-    elif name in _FROM_ERRORS:
-        from . import errors
+            value = getattr(middleware, name)
+        elif name in _FROM_PERIODS:
+            from . import periods
 
-        value = getattr(errors, name)
-    elif name in _FROM_POLICY:
-        from . import policy
+            value = getattr(periods, name)
+        elif name in _FROM_ERRORS:
+            from . import errors
 
-        value = getattr(policy, name)
-    elif name in _FROM_READER:
-        from . import reader
+            value = getattr(errors, name)
+        elif name in _FROM_POLICY:
+            from . import policy
 
-        value = getattr(reader, name)
-    elif name == "__version__":
-        from ._native import version as value
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = value
-    return value
+            value = getattr(policy, name)
+        elif name in _FROM_READER:
+            from . import reader
+
+            value = getattr(reader, name)
+        elif name == "__version__":
+            from ._native import version as value
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

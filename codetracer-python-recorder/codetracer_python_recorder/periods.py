@@ -11,11 +11,16 @@ from . import _native, errors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
-    from typing import Any, Literal, Self, TypeVar
+    from typing import Any, Literal, Self, TypeVar, overload
 
     from .session import Recording
 
     Function = TypeVar("Function", bound="Callable[..., Any]")
+else:
+
+    def overload(function: object) -> object:  # typing is not loaded for it
+        return function
+
 
 UNITS = {"": 1, "B": 1, "K": 10**3, "KB": 10**3, "M": 10**6, "MB": 10**6, "G": 10**9, "GB": 10**9}
 
@@ -202,9 +207,11 @@ def _driven(inner: "Any", period: _Period) -> "Generator[Any, Any, Any]":
             inner.close()
 
 
-def record(
-    path: "str | os.PathLike[str] | Function" = "trace-out", **options: "Any"
-) -> "Function | Callable[[Function], Function]":
+@overload
+def record(path: "Function", /) -> "Function": ...
+@overload
+def record(path: "str | os.PathLike[str]" = ..., **options: "Any") -> "Callable[[Function], Function]": ...
+def record(path: "str | os.PathLike[str] | Callable[..., Any]" = "trace-out", **options: "Any") -> "Any":
     """A decorator: what runs while the function runs is recorded, and nothing else.
 
         @record("trace-out")
