@@ -1,5 +1,7 @@
 /* TRACE arguments: a journal of the trace, whatever its format. */
+#include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "codetracer/trace.h"
 #include "tool/tool.h"
@@ -12,9 +14,32 @@ const char *trace_format(void)
     return ct_trace_format_name(format);
 }
 
+/* What is no journal and has none in it is turned into one before anything is shown (docs/converting.md). */
+typedef struct parts_seen { bool foreign, json; } parts_seen;
+
+static ct_code look_for_journal(void *context, const ct_trace_part *part)
+{
+    parts_seen *seen = context;
+    seen->foreign = strcmp(part->name, "journal.ctj") != 0;
+    seen->json = seen->json || strcmp(part->name, "trace.json") == 0;
+    return seen->foreign ? CT_OK : CT_END;
+}
+
+/* A person who waits is told what for. */
+static void say_that_it_is_read_first(const char *command, const char *path)
+{
+    enum { LONG = 20, LONG_JSON = 200 }; /* MB that may take more than a second; only json is not compressed */
+    parts_seen seen = {0};
+    uint64_t bytes = 0;
+    if (isatty(STDERR_FILENO) && ct_trace_parts(path, look_for_journal, &seen, &bytes, NULL) == CT_OK && seen.foreign && bytes / 1000000 >= (seen.json ? LONG_JSON : LONG))
+        complain(command, "%s: reading all of its %" PRIu64 " MB first, as of every trace without a journal; `codetracer-trace convert %s OUT.ctj --to journal` makes one, "
+                          "which opens at once.", path, bytes / 1000000, path);
+}
+
 int trace_open(const char *command, const char *path, ct_journal **journal)
 {
     ct_error error = {0};
+    say_that_it_is_read_first(command, path);
     if (ct_trace_open(path, NULL, journal, &format, &error) == CT_OK)
         return STATUS_OK;
     damaged = *journal != NULL;

@@ -499,7 +499,24 @@ def test_a_container_of_ten_gigabytes(tmp_path, everything, form):
         file.truncate(10_000_000_000)
     assert bytes_read("print", whole)[1] == shown
     for command in ("info", "print"):
-        assert bytes_read(command, whole)[0] < 2_000_000
+        assert bytes_read(command, whole)[0] < 2_000_000  # of 10,000,000,000
+
+
+@pytest.mark.parametrize("form", ["ct", "ct-multi"])
+def test_who_waits_is_told_what_for(tmp_path, everything, form):
+    """Only on a terminal, and only of a trace that has no journal to begin with."""
+    trace = tmp_path / "t.ct"
+    run("convert", everything, trace, "--to", form)
+    with open(trace, "r+b") as file:
+        file.truncate(200_000_000)
+    ours, theirs = pty.openpty()
+    done = subprocess.run([TOOL, "print", trace, "--limit", "1"], stdout=subprocess.PIPE, stderr=theirs, env=clean_environment(), timeout=60)
+    os.write(theirs, b"end")
+    error = os.read(ours, 4096).decode()
+    os.close(ours), os.close(theirs)
+    assert done.returncode == 0 and done.stdout.count(b"\n") == 1
+    assert ("reading all of its 200 MB first" in error and error.count("\n") == 1) if form == "ct-multi" else error == "end", error
+    assert run("print", trace, "--limit", "1").err == ""
 
 
 @pytest.mark.parametrize("form", ["json", "binary", "ct-single", "ct-multi"])
