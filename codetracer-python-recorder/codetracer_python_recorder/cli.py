@@ -75,7 +75,7 @@ Which part of the run is recorded (what is left out is marked; the program runs 
 
 How much of it the formats but journal repeat at each line:
   --export-nodes N          scalars, containers and objects in a variable (1000)
-  --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2)
+  --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2; 6,0: objects without any)
   --export-string BYTES     of a string (16384)
 
   --activation-path FILE    begin when code of this file begins, and end with it

@@ -28,7 +28,7 @@ LIVE_FILE_MB = 24
 
 # Limits: smallest and largest value, as in the extension. The defaults are the extension's.
 RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}
-# export_depth may also be a pair: containers, attributes.
+# export_depth may also be a pair: containers, attributes (0: objects without any).
 EXPORT_LIMITS = {"export_nodes": (1, 1 << 62), "export_depth": (1, 100), "export_string": (1, 1 << 62)}
 SWITCHES = ("include_stdlib", "include_exec", "redaction", "verify_capture")
 GLOBALS = ("none", "referenced")
@@ -53,7 +53,7 @@ class Limits:
             elif name in EXPORT_LIMITS:
                 if name == "export_depth" and isinstance(value, tuple) and len(value) == 2:
                     value, attributes = value
-                    self.budget["export_attr_depth"] = _within(EXPORT_LIMITS[name], name, attributes)
+                    self.budget["export_attr_depth"] = _within((0, 100), name, attributes)
                 self.budget[name] = _within(EXPORT_LIMITS[name], name, value)
             elif name in SWITCHES:
                 self.recording[name] = bool(value)

@@ -143,13 +143,13 @@ export_journal(PyObject *module, PyObject *args)
         return PyErr_Format(PyExc_ValueError, "no such format: '%s' (there are journal, ct, ct-single, ct-multi, json, binary and binary-v0)", format);
     progress_state state = {function};
     ct_export_options export = {.layout = layout, .progress = report_progress, .progress_context = &state};
-    uint64_t containers = 0, attributes = 0, goes_on = 0;
+    uint64_t containers = 0, attributes = UINT64_MAX, goes_on = 0;
     if (read_number(options, "export_nodes", UINT64_MAX, &export.nodes) < 0 || read_number(options, "export_depth", 100, &containers) < 0 ||
         read_number(options, "export_attr_depth", 100, &attributes) < 0 || read_number(options, "goes_on", 1, &goes_on) < 0 ||
         read_number(options, "export_string", UINT64_MAX, &export.string_bytes) < 0)
         return NULL;
     export.container_depth = (uint32_t)containers;
-    export.attribute_depth = (uint32_t)attributes;
+    export.attribute_depth = attributes == UINT64_MAX ? 0 : attributes == 0 ? CT_NO_ATTRIBUTES : (uint32_t)attributes;
     ct_source_view *view_array = read_views(views);
     if (!view_array)
         return NULL;

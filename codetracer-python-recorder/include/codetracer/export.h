@@ -26,11 +26,13 @@ enum ct_layout { CT_LAYOUT_BOTH = 0, CT_LAYOUT_SINGLE = 1, CT_LAYOUT_MULTI = 2 }
 enum ct_formatter { CT_FORMATTER_PRETTIER = 1, CT_FORMATTER_BLACK = 2 };
 typedef struct ct_source_view { ct_text path, name, content, map; enum ct_formatter formatter; } ct_source_view; /* path: as the journal has it */
 
+#define CT_NO_ATTRIBUTES UINT32_MAX
+
 /* All zero are the defaults. Depths are never beyond what the recording looked at. */
 typedef struct ct_export_options {
     uint64_t nodes;                /* scalars, containers and objects shown per variable, breadth first; 0 = 1000 */
     uint32_t container_depth;      /* containers within each other; 0 = 6 */
-    uint32_t attribute_depth;      /* objects within each other; 0 = 2 */
+    uint32_t attribute_depth;      /* objects within each other; 0 = 2; CT_NO_ATTRIBUTES: objects are shown by their type and address alone */
     uint64_t string_bytes;         /* of one text; 0 = 16 KiB */
     enum ct_layout layout;         /* ct_export_ct only, as are these: */
     const ct_source_view *views; size_t view_count;

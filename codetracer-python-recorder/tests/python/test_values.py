@@ -5,6 +5,7 @@ What a value must look like is computed here, by Python's own repr and by hand, 
 import json
 import math
 import os
+import re
 import struct
 
 import pytest
@@ -365,6 +366,20 @@ f(inner); inner[0] = 2; f([l]); inner[0] = 3; f([l]); inner[0] = 4; f([deep])
     assert shown[3][0]["fields"]["next"] == {"type": "__main__.L", "base": "list", "items": []}, "no attribute level is left for its inner"
     with read(answer.trace) as trace:
         assert [call.arguments["v"][0].fields["inner"] for call in [call for call in trace.calls if call.function == "f"][1:3]] == [[2], [3]]
+
+
+def test_objects_can_be_shown_without_attributes(record, tmp_path):
+    """--export-depth 6,0: what their type and address say, as deep in a list as alone; other values are whole."""
+    program = tmp_path / "program.py"
+    program.write_text("class Point:\n    def __init__(self): self.x = 4711\np = Point()\nl = [p, [5]]\nend = 1\n")
+    answer = record("--format=json", "--export-depth", "6,0", program)
+    events = json.loads((answer.trace / "trace.json").read_text())
+    names = [event["VariableName"] for event in events if "VariableName" in event]
+    last = {names[event["Value"]["variable_id"]]: event["Value"]["value"] for event in events if "Value" in event}
+    assert last["p"]["kind"] == "Raw" and re.fullmatch(r"‹… __main__\.Point at 0x[0-9a-f]+›", last["p"]["r"])
+    assert last["l"]["elements"][0] == last["p"]
+    assert last["l"]["elements"][1]["elements"][0]["i"] == 5
+    assert "4711" not in json.dumps([value for name, value in last.items() if name in "pl"])
 
 
 def test_default_limits_keep_ten_thousand_items_and_a_megabyte(journal):
