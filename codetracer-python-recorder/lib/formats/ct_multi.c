@@ -426,6 +426,9 @@ open_table(multi_in *m, ct_table *table, const ct_stream_words *words, const cha
     ct_inner *data, *offsets;
     CT_TRY(find(m, data_name, &data));
     CT_TRY(find(m, offsets_name, &offsets));
+    if (!data != !offsets) /* a name in the directory, which has no checksum */
+        ct_reading_problem(m->r, "a table of the container is there without its offsets, or they without it: its directory is damaged",
+                           ct_inner_place(data ? data : offsets, 0));
     ct_table_open(table, words, data, offsets);
     return CT_OK;
 }
