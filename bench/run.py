@@ -41,6 +41,15 @@ PROGRAMS = {
     "bm_deltablue": (60, None),
     "bm_go": (1, None),
 }
+# Programs whose time is in code that is not recorded: the standard library, a function that a filter skips, a thousand modules that it skips; and the same
+# modules recorded. What is shown, program, size, options of this recorder.
+SKIPPED = [
+    ("standard library", "stdlib", 60, ""),
+    ("a function that a filter skips", "fib", 35, "--trace-filter {support}/skip-fib.toml "),
+    ("1,000 modules that a filter skips", "modules", 1000, "--trace-filter {support}/skip-modules.toml "),
+    ("1,000 modules recorded", "modules", 1000, ""),
+]
+SKIPPING = ["plain", "floor", "journal", "ct"]
 BAR = ["loop", "fib", "queens", "bm_nqueens"]  # where the first bar is: 30 times cheaper than 0.3.0's json, 48 bytes per line
 
 OURS = "{python} -m codetracer_python_recorder --quiet --propagate-script-exit -o {out} --format "
@@ -165,6 +174,19 @@ def measure(bench, programs, recorders, repetitions, results):
             print(f"{program} {kind}: {own:,} lines", file=sys.stderr, flush=True)
 
 
+def measure_skipped(bench, recorders, repetitions, results):
+    for title, program, size, options in SKIPPED:
+        bench.run(RECORDERS["plain"][0], program, size)  # what it writes for itself is there
+        names = [name for name in SKIPPING if name in recorders]
+        runs = {name: [] for name in names}
+        for _ in range(repetitions):
+            for name in names:
+                command = RECORDERS[name][0]
+                runs[name].append(bench.run(command + (" " + options if command.startswith(OURS) else ""), program, size))
+        results[f"{title} skipped"] = {"size": size, "runs": runs}
+        print(title, file=sys.stderr, flush=True)
+
+
 def good(table, name):
     return [run for run in table["runs"].get(name, []) if "failed" not in run]
 
@@ -229,6 +251,24 @@ def plain_cell(key, digits=0):
     return cell
 
 
+def skipped_table(results, recorders):
+    """CPU of the whole process, plain = 1: the median over the repetitions of what each took beside the plain run of the same repetition."""
+    names = [name for name in SKIPPING if name in recorders and name != "plain"]
+    out = ["", "### Code that is not recorded: CPU of the whole process, plain = 1", "",
+           "| program | plain, s | " + " | ".join(names) + " |",
+           "|---|---:|" + "---:|" * len(names)]  # fmt: skip
+    for key, table in results.items():
+        if not key.endswith(" skipped"):
+            continue
+        plain, row = table["runs"]["plain"], []
+        for name in names:
+            failures = [run["failed"] for run in table["runs"][name] if "failed" in run]
+            ratios = [run["cpu"] / base["cpu"] for run, base in zip(table["runs"][name], plain)]
+            row.append(failures[0] if failures else f"{statistics.median(ratios):.3f}")
+        out.append(f"| {key.removesuffix(" skipped")} | {statistics.median(run['cpu'] for run in plain):.2f} | {' | '.join(row)} |")
+    return out if len(out) > 5 else []
+
+
 def times_cheaper(reference):
     """Than 0.3.0's json per line; at the large size than its figure at the size it can do."""
 
@@ -267,6 +307,7 @@ def tables(results, recorders, repetitions, version):
     out += markdown("The same, longer run", results, "large", ["floor", *large], plain_cell("ns"))
     out += markdown("Wall time of the whole process, plain = 1, longer run", results, "large", ["floor", *large], plain_cell("slower", 1))
     out += markdown("Peak memory, plain = 1", results, "mid", names, plain_cell("memory", 1))
+    out += skipped_table(results, recorders)
     notes = []
     for key, table in results.items():
         printed = {run["printed"] for run in good(table, "plain")}
@@ -307,6 +348,7 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="python with this recorder (default: the one that runs this)")
     parser.add_argument("--quick", action="store_true", help="the four programs of the bar, once")
     parser.add_argument("--programs", type=lambda text: text.split(","), help="comma-separated: " + ",".join(PROGRAMS))
+    parser.add_argument("--skipped", action="store_true", help="also the programs whose time is in code that is not recorded (default: with all programs)")
     parser.add_argument("--recorders", type=lambda text: text.split(","), help="comma-separated: " + ",".join(RECORDERS))
     parser.add_argument("--repetitions", type=int)
     parser.add_argument("--document", action="store_true", help="put the tables into docs/performance.md")
@@ -323,6 +365,8 @@ def main():
         bench = Bench(options.python, options.peer, scratch)
         try:
             measure(bench, programs, recorders, repetitions, results)
+            if options.skipped or not (options.quick or options.programs):
+                measure_skipped(bench, recorders, max(repetitions, 5), results)
         except KeyboardInterrupt:
             interrupted = True
     text = tables(results, recorders, repetitions, version)

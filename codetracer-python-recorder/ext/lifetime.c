@@ -159,10 +159,27 @@ kept_died(PyObject *object, size_t index)
 }
 
 /* The deallocators of containers keep a deep nest from using up the C stack, but only while they find themselves in tp_dealloc (the trashcan, cpython/object.h).
- * So the wrapper does it in their place, in the same way: untracked first. Those of slice and MemoryError have no such thing. */
+ * So the wrapper does it in their place, in the same way: untracked first. Those of slice and MemoryError have no such thing.
+ *
+ * Nearly no nest is deep, and the trashcan costs several times what the wrapper does. So the first levels are only counted, as many as use little of the stack;
+ * from there on the trashcan's own count begins. The count is of all threads: each takes back what it added, so one that waits within a deallocator only sends the
+ * others to the trashcan earlier. Without the GIL it could get lost, and there is none. */
+enum { SHALLOW = 32 };
+#ifdef Py_GIL_DISABLED
+enum { died_depth = SHALLOW };
+#define DIED_SHALLOW(object, index) ((void)(object))
+#else
+static unsigned died_depth;
+#define DIED_SHALLOW(object, index) (died_depth++, kept_died(object, index), (void)died_depth--)
+#endif
+
 #define NESTED_DIED(name, index)                                                                                                    \
     static void name(PyObject *object)                                                                                              \
     {                                                                                                                               \
+        if (died_depth < SHALLOW) {                                                                                                 \
+            DIED_SHALLOW(object, index);                                                                                            \
+            return;                                                                                                                 \
+        }                                                                                                                           \
         PyObject_GC_UnTrack(object);                                                                                                \
         Py_TRASHCAN_BEGIN(object, name)                                                                                             \
         kept_died(object, index);                                                                                                   \

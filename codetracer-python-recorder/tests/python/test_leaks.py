@@ -129,3 +129,41 @@ print(before); print(after)
     )
     growth = grown(answer)
     assert growth["objects"] < 20 and growth["descriptors"] == 0 and growth["threads"] == 0 and growth["memory"] < 3 << 20, growth
+
+
+DEEP = """
+import threading
+def nest(make):
+    value = None
+    for _ in range(100_000):
+        value = make(value)
+    return value
+MAKERS = [lambda v: [v], lambda v: (v,), lambda v: {1: v}, lambda v: [(v,)], lambda v: {1: [v]}, lambda v: [v, [], (1,), {}]]
+def work():
+    for make in MAKERS:
+        value = nest(make)
+        del value
+threads = [threading.Thread(target=work) for _ in range(3)]
+work()
+for t in threads: t.start()
+for t in threads: t.join()
+print("all gone")
+"""
+SKIP_NESTING = """
+[meta]
+name = "nesting"
+version = 1
+[scope]
+default_exec = "trace"
+default_value_action = "allow"
+[[scope.rules]]
+selector = "obj:regex:nest|lambda"
+exec = "skip"
+"""
+
+
+def test_deep_nests_die_without_using_up_the_stack(record, tmp_path):
+    """The wrapped deallocators keep CPython's trashcan in work: nests of 100,000 containers end, in several threads at once."""
+    (tmp_path / "skip.toml").write_text(SKIP_NESTING)
+    answer = record(code=DEEP, options=("--format=journal", "--trace-filter", tmp_path / "skip.toml"))
+    assert (answer.status, answer.out) == (0, "all gone\n"), answer.err
