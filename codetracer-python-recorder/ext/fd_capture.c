@@ -359,10 +359,8 @@ hook(void)
         return true;
     if (raw_name == NULL && (raw_name = PyUnicode_InternFromString("raw")) == NULL)
         return false;
-    PyObject *io = PyImport_ImportModule("_io");
-    file_type = io ? (PyTypeObject *)PyObject_GetAttrString(io, "FileIO") : NULL;
-    buffer_type = file_type ? (PyTypeObject *)PyObject_GetAttrString(io, "BufferedWriter") : NULL;
-    Py_XDECREF(io);
+    file_type = io_type("FileIO");
+    buffer_type = file_type ? io_type("BufferedWriter") : NULL;
     if (buffer_type == NULL) {
         Py_CLEAR(file_type);
         return false;

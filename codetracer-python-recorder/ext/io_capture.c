@@ -181,18 +181,31 @@ method_of(PyTypeObject *type, const char *name, int flags)
     return (method->ml_flags & (METH_VARARGS | METH_KEYWORDS | METH_FASTCALL | METH_O | METH_NOARGS | METH_METHOD)) == flags ? method : NULL;
 }
 
+/* Its C storage is used, so what a program put there under the name will not do. */
+PyTypeObject *
+io_type(const char *name)
+{
+    PyObject *io = PyImport_ImportModule("_io");
+    PyObject *type = io ? PyObject_GetAttrString(io, name) : NULL;
+    Py_XDECREF(io);
+    if (type == NULL)
+        return NULL;
+    if (PyType_Check(type) && strncmp(((PyTypeObject *)type)->tp_name, "_io.", 4) == 0 && strcmp(((PyTypeObject *)type)->tp_name + 4, name) == 0)
+        return (PyTypeObject *)type;
+    PyErr_Format(PyExc_RuntimeError, "_io.%s has been replaced by something else in this process; recording what is written needs the interpreter's own: "
+                                     "put that back, start recording before it is replaced, or record without output (io-capture off)", name);
+    Py_DECREF(type);
+    return NULL;
+}
+
 int
 io_capture_install(recorder *r)
 {
     (void)r;
     if (text_type)
         return 0;
-    PyObject *io = PyImport_ImportModule("_io");
-    PyObject *type = io ? PyObject_GetAttrString(io, "TextIOWrapper") : NULL;
-    Py_XDECREF(io);
-    if (type == NULL)
+    if ((text_type = io_type("TextIOWrapper")) == NULL)
         return -1;
-    text_type = (PyTypeObject *)type;
     if ((write_method = method_of(text_type, "write", METH_O))) {
         next_write = write_method->ml_meth;
         write_method->ml_meth = hooked_write;

@@ -509,6 +509,7 @@ void io_capture_remove(void);
 void io_capture_flush(recorder *r);
 /* Bytes that went past Python's text streams; either: stdout or stderr. */
 void io_capture_write_bytes(recorder *r, enum ct_stream_number stream, bool either, const char *bytes, size_t size);
+PyTypeObject *io_type(const char *name); /* new reference to a type of the module _io; NULL, RuntimeError: another stands in its place */
 PyMethodDef *method_of(PyTypeObject *type, const char *name, int flags); /* the definition behind a type's method, if it is called that way; else NULL */
 
 /* fd_capture.c */

@@ -166,6 +166,28 @@ def test_output_of_threads(journal):
     assert sorted(texts for texts in of_thread.values()) == [[f"{n}:{i}\n" for i in range(5)] for n in range(3)]
 
 
+@pytest.mark.parametrize("name, descriptors", [("TextIOWrapper", False), ("FileIO", True), ("BufferedWriter", True)])
+def test_replaced_types_of_io_are_refused(tmp_path, name, descriptors):
+    """Their C storage would be used: whatever stands there, a sentence and no crash. Put back, recording goes on as if nothing had been."""
+    code = f"""
+import _io
+from codetracer_python_recorder import configure_policy, errors, trace
+configure_policy(io_capture_fd_fallback={descriptors})
+kept = _io.{name}
+for other in (len, 5, type({name!r}, (), {{}}), type("Sub", (kept,), {{}})):
+    _io.{name} = other
+    try:
+        with trace("t"): print("recorded")
+    except errors.InstallConflict as e:
+        print(str(e).split(" in this process")[0])
+_io.{name} = kept
+with trace("t"): print("recorded")
+"""
+    process = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment_for(sys.executable), capture_output=True, text=True, timeout=60)
+    refused = f"[ERR_TRACER_INSTALL_CONFLICT] _io.{name} has been replaced by something else\n"
+    assert process.stdout == 4 * refused + "recorded\n", process.stderr
+
+
 def test_no_capture_after_the_recording(journal, tmp_path):
     import reading
 
