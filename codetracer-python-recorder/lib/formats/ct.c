@@ -180,7 +180,9 @@ finish(ct_file *f, uint64_t *bytes)
     }
     if (f->has_log) {
         CT_TRY(ct_log_finish(&f->log));
-        CT_TRY(ct_meta_write(&f->meta, &f->ctfs, f->log_meta, (f->spans.count ? CT_META_SPANS : 0) | (f->multi.other_view_count ? CT_META_VIEWS : 0)));
+        /* Beside the streams it has as few flags as can be: with some the replay server reads them, too (docs/ct-format.md). */
+        CT_TRY(ct_meta_write(&f->meta, &f->ctfs, f->log_meta, (f->spans.count ? CT_META_SPANS : 0) | (f->multi.other_view_count ? CT_META_VIEWS : 0)
+                                                              | (f->has_multi ? 0 : CT_META_FILTERS)));
         CT_TRY(ct_spans_write(&f->spans, f->has_multi ? SPANS_SLOT : 3));
     }
     if (f->has_multi && f->has_log)

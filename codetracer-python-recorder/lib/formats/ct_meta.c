@@ -4,12 +4,17 @@
 #include <yyjson.h>
 
 #include "formats/ct_reading.h"
+#include "formats/provenance.h"
 #include "formats/text.h"
 #include "formats/trace_id.h"
 #include "util/json_memory.h"
 
 /* recorder_id, which upstream's writers leave empty: by it a container of ours is known. */
 #define RECORDER "codetracer-python-recorder"
+
+enum { MOST_META = 64 << 20, HASH = 32 };
+
+static unsigned digit_of(char digit) { return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
 
 ct_code
 ct_meta_path(ct_meta_out *meta, ct_text path)
@@ -39,7 +44,12 @@ ct_meta_write(const ct_meta_out *meta, ct_ctfs *ctfs, ct_ctfs_file *file, unsign
     char id[CT_TRACE_ID_SIZE + 1];
     ct_journal_counts counts;
     ct_buffer out = { .allocator = ctfs->allocator };
-    uint64_t arguments = 0;
+    uint64_t arguments = 0, filters = 0;
+    ct_provenance source;
+    for (uint32_t at = 0; flags & CT_META_FILTERS && ct_provenance_next(meta->journal, &at, &source);)
+        filters++;
+    if (!filters)
+        flags &= ~(unsigned)CT_META_FILTERS;
     ct_journal_count(meta->journal, &counts);
     ct_trace_id_text(ct_journal_id(meta->journal), id);
     ct_buffer_add(&out, "CTMD\x03\x00", 6);
@@ -66,14 +76,21 @@ ct_meta_write(const ct_meta_out *meta, ct_ctfs *ctfs, ct_ctfs_file *file, unsign
     ct_buffer_add(&out, RECORDER, sizeof RECORDER - 1);
     ct_buffer_add_varint(&out, meta->path_count);
     ct_buffer_add(&out, meta->paths.bytes, meta->paths.size);
+    if (filters)
+        ct_buffer_add_varint(&out, filters);
+    for (uint32_t at = 0; filters && ct_provenance_next(meta->journal, &at, &source);) {
+        uint8_t digest[HASH];
+        for (size_t i = 0; i < HASH; i++)
+            digest[i] = (uint8_t)(digit_of(source.digest[2 * i]) << 4 | digit_of(source.digest[2 * i + 1]));
+        meta_text(&out, source.path);
+        ct_buffer_add(&out, digest, HASH);
+    }
     ct_code code = out.failed ? CT_E_NOMEM : ct_ctfs_append(ctfs, file, out.bytes, out.size);
     ct_buffer_free(&out);
     return code;
 }
 
 /* ---- reading ---- */
-
-enum { MOST_META = 64 << 20, HASH = 32 };
 
 static void
 give(const ct_reading *r, const char *key, ct_text value)
@@ -82,9 +99,29 @@ give(const ct_reading *r, const char *key, ct_text value)
         r->sink->meta(r->sink->context, key, value.bytes, value.size);
 }
 
-/* Behind the header. */
+/* As the recording says it. A container has no names of filters: the path stands for it. */
+static ct_code
+give_filter(const ct_reading *r, ct_text path, const uint8_t digest[HASH])
+{
+    ct_buffer text = {.allocator = r->sink->allocator};
+    ct_buffer_add(&text, path.bytes, path.size);
+    ct_buffer_add_byte(&text, ' ');
+    for (size_t i = 0; i < HASH; i++) {
+        ct_buffer_add_byte(&text, (uint8_t)"0123456789abcdef"[digest[i] >> 4]);
+        ct_buffer_add_byte(&text, (uint8_t)"0123456789abcdef"[digest[i] & 15]);
+    }
+    ct_buffer_add_byte(&text, ' ');
+    ct_buffer_add(&text, path.bytes, path.size);
+    if (!text.failed)
+        give(r, "filter.source", (ct_text){(const char *)text.bytes, text.size});
+    ct_code code = text.failed ? CT_E_NOMEM : CT_OK;
+    ct_buffer_free(&text);
+    return code;
+}
+
+/* Behind the header. False: it is damaged, or *code says that there is no memory. */
 static bool
-take_meta(const ct_reading *r, ct_input *in, unsigned flags)
+take_meta(const ct_reading *r, ct_input *in, unsigned flags, ct_code *code)
 {
     (void)ct_take_text(in); /* the recording's id: the journal made of it gets its own */
     ct_text program = ct_take_text(in);
@@ -113,10 +150,12 @@ take_meta(const ct_reading *r, ct_input *in, unsigned flags)
         (void)ct_take_text(in);
     }
     for (uint64_t left = flags & CT_META_FILTERS ? ct_take_varint(in) : 0; left > 0 && !in->bad; left--) {
-        ct_text filter = ct_take_text(in);
-        (void)ct_take_bytes(in, HASH);
+        ct_text path = ct_take_text(in);
+        const uint8_t *digest = ct_take_bytes(in, HASH);
         if (!in->bad)
-            give(r, "filter", filter);
+            *code = give_filter(r, path, digest);
+        if (*code != CT_OK)
+            return false;
     }
     return !in->bad;
 }
@@ -173,7 +212,7 @@ ct_read_meta(const ct_reading *r, ct_which which, ct_meta *meta)
             code = ct_fail(r->error, CT_E_VERSION, "a version of meta.dat that this program does not know; it reads 3", ct_inner_place(file, 4), 0);
         else if (meta->flags & ~(unsigned)CT_META_KNOWN)
             code = ct_fail(r->error, CT_E_VERSION, "meta.dat says that the container has streams that this program does not know", ct_inner_place(file, 6), 0);
-        else if (take_meta(r, &in, meta->flags))
+        else if (take_meta(r, &in, meta->flags, &code))
             meta->there = true;
     }
     if (code == CT_OK && !meta->there)

@@ -20,6 +20,7 @@ typedef struct ct_meta_out {
 
 /* The next path of the trace. */
 ct_code ct_meta_path(ct_meta_out *meta, ct_text path);
+/* CT_META_FILTERS among the flags: with the filters that were in force, if there were any. */
 ct_code ct_meta_write(const ct_meta_out *meta, ct_ctfs *ctfs, ct_ctfs_file *file, unsigned flags);
 void ct_meta_free(ct_meta_out *meta);
 

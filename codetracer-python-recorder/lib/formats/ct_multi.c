@@ -355,7 +355,7 @@ ct_multi_finish(ct_multi *multi)
 unsigned
 ct_multi_meta_flags(const ct_multi *multi)
 {
-    return CT_META_CALLS_CHUNKED | CT_META_STEPS_CHUNKED | CT_META_VALUES_CHUNKED | CT_META_EVENTS_CHUNKED
+    return CT_META_FILTERS | CT_META_CALLS_CHUNKED | CT_META_STEPS_CHUNKED | CT_META_VALUES_CHUNKED | CT_META_EVENTS_CHUNKED
            | (multi->places.by_column ? CT_META_COLUMNS : 0u) | (multi->views.data ? CT_META_VIEWS : 0u);
 }
 

@@ -9,6 +9,7 @@
 #include "formats/directory.h"
 #include "formats/encode.h"
 #include "formats/linear.h"
+#include "formats/provenance.h"
 #include "formats/text.h"
 #include "formats/trace_id.h"
 #include "util/os.h"
@@ -67,36 +68,15 @@ add_number(ct_buffer *out, const char *name, uint64_t value)
 
 /* ---- trace filters ---- */
 
-/* A source is noted as `NAME SHA256 PATH` (docs/journal-format.md). Where the digest begins, behind a space; SIZE_MAX: there is none. */
-static size_t
-digest_in(ct_text source)
-{
-    enum { DIGEST = 64 };
-    size_t digits = 0;
-    for (size_t at = 0; at < source.size; at++) {
-        char byte = source.bytes[at];
-        if ((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f'))
-            digits++;
-        else if (byte == ' ' && digits == DIGEST && at > DIGEST && source.bytes[at - DIGEST - 1] == ' ')
-            return at - DIGEST;
-        else
-            digits = 0;
-    }
-    return SIZE_MAX;
-}
-
 static void
-add_filter_source(ct_buffer *out, ct_text source)
+add_filter_source(ct_buffer *out, const ct_provenance *source)
 {
-    size_t digest = digest_in(source);
-    if (digest == SIZE_MAX)
-        return;
     ct_buffer_add_text(out, out->bytes[out->size - 1] == '[' ? "{\"name\":" : ",{\"name\":");
-    add_clean_string(out, (ct_text){source.bytes, digest - 1});
+    add_clean_string(out, source->name);
     ADD(out, ",\"path\":");
-    add_clean_string(out, (ct_text){source.bytes + digest + 65, source.size - digest - 65});
+    add_clean_string(out, source->path);
     ADD(out, ",\"sha256\":");
-    add_clean_string(out, (ct_text){source.bytes + digest, 64});
+    add_clean_string(out, (ct_text){source->digest, 64});
     ADD(out, ",\"version\":1}");
 }
 
@@ -116,16 +96,14 @@ add_value_counts(ct_buffer *out, const char *name, const ct_journal *journal, co
 
 /* As 0.3.0 wrote it, with two more counts of scopes. Nothing when no filter was in force. */
 static void
-add_trace_filter(ct_buffer *out, const ct_journal *journal, uint32_t metas)
+add_trace_filter(ct_buffer *out, const ct_journal *journal)
 {
     if (ct_journal_meta_value(journal, "filter.source").size == 0)
         return;
     ADD(out, ",\"trace_filter\":{\"filters\":[");
-    for (uint32_t i = 0; i < metas && !out->failed; i++) {
-        const ct_meta_info *meta = ct_journal_meta(journal, i);
-        if (meta && meta->key.size == 13 && memcmp(meta->key.bytes, "filter.source", 13) == 0)
-            add_filter_source(out, meta->value);
-    }
+    ct_provenance source;
+    for (uint32_t at = 0; !out->failed && ct_provenance_next(journal, &at, &source);)
+        add_filter_source(out, &source);
     ADD(out, "],\"stats\":{");
     add_meta_number_or(out, "scopes_traced", journal, "filter.traced", "0");
     ct_buffer_add_byte(out, ',');
@@ -208,7 +186,7 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
         add_meta_number(out, kinds[i], journal, key);
     }
     ADD(out, "}");
-    add_trace_filter(out, journal, counts.metas);
+    add_trace_filter(out, journal);
     ADD(out, "}");
 }
 

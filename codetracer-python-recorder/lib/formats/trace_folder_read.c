@@ -10,6 +10,7 @@
 #include <yyjson.h>
 
 #include "formats/trace_folder.h"
+#include "formats/provenance.h"
 #include "util/json_memory.h"
 #include "util/memory.h"
 
@@ -48,6 +49,24 @@ give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
         sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
 }
 
+/* One of trace_filter's, as the recording says it (provenance.h). */
+static void
+give_filter(const ct_stream_sink *sink, yyjson_val *filter)
+{
+    static const char *const PARTS[] = {"name", "sha256", "path"};
+    ct_buffer text = {.allocator = sink->allocator};
+    ct_provenance source;
+    for (size_t i = 0; i < sizeof PARTS / sizeof *PARTS; i++) {
+        yyjson_val *part = yyjson_obj_get(filter, PARTS[i]);
+        if (i)
+            ct_buffer_add_byte(&text, ' ');
+        ct_buffer_add(&text, yyjson_is_str(part) ? yyjson_get_str(part) : "", yyjson_is_str(part) ? yyjson_get_len(part) : 0);
+    }
+    if (!text.failed && ct_provenance_of((ct_text){(const char *)text.bytes, text.size}, &source))
+        sink->meta(sink->context, "filter.source", (const char *)text.bytes, text.size);
+    ct_buffer_free(&text);
+}
+
 void
 ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink)
 {
@@ -60,12 +79,14 @@ ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink)
     char *text = read_whole(name, MOST_METADATA, sink->allocator, &size);
     ct_free(sink->allocator, name);
     yyjson_doc *doc = text ? yyjson_read_opts(text, size, 0, ct_json_memory(sink->allocator, &memory), NULL) : NULL;
-    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument;
+    yyjson_val *root = yyjson_doc_get_root(doc), *arguments = yyjson_obj_get(root, "args"), *argument, *filter;
     give_text(sink, "program", yyjson_obj_get(root, "program"));
     give_text(sink, "script", yyjson_obj_get(root, "program"));
     yyjson_arr_foreach(arguments, index, most, argument)
         give_text(sink, "arg", argument);
     give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
+    yyjson_arr_foreach(yyjson_obj_get(yyjson_obj_get(root, "trace_filter"), "filters"), index, most, filter)
+        give_filter(sink, filter);
     give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
     yyjson_doc_free(doc);
     ct_free(sink->allocator, text);

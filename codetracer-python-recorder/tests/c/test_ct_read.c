@@ -335,7 +335,8 @@ make_streams(bool by_column, bool old)
     meta((by_column ? 0x10 : 0) | (old ? 0x2E : 0x0F2E));
 }
 
-static const char HEAD[] = "meta program /a.py\nmeta script /a.py\nmeta arg one\nmeta arg \nmeta workdir /w\nmeta recorder rec\nmeta filter /f.toml\n";
+static const char HEAD[] = "meta program /a.py\nmeta script /a.py\nmeta arg one\nmeta arg \nmeta workdir /w\nmeta recorder rec\n"
+                           "meta filter.source /f.toml 0505050505050505050505050505050505050505050505050505050505050505 /f.toml\n";
 static const char TABLES[] =
     "path /a.py\npath /b.py\nfunction 0:0 <m>\nfunction 1:0 f\nfunction 1:0 g\ntype 16 Int\nvariable x\nvariable y\nsource 1 text of b\\0a\n";
 

@@ -359,6 +359,22 @@ def test_order_of_files(project, tmp_path):
     assert digest in info and re.search(r"^filter.skipped = \d+$", info, re.MULTILINE) and re.search(r"^filter.calls = 1$", info, re.MULTILINE)
 
 
+@pytest.mark.parametrize("format", ["journal", "ct", "ct-single", "ct-multi", "json", "binary", "binary-v0"])
+def test_each_format_tells_which_filters_were_in_force(record, tmp_path, format):
+    """Path and SHA-256. Containers have no names: there the path stands for it."""
+    import hashlib
+
+    paths = [tmp_path / "one filter.toml", tmp_path / "two.toml"]
+    for number, path in enumerate(paths):
+        path.write_text(HEAD + f"# {number}\n")
+    seen = record(code="x = 1\n", options=[f"--codetracer-format={format}", "--trace-filter", "::".join(map(str, paths))])
+    assert seen.status == 0, seen
+    info = subprocess.run([reading.trace_tool(), "info", str(seen.trace)], capture_output=True, text=True).stdout
+    names = paths if format in ("ct-single", "ct-multi") else ["test", "test"]
+    expected = [f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()} {path}" for name, path in zip(names, paths)]
+    assert re.findall(r"^filter.source = (.*)$", info, re.MULTILINE) == expected
+
+
 def test_io(record, tmp_path):
     program = "import sys\nprint('to out')\nprint('to err', file=sys.stderr)\nsys.stdin.read()\n"
 
