@@ -532,10 +532,10 @@ def test_recover_does_not_read_the_trace_that_was_there(tmp_path, form):
     with open(old, "r+b") as file:
         file.truncate(200_000_000)  # a hole: what reads it reads 200 MB
     os.utime(old, (1, 1))
-    make("killed", tmp_path, status=-9)
     without = tmp_path.with_name(tmp_path.name + "-without")
     without.mkdir()
     make("killed", without, status=-9)
+    shutil.copytree(without, tmp_path, dirs_exist_ok=True)  # the same one: how far another gets before it is killed differs
     expected, _ = bytes_read("recover", without)
     few, _ = bytes_read("recover", tmp_path)
     assert few < expected + size + 100_000, (few, expected)
