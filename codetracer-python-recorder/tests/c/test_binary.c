@@ -2,7 +2,6 @@
 #include <codetracer/export.h>
 #include <codetracer/import.h>
 
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,29 +14,10 @@
 #include "formats/cbor_read.h"
 #include "formats/stream.h"
 #include "sample_journal.h"
-
-/* ---- a folder for each run ---- */
-static char folder[64];
-
-static const char *
-in_folder(const char *name)
-{
-    static char paths[4][128];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static int
-remove_one(const char *path, const struct stat *status, int type, struct FTW *info)
-{
-    (void)status, (void)type, (void)info;
-    return remove(path);
-}
+#include "scratch_folder.h"
 
 static bool
-read_file(const char *path, ct_buffer *bytes)
+read_into(const char *path, ct_buffer *bytes)
 {
     FILE *file = fopen(path, "rb");
     uint8_t piece[4096];
@@ -286,7 +266,7 @@ sample_events(bool loop, ct_buffer *events)
     CHECK_EQ_INT(ct_journal_open(in_folder("all.ctj"), NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_export_binary(journal, in_folder("all"), NULL, NULL, &error), CT_OK);
     ct_journal_close(journal);
-    CHECK(read_file(in_folder("all/trace.bin"), &file));
+    CHECK(read_into(in_folder("all/trace.bin"), &file));
     events->size = 0;
     for (size_t at = 8, size; (size = ZSTD_findFrameCompressedSize(file.bytes + at, file.size - at)), at + size < file.size; at += size) {
         size_t room = 2 << 20, raw = ZSTD_decompress(ct_buffer_room(events, room), room, file.bytes + at, size);
@@ -423,7 +403,7 @@ messages_that_are_cut_or_damaged(void)
     char path[1024];
     ct_buffer file = { 0 };
     snprintf(path, sizeof path, "%s/binary_v0/trace.bin", golden);
-    CHECK(read_file(path, &file));
+    CHECK(read_into(path, &file));
     damage(ct_binary_v0_read, &file, false);
     ct_buffer_free(&file);
 }
@@ -442,7 +422,7 @@ a_message_of_ours_that_is_cut(void)
     CHECK_EQ_INT(ct_journal_open(in_folder("ours.ctj"), NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_export_binary_v0(journal, in_folder("ours"), NULL, NULL, &error), CT_OK);
     ct_journal_close(journal);
-    CHECK(read_file(in_folder("ours/trace.bin"), &file));
+    CHECK(read_into(in_folder("ours/trace.bin"), &file));
     CHECK_EQ_INT(listen(ct_binary_v0_read, in_folder("ours/trace.bin"), &whole, &error), CT_OK);
     for (size_t size = 0; size < file.size; size += 89) {
         write_file(in_folder("ours.bin"), file.bytes, size);
@@ -633,8 +613,7 @@ main(int argc, char **argv)
 {
     check_arguments(argc, argv);
     golden = getenv("CODETRACER_GOLDEN");
-    snprintf(folder, sizeof folder, "/tmp/ct-binary-XXXXXX");
-    if (!golden || !mkdtemp(folder))
+    if (!golden || !make_folder("binary"))
         return 1;
     RUN(fixtures_say_what_their_json_says);
     RUN(both_layouts_say_the_same);
@@ -645,6 +624,6 @@ main(int argc, char **argv)
     RUN(pointers_that_lead_astray);
     RUN(a_packed_file_that_swells);
     RUN(a_frame_too_large_to_be_held);
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(folder);
     return check_summary();
 }
