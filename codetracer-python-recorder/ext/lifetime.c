@@ -163,7 +163,8 @@ kept_died(PyObject *object, size_t index)
  *
  * Nearly no nest is deep, and the trashcan costs several times what the wrapper does. So the first levels are only counted, as many as use little of the stack;
  * from there on the trashcan's own count begins. The count is of all threads: each takes back what it added, so one that waits within a deallocator only sends the
- * others to the trashcan earlier. Without the GIL it could get lost, and there is none. */
+ * others to the trashcan earlier. Interpreters with a GIL of their own can lose one of two counts made at once: what is left over, or below zero and so a large
+ * number, also sends to the trashcan, never past it. Without any GIL there is no count. */
 enum { SHALLOW = 32 };
 #ifdef Py_GIL_DISABLED
 enum { died_depth = SHALLOW };
