@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 version: str
 
@@ -53,14 +53,14 @@ def define_meta(key: str, value: str) -> bool:
 
 def export(
     journal_path: str,
-    format: Literal["journal", "ct", "json", "binary", "binary-v0"],
+    format: str,
     target: str,
     options: dict[str, int],
     progress: Callable[[int, int], None] | None,
     views: list[tuple[bytes, bytes, bytes, bytes]],
 ) -> Exported:
-    """Makes another format from a journal. `ct`: target is a file that does not exist; the others: an existing folder. views, which `ct` and `ct-multi` keep:
-    (path, name, content, map) of formatted sources."""
+    """Makes another format, one of export.FORMATS, from a journal. Containers and `journal`: target is a file that does not exist; the others: an existing
+    folder. views, which `ct` and `ct-multi` keep: (path, name, content, map) of formatted sources."""
 
 def minified_sources(journal_path: str, threshold: int) -> list[tuple[bytes, bytes]]:
     """(path, text) of the sources whose lines, blank ones apart, are longer than that on the average."""

@@ -1,7 +1,7 @@
 """The extension module behind reader.py. Written in C, under ext/reader/. Numbers of events, steps and calls count from 0."""
 
 import os
-from typing import Any
+from typing import Any, Self, final
 
 EVENT_KINDS: tuple[str, ...]
 
@@ -9,12 +9,16 @@ EVENT_KINDS: tuple[str, ...]
 # start (system id, name), of a call whether it was running already, of a gap its reason, else None.
 type Facts = tuple[int, int, int, int, int, int, int, int, Any]
 
+# (event, end event, first step, last step, parent, code, depth, thread, kind of the end or -1, attached)
+type CallFacts = tuple[int, int | None, int | None, int | None, int | None, int, int, int, int, int]
+
 class TraceError(ValueError):
     """A trace cannot be read: there is none, or it is damaged."""
 
     position: int | None
     """The byte in its file at which it is damaged, or None."""
 
+@final
 class Object:
     """An object that is no plain Python value: its type's name and its attributes.
 
@@ -34,6 +38,7 @@ class Object:
         """Its number in the trace: the same number is the same object."""
     def __getitem__(self, key: Any, /) -> Any: ...
 
+@final
 class Literal:
     """A value that is known by its text: Decimal('1.5'), a date, a path, a function, a class."""
 
@@ -46,6 +51,7 @@ class Literal:
     @property
     def id(self) -> int: ...
 
+@final
 class Opaque:
     """An object of which only its type and address are known."""
 
@@ -56,6 +62,7 @@ class Opaque:
     @property
     def id(self) -> int: ...
 
+@final
 class Cut:
     """A value that was recorded in part, or not at all, because of the recording's limits."""
 
@@ -75,9 +82,11 @@ class Cut:
     @property
     def id(self) -> int | None: ...
 
+@final
 class Snapshot:
     """The objects of one moment that were made so far."""
 
+@final
 class Journal:
     """An open trace. Everything but `closed`, `complete`, `steps`, `events`, `format` and `damage` raises ValueError once it is closed."""
 
@@ -89,7 +98,7 @@ class Journal:
     damage: TraceError | None
     id: bytes
     start_time: int
-    def __init__(self, path: str | os.PathLike[str]) -> None: ...
+    def __new__(cls, path: str | os.PathLike[str]) -> Self: ...
     def close(self) -> None: ...
     def metas(self) -> list[tuple[str, str]]: ...
     def paths(self) -> list[str]: ...
@@ -101,11 +110,12 @@ class Journal:
     def column(self, code: int, line: int, /) -> int | None: ...
     def index(self) -> Index: ...
 
+@final
 class Cursor:
     """A place in a trace. Methods with `event` and `hint` (a step not behind it, or -1) go there if `move` is true; else they answer None when the cursor is
     elsewhere. Any thread may use it; they take turns."""
 
-    def __init__(self, journal: Journal, follow: bool = False) -> None: ...
+    def __new__(cls, journal: Journal, follow: bool = False) -> Self: ...
     def step(self, number: int, /) -> Facts: ...
     def event(self, number: int, hint: int, /) -> Facts: ...
     def next_event(self) -> Facts | None: ...
@@ -120,6 +130,7 @@ class Cursor:
     def changed(self, event: int, /) -> tuple[str, ...] | None: ...
     def follow(self, step: int, event: int, /) -> tuple[str, ...] | None: ...
 
+@final
 class Index:
     """What one pass over all events tells."""
 
@@ -127,11 +138,13 @@ class Index:
     outputs: int
     bytes: int
     damage: TraceError | None
-    def call(self, number: int, /) -> tuple[int, int | None, int | None, int | None, int | None, int, int, int, int, int]:
-        """(event, end event, first step, last step, parent, code, depth, thread, kind of the end or -1, attached)"""
+    def call(self, number: int, /) -> CallFacts: ...
     def children(self, number: int, /) -> list[int]: ...
     def output(self, number: int, /) -> int: ...
     def hint(self, event: int, /) -> int: ...
     def previous(self, step: int, call: int, /) -> int | None: ...
     def threads(self) -> list[tuple[int, str, int, int, int | None, int | None]]:
         """(number, name, system id, first event, start event, exit event)"""
+
+def make_value(kind: int, type: str, address: int, id: int, text: str | None, /) -> Object | Literal | Opaque | Cut:
+    """One of reader's values, without what is in it: for copy and pickle."""

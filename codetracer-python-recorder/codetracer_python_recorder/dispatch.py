@@ -8,7 +8,7 @@ import importlib.util
 import sys
 
 
-def main():
+def main() -> int:
     if importlib.util.find_spec("codetracer_python_recorder") is not None:
         try:
             from codetracer_python_recorder.cli import main_record
@@ -19,6 +19,7 @@ def main():
     if importlib.util.find_spec("codetracer_pure_python_recorder") is not None:
         from codetracer_pure_python_recorder.cli import main as main_pure
 
-        return main_pure()
+        status: int = main_pure()
+        return status
     print("codetracer-record: no recorder is installed: pip install codetracer-python-recorder", file=sys.stderr)
     return 1

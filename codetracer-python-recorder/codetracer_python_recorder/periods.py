@@ -10,7 +10,7 @@ from . import _native, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
     from typing import Any, Literal, Self, TypeVar, overload
 
     from .session import Recording
@@ -265,7 +265,7 @@ def _decorate(function: "Function", period: _Period) -> "Function":
     elif flags & 0x20:  # CO_GENERATOR
 
         @functools.wraps(function)
-        def wrapper(*args: "Any", **keywords: "Any") -> "Iterator[Any]":
+        def wrapper(*args: "Any", **keywords: "Any") -> "Generator[Any, Any, Any]":
             return (yield from _driven(function(*args, **keywords), period))
 
     else:

@@ -15,9 +15,12 @@ import io
 import os
 import tokenize
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
 
 from ._reader import EVENT_KINDS, Cursor, Cut, Index, Journal, Literal, Object, Opaque, Snapshot, TraceError
+
+if TYPE_CHECKING:
+    from ._reader import CallFacts, Facts
 
 __all__ = [
     "Call", "Cut", "Event", "Frame", "Function", "Literal", "Object", "Opaque", "Output", "Step", "Thread", "Trace", "TraceError", "read",
@@ -266,7 +269,7 @@ class Moment:
 
     # Facts: (event, step, kind, thread, activation or -1, code or -1, line, depth, extra), as Cursor gives them.
 
-    def __init__(self, trace: Trace, facts: tuple[Any, ...], cursor: Cursor | None = None) -> None:
+    def __init__(self, trace: Trace, facts: "Facts", cursor: Cursor | None = None) -> None:
         self._trace = trace
         self._facts = facts
         self._cursor = cursor  # which may still stand here
@@ -355,6 +358,7 @@ class Step(Moment):
     """A line that is about to be executed, with the local variables as they were then."""
 
     __slots__ = ("_changed",)
+    _changed: tuple[str, ...]  # when it was asked for
 
     @property
     def number(self) -> int:
@@ -413,6 +417,7 @@ class Event(Moment):
     """Something that happened."""
 
     __slots__ = ("_value",)
+    _value: Any  # when it was asked for
 
     @property
     def number(self) -> int:
@@ -468,7 +473,9 @@ class Event(Moment):
         """Of an output its bytes, of text in UTF-8; None for all other events."""
         if self.kind != "output":
             return None
-        return self._facts[8][3] if len(self._facts[8]) > 2 else self._facts[8][1].encode("utf-8", "surrogatepass")
+        extra = self._facts[8]
+        found: bytes = extra[3] if len(extra) > 2 else extra[1].encode("utf-8", "surrogatepass")
+        return found
 
     def __eq__(self, other: object) -> bool:
         return self._facts[0] == other._facts[0] and self._trace is other._trace if isinstance(other, Event) else NotImplemented
@@ -496,11 +503,10 @@ class Call:
         """From 0, its place in `trace.calls`."""
         self._code = code
         self._moment = moment  # the event with which it begins
-        self._known: tuple[Any, ...] | None = None
+        self._known: CallFacts | None = None
 
     @property
-    def _record(self) -> tuple[Any, ...]:
-        """(event, end event, first step, last step, parent, code, depth, thread, kind of the end or -1, attached)"""
+    def _record(self) -> "CallFacts":
         if self._known is None:
             self._known = self._trace._index.call(self.number)
         return self._known
@@ -675,14 +681,9 @@ class Steps(_Lazy[Step]):
         trace = self._trace
         cursor = Cursor(trace._journal, True)
         facts = cursor.step(numbers[0]) if numbers[0] else cursor.next_step()
-        yield Step(trace, facts, cursor)
-        for number in numbers[1:]:
-            if numbers.step > _FAR:
-                facts = cursor.step(number)
-            else:
-                facts = cursor.next_step()
-                while facts is not None and facts[1] < number:
-                    facts = cursor.next_step()
+        for number in numbers:
+            while facts is not None and facts[1] < number:
+                facts = cursor.step(number) if numbers.step > _FAR else cursor.next_step()
             if facts is None:
                 break
             yield Step(trace, facts, cursor)
@@ -746,7 +747,7 @@ class Calls(_Lazy[Call]):
         trace = self._trace
         cursor = Cursor(trace._journal)
         first = trace._index.call(numbers[0])[0]
-        facts = cursor.event(first, trace._hint(first))
+        facts: Facts | None = cursor.event(first, trace._hint(first))
         for number in numbers:
             while facts is not None and facts[4] < number:
                 facts = cursor.next_call()

@@ -22,7 +22,8 @@ def formatted(text: str) -> str:
     import black
 
     # Texts stay as they are written: it is a view of this program.
-    return black.format_str(text, mode=black.Mode(string_normalization=False))
+    made: str = black.format_str(text, mode=black.Mode(string_normalization=False))
+    return made
 
 
 def tokens(text: str) -> list[tuple[str, int, int]]:

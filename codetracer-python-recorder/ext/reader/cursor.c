@@ -482,16 +482,16 @@ cursor_dealloc(cursor_object *self)
 }
 
 static PyMethodDef METHODS[] = {
-    {"step", (PyCFunction)cursor_step, METH_O, "step(number)\n--\n\nGoes to that step: its facts."},
-    {"event", (PyCFunction)cursor_event, METH_VARARGS, "event(number, hint)\n--\n\nGoes to that event: its facts. hint: a step not behind it, or -1."},
-    {"next_event", (PyCFunction)cursor_next_event, METH_NOARGS, "next_event()\n--\n\nGoes to the next event: its facts, or None at the end."},
-    {"next_step", (PyCFunction)cursor_next_step, METH_NOARGS, "next_step()\n--\n\nGoes to the next step: its facts, or None at the end."},
-    {"next_call", (PyCFunction)cursor_next_call, METH_NOARGS, "next_call()\n--\n\nGoes to the next call: its facts, or None at the end."},
-    {"locals", (PyCFunction)cursor_locals, METH_VARARGS, "locals(event, hint, move, snapshot, frame)\n--\n\n(locals, globals, snapshot) of a frame; 0 is the innermost."},
-    {"value", (PyCFunction)cursor_value, METH_VARARGS, "value(event, hint, move, snapshot)\n--\n\n(value, snapshot)."},
-    {"stack", (PyCFunction)cursor_stack, METH_VARARGS, "stack(event, hint, move)\n--\n\n[(activation, code, line), …], the innermost first."},
-    {"changed", (PyCFunction)cursor_changed, METH_O, "changed(event)\n--\n\nNames that changed since the activation's last step, if that was passed; else None."},
-    {"follow", (PyCFunction)cursor_follow, METH_VARARGS, "follow(step, event)\n--\n\nGoes from a step to an event: names that changed, or None."},
+    {"step", (PyCFunction)cursor_step, METH_O, "step($self, number, /)\n--\n\nGoes to that step: its facts."},
+    {"event", (PyCFunction)cursor_event, METH_VARARGS, "event($self, number, hint, /)\n--\n\nGoes to that event: its facts. hint: a step not behind it, or -1."},
+    {"next_event", (PyCFunction)cursor_next_event, METH_NOARGS, "next_event($self, /)\n--\n\nGoes to the next event: its facts, or None at the end."},
+    {"next_step", (PyCFunction)cursor_next_step, METH_NOARGS, "next_step($self, /)\n--\n\nGoes to the next step: its facts, or None at the end."},
+    {"next_call", (PyCFunction)cursor_next_call, METH_NOARGS, "next_call($self, /)\n--\n\nGoes to the next call: its facts, or None at the end."},
+    {"locals", (PyCFunction)cursor_locals, METH_VARARGS, "locals($self, event, hint, move, snapshot, frame, /)\n--\n\n(locals, globals, snapshot) of a frame; 0 is the innermost."},
+    {"value", (PyCFunction)cursor_value, METH_VARARGS, "value($self, event, hint, move, snapshot, /)\n--\n\n(value, snapshot)."},
+    {"stack", (PyCFunction)cursor_stack, METH_VARARGS, "stack($self, event, hint, move, /)\n--\n\n[(activation, code, line), …], the innermost first."},
+    {"changed", (PyCFunction)cursor_changed, METH_O, "changed($self, event, /)\n--\n\nNames that changed since the activation's last step, if that was passed; else None."},
+    {"follow", (PyCFunction)cursor_follow, METH_VARARGS, "follow($self, step, event, /)\n--\n\nGoes from a step to an event: names that changed, or None."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot SLOTS[] = {{Py_tp_doc, "Cursor(journal, follow=False)\n--\n\nA place in a trace."}, {Py_tp_new, cursor_make},

@@ -367,12 +367,12 @@ index_dealloc(index_object *self)
 
 static PyMethodDef METHODS[] = {
     {"call", (PyCFunction)index_call, METH_O,
-     "call(number)\n--\n\n(event, end event, first step, last step, parent, code, depth, thread, kind of the end or -1, attached)."},
-    {"children", (PyCFunction)index_children, METH_O, "children(number)\n--\n\nNumbers of the calls that this call made."},
-    {"output", (PyCFunction)index_output, METH_O, "output(number)\n--\n\nThe number of its event."},
-    {"hint", (PyCFunction)index_hint, METH_O, "hint(event)\n--\n\nA step shortly before the event, or -1."},
-    {"previous", (PyCFunction)index_previous, METH_VARARGS, "previous(step, call)\n--\n\nThe step before of the same call, or None."},
-    {"threads", (PyCFunction)index_threads, METH_NOARGS, "threads()\n--\n\n(number, name, system id, first event, start event, exit event) of each."},
+     "call($self, number, /)\n--\n\n(event, end event, first step, last step, parent, code, depth, thread, kind of the end or -1, attached)."},
+    {"children", (PyCFunction)index_children, METH_O, "children($self, number, /)\n--\n\nNumbers of the calls that this call made."},
+    {"output", (PyCFunction)index_output, METH_O, "output($self, number, /)\n--\n\nThe number of its event."},
+    {"hint", (PyCFunction)index_hint, METH_O, "hint($self, event, /)\n--\n\nA step shortly before the event, or -1."},
+    {"previous", (PyCFunction)index_previous, METH_VARARGS, "previous($self, step, call, /)\n--\n\nThe step before of the same call, or None."},
+    {"threads", (PyCFunction)index_threads, METH_NOARGS, "threads($self, /)\n--\n\n(number, name, system id, first event, start event, exit event) of each."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef MEMBERS[] = {

@@ -338,16 +338,16 @@ get_start_time(journal_object *self, void *Py_UNUSED(closure))
 }
 
 static PyMethodDef METHODS[] = {
-    {"close", (PyCFunction)journal_close, METH_NOARGS, "close()\n--\n\nCloses the trace and what its cursors hold of it."},
-    {"metas", (PyCFunction)journal_metas, METH_NOARGS, "metas()\n--\n\nThe metadata: pairs of key and value."},
-    {"paths", (PyCFunction)journal_paths, METH_NOARGS, "paths()\n--\n\nThe source files' paths."},
+    {"close", (PyCFunction)journal_close, METH_NOARGS, "close($self, /)\n--\n\nCloses the trace and what its cursors hold of it."},
+    {"metas", (PyCFunction)journal_metas, METH_NOARGS, "metas($self, /)\n--\n\nThe metadata: pairs of key and value."},
+    {"paths", (PyCFunction)journal_paths, METH_NOARGS, "paths($self, /)\n--\n\nThe source files' paths."},
     {"codes", (PyCFunction)journal_codes, METH_NOARGS,
-     "codes()\n--\n\nThe code objects: (path, first line, qualified name, module, kind, parameters, variables)."},
-    {"source", (PyCFunction)journal_source, METH_O, "source(path)\n--\n\nThe bytes of the source file of that number, or None."},
-    {"column", (PyCFunction)journal_column, METH_VARARGS, "column(code, line)\n--\n\nThe column in which the code of a line begins, or None."},
+     "codes($self, /)\n--\n\nThe code objects: (path, first line, qualified name, module, kind, parameters, variables)."},
+    {"source", (PyCFunction)journal_source, METH_O, "source($self, path, /)\n--\n\nThe bytes of the source file of that number, or None."},
+    {"column", (PyCFunction)journal_column, METH_VARARGS, "column($self, code, line, /)\n--\n\nThe column in which the code of a line begins, or None."},
     {"spans", (PyCFunction)journal_spans, METH_NOARGS,
-     "spans()\n--\n\nThe spans: (id, label, type, status, thread, first step, last step, start, end, metadata)."},
-    {"index", (PyCFunction)journal_index, METH_NOARGS, "index()\n--\n\nReads all events once: an Index."},
+     "spans($self, /)\n--\n\nThe spans: (id, label, type, status, thread, first step, last step, start, end, metadata)."},
+    {"index", (PyCFunction)journal_index, METH_NOARGS, "index($self, /)\n--\n\nReads all events once: an Index."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef MEMBERS[] = {

@@ -128,7 +128,7 @@ module_clear(PyObject *module)
 }
 
 static PyMethodDef METHODS[] = {
-    {"make_value", make_value, METH_VARARGS, "make_value(kind, type, address, id, text)\n--\n\nOne of reader's values, without what is in it: for copy and pickle."},
+    {"make_value", make_value, METH_VARARGS, "make_value($module, kind, type, address, id, text, /)\n--\n\nOne of reader's values, without what is in it: for copy and pickle."},
     {NULL, NULL, 0, NULL}};
 
 static PyModuleDef_Slot SLOTS[] = {

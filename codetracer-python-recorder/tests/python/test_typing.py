@@ -1,5 +1,5 @@
-"""The package's types (py.typed) as a user's mypy sees them, strictly: what is right passes, what is wrong is found where it is. And the extension's stub against
-the extension."""
+"""The package's types (py.typed) as a user's mypy sees them, strictly: what is right passes, what is wrong is found where it is. And the package's own
+sources, and the extensions' stubs against the extensions."""
 
 import os
 import re
@@ -111,8 +111,23 @@ def test_what_is_right_and_what_is_wrong(tmp_path):
     assert found == [(at, line.rpartition("# ")[2]) for at, line in enumerate(WRONG.splitlines(), 1) if "  # " in line], done
 
 
-def test_the_extensions_stub(tmp_path):
-    """Its functions and their parameters. The two dicts have types only for the stub."""
-    (tmp_path / "known").write_text("codetracer_python_recorder._native.(Exported|Summary)\n")
-    done = mypy(tmp_path, "mypy.stubtest", "--concise", "--allowlist", "known", "codetracer_python_recorder._native")
+def test_the_packages_own_sources(tmp_path):
+    """By [tool.mypy] in pyproject.toml: strict."""
+    sources = PACKAGE / "codetracer_python_recorder"
+    if not sources.is_dir():
+        pytest.skip("the sources are not beside the tests")
+    done = mypy(tmp_path, "mypy", "--config-file", PACKAGE / "pyproject.toml", "--no-error-summary", "--cache-dir", tmp_path / "cache", sources)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
+
+
+# Types that only the stubs have.
+ONLY_IN_STUBS = {"_native": "Exported|Summary", "_reader": "Facts|CallFacts"}
+
+
+@pytest.mark.parametrize("extension", ONLY_IN_STUBS)
+def test_the_extensions_stubs(tmp_path, extension):
+    """Their functions, classes, methods and parameters."""
+    (tmp_path / "known").write_text(f"codetracer_python_recorder.{extension}.({ONLY_IN_STUBS[extension]})\n")
+    arguments = ["--concise", "--allowlist", "known", "--mypy-config-file", PACKAGE / "pyproject.toml", f"codetracer_python_recorder.{extension}"]
+    done = mypy(tmp_path, "mypy.stubtest", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
