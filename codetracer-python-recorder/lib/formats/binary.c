@@ -20,6 +20,7 @@
 #include "formats/linear.h"
 #include "formats/outfile.h"
 #include "formats/trace_folder.h"
+#include "util/io.h"
 #include "util/zstd_memory.h"
 
 static const uint8_t MAGIC[8] = { 0xC0, 0xDE, 0x72, 0xAC, 0xE2, 1, 0, 0 };
@@ -347,31 +348,13 @@ fail(binary_in *in, const char *message, uint64_t position)
     return CT_E_CORRUPT;
 }
 
-/* As many of the bytes as the file has; *got says how many. */
-static ct_code
-read_at(binary_in *in, void *bytes, size_t count, uint64_t position, size_t *got)
-{
-    *got = 0;
-    while (*got < count) {
-        ssize_t more = pread(in->file, (uint8_t *)bytes + *got, count - *got, (off_t)(position + *got));
-        if (more < 0 && errno == EINTR)
-            continue;
-        if (more < 0)
-            return ct_fail(in->error, CT_E_IO, "the file cannot be read", position, errno);
-        if (more == 0)
-            break;
-        *got += (size_t)more;
-    }
-    return CT_OK;
-}
-
 /* The bytes at `position`; none at in->end. */
 static ct_code
 look(binary_in *in, uint64_t position, const uint8_t **bytes, size_t *count)
 {
     if (position < in->stored_at || position >= in->stored_at + in->stored_size) {
         in->stored_at = position;
-        CT_TRY(read_at(in, in->stored, sizeof in->stored, position, &in->stored_size));
+        CT_TRY(ct_descriptor_read(in->file, position, in->stored, sizeof in->stored, &in->stored_size, in->error));
     }
     size_t left = (size_t)(in->stored_at + in->stored_size - position);
     *bytes = in->stored + (position - in->stored_at);
@@ -394,14 +377,14 @@ find_table(binary_in *in)
     size_t got;
     if (in->end < sizeof MAGIC + sizeof first + sizeof last)
         return CT_OK;
-    CT_TRY(read_at(in, last, sizeof last, in->end - sizeof last, &got));
+    CT_TRY(ct_descriptor_read(in->file, in->end - sizeof last, last, sizeof last, &got, in->error));
     if (got < sizeof last || u32_at(last + 5) != SEEKABLE || last[4] & 0x7F)
         return CT_OK;
     uint64_t count = u32_at(last), entry = last[4] ? ENTRY + 4 : ENTRY;
     if (count * entry > in->end - sizeof MAGIC - sizeof first - sizeof last)
         return CT_OK;
     uint64_t start = in->end - sizeof last - count * entry - sizeof first;
-    CT_TRY(read_at(in, first, sizeof first, start, &got));
+    CT_TRY(ct_descriptor_read(in->file, start, first, sizeof first, &got, in->error));
     if (got < sizeof first || u32_at(first) != SKIPPABLE || u32_at(first + 4) != count * entry + sizeof last)
         return CT_OK;
     in->table = start + sizeof first;
@@ -417,7 +400,7 @@ compare_with_table(binary_in *in, uint64_t stored, uint64_t raw)
     uint8_t entry[ENTRY];
     size_t got = 0;
     if (in->table && in->frames < in->frame_count)
-        CT_TRY(read_at(in, entry, sizeof entry, in->table + in->frames * in->entry_size, &got));
+        CT_TRY(ct_descriptor_read(in->file, in->table + in->frames * in->entry_size, entry, sizeof entry, &got, in->error));
     if (in->table && (got < sizeof entry || u32_at(entry) != stored || u32_at(entry + 4) != raw))
         in->table_differs = true;
     in->frames++;
@@ -438,7 +421,7 @@ take_event(binary_in *in, ct_input *item)
         return CT_OK;
     CT_TRY(sink->path(sink->context, path.bytes, path.size));
     if (sink->source)
-        ct_trace_folder_give_source(in->folder, in->paths, path.bytes, path.size, sink);
+        CT_TRY(ct_trace_folder_give_source(in->folder, in->paths, path.bytes, path.size, sink, in->error));
     in->paths++;
     return CT_OK;
 }
@@ -535,7 +518,7 @@ frame_kind(binary_in *in, uint64_t position, char *kind, uint64_t *size)
 {
     uint8_t head[8];
     size_t got, room = in->end - position < sizeof head ? (size_t)(in->end - position) : sizeof head;
-    CT_TRY(read_at(in, head, room, position, &got));
+    CT_TRY(ct_descriptor_read(in->file, position, head, room, &got, in->error));
     uint32_t magic = got < 4 ? 0 : u32_at(head);
     *size = got < 8 ? 0 : (uint64_t)u32_at(head + 4) + 8;
     *kind = got < 4 ? 0 : magic == ZSTD_MAGICNUMBER ? 'z' : (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START ? (got < 8 ? 0 : 's') : '?';
@@ -584,7 +567,7 @@ read_file(binary_in *in)
     if (fstat(in->file, &status) != 0)
         return ct_fail(in->error, CT_E_IO, "the file cannot be read", 0, errno);
     in->end = (uint64_t)status.st_size;
-    CT_TRY(read_at(in, magic, sizeof magic, 0, &got));
+    CT_TRY(ct_descriptor_read(in->file, 0, magic, sizeof magic, &got, in->error));
     if (got < sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
         return fail(in, "this is no trace.bin of events in zstd", 0);
     CT_TRY(find_table(in));
@@ -609,8 +592,9 @@ ct_binary_read(const char *path, const ct_stream_sink *sink, ct_error *error)
     }
     if (code == CT_OK) {
         if (sink->meta)
-            ct_trace_folder_give_metadata(folder, sink);
-        code = read_file(in);
+            code = ct_trace_folder_give_metadata(folder, sink, error);
+        if (code == CT_OK)
+            code = read_file(in);
         if (code == CT_E_CORRUPT)
             ct_fail(error, code, in->message, in->position, 0);
         ZSTD_freeDCtx(in->zstd);

@@ -20,6 +20,7 @@
 #include "formats/outfile.h"
 #include "formats/stream.h"
 #include "formats/trace_folder.h"
+#include "util/io.h"
 
 static const uint8_t MAGIC[8] = { 0xC0, 0xDE, 0x72, 0xAC, 0xE2, 0, 0, 0 };
 
@@ -216,16 +217,10 @@ on_thread(void *context, enum ct_linear_thread what, uint64_t thread)
 static ct_code
 read_back(v0_export *x, const ct_outfile *from, uint64_t offset, uint8_t *bytes, size_t count)
 {
-    while (count) {
-        ssize_t got = pread(from->file, bytes, count, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return ct_fail(x->error, CT_E_IO, "a temporary file of the export cannot be read", offset, got < 0 ? errno : EIO);
-        bytes += got;
-        offset += (uint64_t)got;
-        count -= (size_t)got;
-    }
+    size_t got;
+    CT_TRY(ct_descriptor_read(from->file, offset, bytes, count, &got, x->error));
+    if (got < count)
+        return ct_fail(x->error, CT_E_IO, "a temporary file of the export cannot be read", offset, EIO);
     return CT_OK;
 }
 
@@ -331,6 +326,7 @@ typedef struct v0_in {
     const char *folder;
     const ct_stream_sink *sink;
     ct_stream_tree tree;
+    ct_error *error;
 } v0_in;
 
 /* The number in the struct that a pointer leads to: ids and lines are such structs. */
@@ -494,10 +490,8 @@ take_path(v0_in *in, const ct_capnp_object *path)
     size_t size;
     if (!ct_capnp_text_at(&in->m, path, 0, &bytes, &size) || !done(in, sink->path(sink->context, bytes, size)))
         return false;
-    if (sink->source)
-        ct_trace_folder_give_source(in->folder, in->paths, bytes, size, sink);
     in->paths++;
-    return true;
+    return !sink->source || done(in, ct_trace_folder_give_source(in->folder, in->paths - 1, bytes, size, sink, in->error));
 }
 
 /* Events that this library has no use for. */
@@ -590,9 +584,11 @@ read_file(v0_in *in, int file, ct_error *error)
 {
     uint8_t magic[sizeof MAGIC];
     struct stat status;
+    size_t got;
     if (fstat(file, &status) != 0)
         return ct_fail(error, CT_E_IO, "the file cannot be read", 0, errno);
-    if (pread(file, magic, sizeof magic, 0) != (ssize_t)sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
+    CT_TRY(ct_descriptor_read(file, 0, magic, sizeof magic, &got, error));
+    if (got != sizeof magic || memcmp(magic, MAGIC, sizeof magic) != 0)
         return ct_capnp_refuse(&in->m, "this is no trace.bin in Cap'n Proto") ? CT_OK : in->m.code;
     in->values_left = (uint64_t)status.st_size;
     CT_TRY(ct_capnp_open(&in->m, file, sizeof MAGIC, in->sink->temporary_folder, in->sink->allocator, error));
@@ -612,9 +608,11 @@ ct_binary_v0_read(const char *path, const ct_stream_sink *sink, ct_error *error)
         in->folder = folder;
         in->sink = sink;
         in->tree.allocator = sink->allocator;
+        in->error = error;
         if (sink->meta)
-            ct_trace_folder_give_metadata(folder, sink);
-        code = read_file(in, file, error);
+            code = ct_trace_folder_give_metadata(folder, sink, error);
+        if (code == CT_OK)
+            code = read_file(in, file, error);
         if (code == CT_E_CORRUPT)
             ct_fail(error, code, in->m.why, in->m.position, 0);
         ct_capnp_close(&in->m);

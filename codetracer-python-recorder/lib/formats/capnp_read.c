@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "formats/outfile.h"
+#include "util/io.h"
 #include "util/os.h"
 
 enum {
@@ -234,17 +235,13 @@ unpack(ct_capnp_message *m, int file, uint64_t at, ct_outfile *out, ct_error *er
 {
     uint8_t piece[PIECE];
     for (;;) {
-        ssize_t got = pread(file, piece, sizeof piece, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ct_fail(error, CT_E_IO, "the file cannot be read", at, errno);
-        size_t used = 0;
-        at += (uint64_t)got;
+        size_t got, used = 0;
+        CT_TRY(ct_descriptor_read(file, at, piece, sizeof piece, &got, error));
+        at += got;
         if (got == 0)
             return ct_outfile_flush(out, error);
-        while (used < (size_t)got) { /* in pieces: a few bytes may stand for many */
-            used += ct_capnp_unpack(&m->unpacker, &out->buffer, piece + used, (size_t)got - used, CT_OUTFILE_DRAIN);
+        while (used < got) { /* in pieces: a few bytes may stand for many */
+            used += ct_capnp_unpack(&m->unpacker, &out->buffer, piece + used, got - used, CT_OUTFILE_DRAIN);
             if (!m->segment_count && !take_table(m, out->buffer.bytes, out->buffer.size))
                 return m->code;
             if (m->segment_count && m->words_said > UNPACKED_MOST / 8)

@@ -172,12 +172,15 @@ static ct_code
 read_meta_json(const ct_reading *r, ct_inner *file, ct_meta *meta)
 {
     yyjson_alc memory;
+    yyjson_read_err why = {0};
     ct_buffer bytes = {.allocator = r->sink->allocator};
     ct_code code = ct_inner_load(file, 0, ct_inner_size(file), &bytes, r->error);
-    yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read_opts((char *)bytes.bytes, bytes.size, 0, ct_json_memory(r->sink->allocator, &memory), NULL) : NULL;
+    yyjson_doc *doc = code == CT_OK && bytes.size ? yyjson_read_opts((char *)bytes.bytes, bytes.size, 0, ct_json_memory(r->sink->allocator, &memory), &why) : NULL;
     yyjson_val *root = yyjson_doc_get_root(doc), *argument;
     size_t index, most;
-    if (code == CT_OK && !doc)
+    if (why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        code = ct_fail(r->error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+    else if (code == CT_OK && !doc)
         meta->problem = (ct_problem){"meta.json is damaged or cut off", ct_inner_place(file, 0)};
     give_json(r, "program", yyjson_obj_get(root, "program"));
     give_json(r, "script", yyjson_obj_get(root, "program"));

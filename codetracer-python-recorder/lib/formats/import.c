@@ -126,7 +126,19 @@ top(import *im)
     return thread->depth ? &thread->stack[thread->depth - 1] : NULL;
 }
 
-/* Puts the variables that differ; with `whole`, those that are not among the values are unbound. */
+/* The slots of these values in that function, into `listed`. Before the event that puts them begins, for it fails when the trace was changed between the runs. */
+static ct_code
+find_slots(import *im, uint32_t function, const ct_kept_values *values)
+{
+    for (size_t i = 0; i < values->count; i++) {
+        if (!CT_GROW(im->allocator, im->listed, im->listed_capacity, i))
+            return ct_import_no_memory(&im->state);
+        CT_TRY(ct_import_slot_of(&im->d, function, values->items[i].variable, &im->listed[i]));
+    }
+    return CT_OK;
+}
+
+/* Puts the variables that differ, in the slots that were found for them; with `whole`, those that are not among the values are unbound. */
 static ct_code
 put_variables(import *im, const ct_kept_values *values, bool whole)
 {
@@ -134,17 +146,10 @@ put_variables(import *im, const ct_kept_values *values, bool whole)
     ct_import_function *f = &im->d.functions[a->function];
     bool names = f->is_module || f->is_toplevel;
     uint8_t encoded[CT_VALUE_MAX];
-    uint32_t slot;
     im->epoch++;
-    for (size_t i = 0; i < values->count; i++) {
+    for (size_t i = 0; im->d.writing && i < values->count; i++) {
         const ct_kept_value *value = &values->items[i];
-        CT_TRY(ct_import_slot_of(&im->d, a->function, value->variable, &slot));
-        if (!im->d.writing) {
-            if (!CT_GROW(im->allocator, im->listed, im->listed_capacity, i))
-                return ct_import_no_memory(&im->state);
-            im->listed[i] = slot;
-            continue;
-        }
+        const uint32_t slot = im->listed[i];
         slot_in *s = &a->slots[slot];
         s->seen = im->epoch;
         if (s->bound && s->hash == value->hash)
@@ -178,6 +183,7 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
 {
     thread_in *thread = &im->threads[im->current];
     ct_import_function *f = &im->d.functions[function];
+    CT_TRY(find_slots(im, function, arguments));
     if (!CT_GROW(im->allocator, thread->stack, thread->capacity, thread->depth))
         return ct_import_no_memory(&im->state);
     activation_in a = {.id = im->next_activation++, .function = function, .path = f->path, .line = f->line > 0 && f->line <= INT32_MAX ? f->line : 0};
@@ -197,11 +203,8 @@ push(import *im, uint32_t function, const ct_kept_values *arguments)
     }
     thread->stack[thread->depth++] = a;
     CT_TRY(put_variables(im, arguments, false));
-    for (size_t i = 0; i < arguments->count; i++) {
-        uint32_t slot;
-        CT_TRY(ct_import_slot_of(&im->d, function, arguments->items[i].variable, &slot));
-        f->variables[slot].is_argument = true;
-    }
+    for (size_t i = 0; i < arguments->count; i++)
+        f->variables[im->listed[i]].is_argument = true;
     return CT_OK;
 }
 
@@ -217,6 +220,7 @@ write_step(import *im, const step_in *step)
         CT_TRY(push(im, function, &none));
         a = top(im);
     }
+    CT_TRY(find_slots(im, a->function, &step->values));
     if (!im->d.writing)
         return put_variables(im, &step->values, true);
     uint32_t path = im->d.paths[step->path], code = 0;

@@ -120,9 +120,9 @@ ct_import_slot_of(ct_import_definitions *d, uint32_t function, uint64_t variable
     bool is_new;
     if (ct_intern_add(&d->slots, key, sizeof key, &number, &is_new) != CT_OK)
         return ct_import_no_memory(d->state);
+    if (d->writing && number >= d->slots_learned) /* known by now, if it was asked for before, but by no slot */
+        return ct_import_corrupt(d->state, "the trace changed while it was read");
     if (is_new) {
-        if (d->writing)
-            return ct_import_corrupt(d->state, "the trace changed while it was read");
         if (!CT_GROW(d->allocator, f->variables, f->variable_capacity, f->variable_count) || !CT_GROW(d->allocator, d->slot_of, d->slot_of_capacity, number))
             return ct_import_no_memory(d->state);
         d->slot_of[number] = (uint32_t)f->variable_count;
@@ -262,6 +262,7 @@ ct_import_definitions_learned(ct_import_definitions *d)
 {
     CT_TRY(order_variables(d));
     d->writing = true;
+    d->slots_learned = d->slots.count;
     d->function_capacity = d->function_count; /* the second run may not name more */
     d->variable_capacity = d->variable_count;
     return CT_OK;

@@ -51,6 +51,7 @@ typedef struct ct_import_definitions {
     ct_import_column *columns;     /* by number in `lines` */
     size_t column_capacity;
     ct_intern slots;               /* (function, variable) */
+    size_t slots_learned;          /* in the first run; the second may not need more */
     uint32_t *slot_of;             /* by number in `slots`: index in the function's variables */
     size_t slot_of_capacity;
     uint64_t script_path;          /* where <toplevel> is: a path's number, + 1; from the first run */

@@ -552,7 +552,7 @@ take_path(json_in *in, yyjson_val *body, uint64_t *paths, bool *good)
         return CT_OK;
     CT_TRY(in->sink->path(in->sink->context, yyjson_get_str(body), yyjson_get_len(body)));
     if (in->sink->source)
-        ct_trace_folder_give_source(in->folder, *paths, yyjson_get_str(body), yyjson_get_len(body), in->sink);
+        CT_TRY(ct_trace_folder_give_source(in->folder, *paths, yyjson_get_str(body), yyjson_get_len(body), in->sink, in->error));
     ++*paths;
     return CT_OK;
 }
@@ -700,7 +700,7 @@ ct_json_read(const char *path, const ct_stream_sink *sink, ct_error *error)
     ct_code code = folder ? CT_OK : CT_E_NOMEM;
     in.folder = folder;
     if (folder && sink->meta)
-        ct_trace_folder_give_metadata(folder, sink);
+        code = ct_trace_folder_give_metadata(folder, sink, error);
     if (code == CT_OK)
         code = read_array(&in);
     close(in.file);

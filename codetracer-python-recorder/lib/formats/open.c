@@ -71,18 +71,6 @@ ct_trace_format_name(enum ct_trace_format format)
     return (unsigned)format < FORMAT_COUNT ? READERS[format].name : NULL;
 }
 
-/* Says what the error is about; what is too long is cut. */
-static ct_code
-about(const char *subject, ct_error *error, ct_code code)
-{
-    if (error) {
-        size_t size = strnlen(subject, sizeof error->subject - 1);
-        memcpy(error->subject, subject, size);
-        error->subject[size] = 0;
-    }
-    return code;
-}
-
 /* ---- a file ---- */
 
 static ct_code
@@ -133,7 +121,7 @@ import_trace(const char *path, const reader *from, const ct_trace_options *optio
     ct_source source;
     int file = ct_create_unnamed_file(folder);
     if (file < 0)
-        return about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
+        return ct_about(folder, error, ct_fail(error, CT_E_IO, "no temporary journal can be made; set TMPDIR to a folder with room", 0, errno));
     ct_code code = import_into(file, path, from, folder, options->allocator, error);
     if (code != CT_OK) {
         if (code == CT_E_CORRUPT)
@@ -266,7 +254,7 @@ names_error(const names *list, const char *message, ct_error *error)
     size_t used = 0;
     for (size_t i = 0; i < list->count && i <= SHOWN && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? ", " : "", i < SHOWN ? list->items[i] : "…");
-    return about(text, error, ct_fail(error, CT_E_PARAM, message, 0, 0));
+    return ct_about(text, error, ct_fail(error, CT_E_PARAM, message, 0, 0));
 }
 
 static bool
@@ -333,7 +321,7 @@ open_folder(const char *folder, const ct_trace_options *options, ct_journal **jo
     *found = CT_TRACE_JOURNAL;
     CT_TRY(find_in_folder(folder, path, &name, &recording, error));
     ct_code code = recording ? ct_journal_open(path, options->allocator, journal, error) : open_file(path, options, journal, found, error);
-    return code != CT_OK && *name && error && !error->subject[0] ? about(name, error, code) : code;
+    return code != CT_OK && *name && error && !error->subject[0] ? ct_about(name, error, code) : code;
 }
 
 static ct_code
@@ -455,7 +443,7 @@ ct_trace_find_origin(const char *path, ct_trace_origin *origin, ct_error *error)
     char *folder = ct_trace_folder_of(file, NULL);
     if (!folder)
         return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
-    ct_trace_folder_give_metadata(folder, &sink);
+    code = ct_trace_folder_give_metadata(folder, &sink, error);
     ct_free(NULL, folder);
-    return CT_OK;
+    return code;
 }

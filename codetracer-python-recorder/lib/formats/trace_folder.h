@@ -37,13 +37,13 @@ ct_code ct_trace_folder_export_to(ct_journal *journal, const ct_folder *folder, 
 ct_code ct_trace_folder_export(ct_journal *journal, const char *path, ct_trace_events_writer write_events, uint32_t nesting,
                                const ct_export_options *options, ct_export_result *result, ct_error *error);
 
-/* ---- reading: trace_folder_read.c. What is not there, or is no such file, is not told ---- */
+/* ---- reading: trace_folder_read.c. What is not there, may not be read, or is no such file, is left out; a failure of the system's is none of these ---- */
 
 /* The folder that the file lies in; NULL: no memory. */
 char *ct_trace_folder_of(const char *path, const ct_allocator *allocator);
 /* trace_metadata.json to sink->meta. */
-void ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink);
+ct_code ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink, ct_error *error);
 /* The copy of path number `number`, files/p/a.py, to sink->source. */
-void ct_trace_folder_give_source(const char *folder, uint64_t number, const char *path, size_t size, const ct_stream_sink *sink);
+ct_code ct_trace_folder_give_source(const char *folder, uint64_t number, const char *path, size_t size, const ct_stream_sink *sink, ct_error *error);
 
 #endif

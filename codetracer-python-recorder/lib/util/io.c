@@ -3,12 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "util/memory.h"
 #include "util/os.h"
+
+ct_code
+ct_about(const char *subject, ct_error *error, ct_code code)
+{
+    if (error) {
+        size_t size = strnlen(subject, sizeof error->subject - 1);
+        memcpy(error->subject, subject, size);
+        error->subject[size] = 0;
+    }
+    return code;
+}
 
 static int
 descriptor(void *context)
@@ -18,23 +31,29 @@ descriptor(void *context)
 
 /* ---- sources ---- */
 
+ct_code
+ct_descriptor_read(int file, uint64_t position, void *bytes, size_t count, size_t *got, ct_error *error)
+{
+    *got = 0;
+    while (*got < count) {
+        ssize_t more = pread(file, (uint8_t *)bytes + *got, count - *got, (off_t)(position + *got));
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more < 0)
+            return ct_fail(error, CT_E_IO, "the file cannot be read", position + *got, errno);
+        if (more == 0)
+            break;
+        *got += (size_t)more;
+    }
+    return CT_OK;
+}
+
 static ct_code
 read_file(void *context, uint64_t offset, void *bytes, size_t count, ct_error *error)
 {
-    uint8_t *at = bytes;
-    while (count) {
-        ssize_t got = pread(descriptor(context), at, count, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ct_fail(error, CT_E_IO, "the file cannot be read", offset, errno);
-        if (got == 0)
-            return ct_fail(error, CT_E_CORRUPT, "the file became shorter while it was read", offset, 0);
-        at += got;
-        offset += (uint64_t)got;
-        count -= (size_t)got;
-    }
-    return CT_OK;
+    size_t got;
+    CT_TRY(ct_descriptor_read(descriptor(context), offset, bytes, count, &got, error));
+    return got == count ? CT_OK : ct_fail(error, CT_E_CORRUPT, "the file became shorter while it was read", offset + got, 0);
 }
 
 static void
@@ -99,6 +118,44 @@ ct_source_close(ct_source *source)
     if (source->close)
         source->close(source->context);
     *source = (ct_source){0};
+}
+
+/* ---- a whole file ---- */
+
+/* Whether the system refuses this name, whatever happens elsewhere. */
+static bool
+is_of_the_name(int problem)
+{
+    static const int problems[] = {ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, EINVAL, EISDIR, ENXIO};
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++)
+        if (problems[i] == problem)
+            return true;
+    return false;
+}
+
+ct_code
+ct_read_small_file(const char *path, uint64_t most, const ct_allocator *allocator, char **bytes, size_t *size, ct_error *error)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), problem = errno;
+    struct stat status;
+    if (file < 0)
+        return ct_fail(error, is_of_the_name(problem) ? CT_END : CT_E_IO, "the file cannot be opened", 0, problem);
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || (uint64_t)status.st_size > most) {
+        close(file);
+        return ct_fail(error, CT_END, "this is no file, or it is too large", 0, EINVAL);
+    }
+    char *read_bytes = ct_allocate(allocator, (size_t)status.st_size + 1);
+    ct_code code = read_bytes ? read_file((void *)(intptr_t)file, 0, read_bytes, (size_t)status.st_size, error)
+                              : ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
+    close(file);
+    if (code != CT_OK) {
+        ct_free(allocator, read_bytes);
+        return code == CT_E_CORRUPT ? ct_fail(error, CT_E_IO, "the file became shorter while it was read", 0, 0) : code;
+    }
+    read_bytes[status.st_size] = 0;
+    *bytes = read_bytes;
+    *size = (size_t)status.st_size;
+    return CT_OK;
 }
 
 /* ---- sinks ---- */

@@ -1,8 +1,7 @@
-/* See folder_rules.h. Fails only for want of memory: a file that cannot be read is a finding. */
+/* See folder_rules.h. A file that is not there, or may not be read, is a finding; what the system fails at is none. */
 #include "verify/folder_rules.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include <yyjson.h>
 
+#include "util/io.h"
 #include "util/json_memory.h"
 #include "util/memory.h"
 #include "util/plural.h"
@@ -22,6 +22,7 @@ enum { MOST_SIDECAR = 64 << 20 };
 /* What the rules know. */
 typedef struct folder {
     const ct_report *report;
+    ct_error *error;
     char *path;
     bool bare;          /* neither sidecar is there */
 } folder;
@@ -41,39 +42,30 @@ static ct_code
 read_sidecar(const folder *f, const char *name, const char *rule, bool may_lack, yyjson_doc **doc)
 {
     *doc = NULL;
-    char *path = join(f, name, "");
+    char *text, *path = join(f, name, "");
+    size_t size;
+    ct_error problem;
     if (!path)
         return CT_E_NOMEM;
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int reason = errno;
+    ct_code code = ct_read_small_file(path, MOST_SIDECAR, f->report->allocator, &text, &size, &problem);
     ct_free(f->report->allocator, path);
-    if (fd < 0) {
-        if (reason == ENOENT && may_lack)
+    if (code == CT_END) {
+        if (problem.system == ENOENT && may_lack)
             return CT_OK;
-        ct_report_add(f->report, rule, name, 0, UINT64_MAX, reason == ENOENT ? "the file is missing" : "the file cannot be opened");
+        ct_report_add(f->report, rule, name, 0, UINT64_MAX, "%s", problem.system == ENOENT ? "the file is missing"
+                      : problem.system == EINVAL ? "this is no file of at most 64 MiB" : "the file cannot be opened");
         return CT_OK;
     }
-    bool usable = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= MOST_SIDECAR;
-    char *text = usable ? ct_allocate(f->report->allocator, (size_t)status.st_size + 1) : NULL;
-    ssize_t got = text ? read(fd, text, (size_t)status.st_size) : -1;
-    close(fd);
-    if (usable && !text)
-        return CT_E_NOMEM;
-    if (got < 0)
-        ct_report_add(f->report, rule, name, 0, UINT64_MAX, "this is no file of at most 64 MiB that can be read");
-    else {
-        yyjson_read_err problem = {0};
-        yyjson_alc memory;
-        *doc = yyjson_read_opts(text, (size_t)got, 0, ct_json_memory(f->report->allocator, &memory), &problem);
-        if (!*doc && problem.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION) {
-            ct_free(f->report->allocator, text);
-            return CT_E_NOMEM;
-        }
-        if (!*doc)
-            ct_report_add(f->report, rule, name, problem.pos, UINT64_MAX, "this is no JSON: %s", problem.msg);
-    }
+    if (code != CT_OK)
+        return ct_about(name, f->error, ct_fail(f->error, code, problem.message, problem.position, problem.system));
+    yyjson_read_err wrong = {0};
+    yyjson_alc memory;
+    *doc = yyjson_read_opts(text, size, 0, ct_json_memory(f->report->allocator, &memory), &wrong);
     ct_free(f->report->allocator, text);
+    if (!*doc && wrong.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+        return CT_E_NOMEM;
+    if (!*doc)
+        ct_report_add(f->report, rule, name, wrong.pos, UINT64_MAX, "this is no JSON: %s", wrong.msg);
     return CT_OK;
 }
 
@@ -162,10 +154,10 @@ check_files(const folder *f, const char *paths, uint64_t path_count)
 }
 
 ct_code
-ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count)
+ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count, ct_error *error)
 {
     const char *slash = strrchr(trace, '/');
-    folder f = {.report = report, .path = slash ? ct_copy_text(report->allocator, trace, slash == trace ? 1 : (size_t)(slash - trace)) : ct_copy_text(report->allocator, ".", 1)};
+    folder f = {.report = report, .error = error, .path = slash ? ct_copy_text(report->allocator, trace, slash == trace ? 1 : (size_t)(slash - trace)) : ct_copy_text(report->allocator, ".", 1)};
     char *metadata = f.path ? join(&f, "trace_metadata.json", "") : NULL, *list = f.path ? join(&f, "trace_paths.json", "") : NULL;
     f.bare = metadata && list && access(metadata, F_OK) != 0 && access(list, F_OK) != 0;
     ct_code code = metadata && list ? check_metadata(&f) : CT_E_NOMEM;

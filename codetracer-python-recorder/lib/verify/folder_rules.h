@@ -5,6 +5,6 @@
 #include "verify/report.h"
 
 /* trace: the trace's file; paths: those of its Path events, each ended by a zero byte. */
-ct_code ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count);
+ct_code ct_folder_rules(const ct_report *report, const char *trace, const char *paths, uint64_t path_count, ct_error *error);
 
 #endif

@@ -204,8 +204,8 @@ end_of(const ct_block_list *list)
     return end;
 }
 
-static void
-check_end(check *c, bool is_folder)
+static ct_code
+check_end(check *c, bool is_folder, ct_error *error)
 {
     const ct_journal *journal = c->journal;
     const ct_block_list *lists[] = {&journal->events, &journal->contents, &journal->definition_blocks};
@@ -215,7 +215,7 @@ check_end(check *c, bool is_folder)
         end = end_of(lists[i]) > end ? end_of(lists[i]) : end;
     if (journal->damage_sequence != UINT64_MAX) {
         ct_report_add(c->report, "block", c->part, journal->damage_position, UINT64_MAX, "%s", journal->damage_message);
-        return;
+        return CT_OK;
     }
     if (!journal->counts.complete) {
         c->report->verified->unfinished = true;
@@ -225,10 +225,13 @@ check_end(check *c, bool is_folder)
             ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "%s",
                           end < journal->source.size ? "the last whole block ends here, and more follows: the journal is cut or damaged"
                                                      : "the journal has no end block: it was cut here");
-        return;
+        return CT_OK;
     }
     /* The end block, and blocks of later versions before it. */
-    while (ct_source_read(&journal->source, end, header, sizeof header, NULL) == CT_OK && memcmp(header, CT_BLOCK_MAGIC, 4) == 0) {
+    for (ct_code code; (code = ct_source_read(&journal->source, end, header, sizeof header, error)) != CT_E_CORRUPT;) {
+        CT_TRY(code);
+        if (memcmp(header, CT_BLOCK_MAGIC, 4) != 0)
+            break;
         end += CT_BLOCK_HEADER_SIZE + ct_load32(header + 8);
         if (header[4] == CT_BLOCK_END)
             break;
@@ -239,6 +242,7 @@ check_end(check *c, bool is_folder)
     if (journal->counts.contents != c->contents)
         ct_report_add(c->report, "end", c->part, end, UINT64_MAX, "the end block counts %" PRIu64 " %s, in the blocks %s %" PRIu64,
                       CT_COUNTED(journal->counts.contents, "content"), ct_plural(c->contents, "is", "are"), c->contents);
+    return CT_OK;
 }
 
 /* code: that of opening. */
@@ -258,7 +262,7 @@ run(check *c, bool is_folder, ct_code code, ct_error *error)
     if (code == CT_OK)
         code = check_events(c, error);
     if (code == CT_OK)
-        check_end(c, is_folder);
+        code = check_end(c, is_folder, error);
     ct_block_reader_free(&c->reader);
     ct_free(c->journal->allocator, c->raw);
     ct_journal_close(c->journal);

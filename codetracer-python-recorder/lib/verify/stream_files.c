@@ -43,7 +43,7 @@ check_folder(const ct_report *report, ct_stream_reader read, const char *path, c
     bool whole = code == CT_OK;
     code = end_stream(report, &rules, code, error);
     if (whole && code == CT_OK)
-        code = ct_folder_rules(report, path, (const char *)rules.paths.bytes, rules.path_count);
+        code = ct_folder_rules(report, path, (const char *)rules.paths.bytes, rules.path_count, error);
     ct_stream_rules_free(&rules);
     return code == CT_E_NOMEM ? ct_fail(error, code, "there is not enough memory", 0, 0) : code;
 }
