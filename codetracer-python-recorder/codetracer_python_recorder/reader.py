@@ -116,6 +116,8 @@ class Trace:
         return self._journal.closed
 
     def __enter__(self) -> Self:
+        if self.closed:
+            raise ValueError("the trace is closed")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -257,6 +259,12 @@ class Frame:
     @property
     def globals(self) -> dict[str, Any]:
         return self._moment._frame_state(self._place)[1]
+
+    def __eq__(self, other: object) -> bool:
+        return self._place == other._place and self._moment == other._moment if isinstance(other, Frame) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self._moment, self._place))
 
     def __repr__(self) -> str:
         return f"<Frame {self.function} at {self.path}:{self.line}>"
@@ -655,6 +663,12 @@ class _Lazy[T](Sequence[T]):
 
     def __reversed__(self) -> Iterator[T]:
         return iter(self[::-1])
+
+    def __eq__(self, other: object) -> bool:
+        return self._trace is other._trace and self._numbers == other._numbers if isinstance(other, _Lazy) and type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._numbers))
 
     def __repr__(self) -> str:
         return f"<{len(self._numbers):,} {type(self).__name__.lower()} of {self._trace._path!r}>"

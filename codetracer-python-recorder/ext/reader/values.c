@@ -265,12 +265,30 @@ take(PyObject **member, PyObject *value)
         *member = Py_NewRef(value);
 }
 
+/* None, or a dict by names. */
+static bool
+has_names(PyObject *fields)
+{
+    PyObject *name, *value;
+    if (fields == Py_None)
+        return true;
+    if (!PyDict_Check(fields))
+        return false;
+    for (Py_ssize_t at = 0; PyDict_Next(fields, &at, &name, &value);)
+        if (!PyUnicode_Check(name))
+            return false;
+    return true;
+}
+
 static PyObject *
 value_setstate(value_object *self, PyObject *state)
 {
     PyObject *value, *fields, *length;
-    if (!PyArg_ParseTuple(state, "OOO", &value, &fields, &length))
+    if (!PyTuple_Check(state) || !PyArg_ParseTuple(state, "OOO", &value, &fields, &length) || !has_names(fields)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "this is not the state of a recorded value");
         return NULL;
+    }
     if (self->fields || self->length || (self->value && TYPE_OF(self) != state_of(self)->literal))
         return PyErr_Format(PyExc_TypeError, "a recorded value cannot be changed");
     take(&self->value, value);
@@ -287,9 +305,12 @@ make_value(PyObject *module, PyObject *arguments)
     unsigned long long address, id;
     if (!PyArg_ParseTuple(arguments, "iUKKO", &kind, &type, &address, &id, &text))
         return NULL;
-    PyTypeObject *of = kind_type(PyModule_GetState(module), kind);
+    const reader_state *state = PyModule_GetState(module);
+    PyTypeObject *of = kind_type(state, kind);
     if (!of)
         return PyErr_Format(PyExc_ValueError, "there is no kind %d of recorded values", kind);
+    if (of == state->literal ? !PyUnicode_Check(text) : text != Py_None)
+        return PyErr_Format(PyExc_TypeError, "a Literal is made with its text, and nothing else is");
     value_object *made = value_new(of, Py_NewRef(type), address, id);
     if (made)
         take(&made->value, text);

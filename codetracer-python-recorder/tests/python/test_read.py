@@ -365,6 +365,8 @@ def test_sequences(trace):
         assert [call.arguments for call in trace.calls[part]] == [trace.calls[n].arguments for n in range(len(trace.calls))[part]]
     assert steps[10:20][2:4][-1].number == 13 and steps[-1].number == count - 1 and not steps[7:7]
     assert steps[4] in steps[2:6] and steps[4] not in steps[5:]
+    assert steps == trace.steps and steps[2:9][1:3] == steps[3:5] and hash(steps[2:9][1:3]) == hash(steps[3:5]) and steps[:3] != steps[:4]
+    assert steps[3:5] != trace.events[3:5] and steps[3:5] != [steps[3], steps[4]]
     for wrong in (count, -count - 1, 2**70):
         with pytest.raises(IndexError):
             steps[wrong]
@@ -398,6 +400,7 @@ def test_stack(trace):
     assert step.stack[-2].locals["here"] is step.locals["key"], "an object of two frames is one"
     assert step.depth == 4 and step.call.depth == 4 and step.call.parent.parent.parent.arguments["n"] == 3
     assert step.locals["rest"] == (3, 2, 1) and step.locals["more"] == {"at": 1}
+    assert step.stack == trace.steps[step.number].stack and len({*step.stack, *trace.steps[step.number].stack}) == 5
 
 
 def test_globals(tmp_path):
@@ -560,7 +563,7 @@ def test_use_after_close(folder):
     assert trace.closed and "closed" in repr(trace) and step.locals is locals_before and other.line and first.line
     for use in (
         lambda: steps[0], lambda: next(walk), lambda: list(trace.steps), lambda: other.locals, lambda: first.locals, lambda: other.changed, lambda: other.stack,
-        lambda: trace.events[3], lambda: calls[3].arguments, lambda: trace.metadata, lambda: trace.source(trace.paths[0]), lambda: read(folder).__exit__() or trace.steps[1],
+        lambda: trace.events[3], lambda: calls[3].arguments, lambda: trace.__enter__(), lambda: trace.metadata, lambda: trace.source(trace.paths[0]), lambda: read(folder).__exit__() or trace.steps[1],
     ):  # fmt: skip
         with pytest.raises(ValueError, match="closed"):
             use()
@@ -913,3 +916,17 @@ f(a, {a: 1, datetime.date(2024, 1, 2): b}, {datetime.date(2024, 1, 3)}, list(ran
     assert copy.deepcopy(values)["node"] is not values["node"]
     with pytest.raises(TypeError, match="cannot be changed"):
         values["node"].__setstate__((1, {}, None))
+
+
+def test_pickles_of_others(shown):
+    """What no pickle of ours holds makes no value: a repr reads the names of fields as texts."""
+    make, (kind, *_) = shown["Plain()"].__reduce__()[:2]
+    for state in (5, (), (None, [1], None), (None, {1: 2}, None)):
+        with pytest.raises(TypeError):
+            make(kind, "x", 0, 1, None).__setstate__(state)
+    literal = shown["D('1.5')"].__reduce__()[1][0]
+    for wrong in ((literal, "x", 0, 1, None), (literal, "x", 0, 1, 5), (kind, "x", 0, 1, "text")):
+        with pytest.raises(TypeError):
+            make(*wrong)
+    with pytest.raises(ValueError):
+        make(17, "x", 0, 1, None)
