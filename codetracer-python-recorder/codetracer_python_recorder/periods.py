@@ -3,6 +3,7 @@
 What is left out is marked in the trace as a gap. The state itself is the extension's (ext/period.c); here is what users write.
 """
 
+import _thread
 import os
 import sys
 
@@ -10,7 +11,7 @@ from . import _native, errors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from typing import Any, Literal, Self, TypeVar, overload
 
     from .session import Recording
@@ -139,72 +140,100 @@ def signal_number(option: str, name: object) -> int:
 
 
 class _Period:
-    """Records while at least one such block runs, if nothing was recorded before it. Blocks may nest, in several threads."""
+    """Records while at least one such block runs, if nothing was recorded before it. Blocks may nest, in several threads: `lock` makes what one decides one
+    step for the others, and may be taken again by a destructor that runs meanwhile."""
 
+    lock = _thread.RLock()
     running = 0
     resumed = False  # by us: the last block pauses
 
     __slots__ = ("_path", "_options")
 
     def __init__(self, path: "str | os.PathLike[str]", options: "dict[str, Any]") -> None:
-        self._path = path
-        self._options = options
+        """What is wrong with the options is told here, where they stand, and not to the function's first caller."""
+        from . import export, session
+
+        session.checked_limits({name: value for name, value in options.items() if name not in ("format", "start_on_enter", "policy", "apply_env_policy")})
+        export.canonical(options.get("format", session.DEFAULT_FORMAT))
+        self._path = os.fsdecode(path)
+        self._options = {**options, "start_paused": True}
 
     def __enter__(self) -> "Self":
-        from . import session
-
-        if _Period.running == 0:
-            if session.current_here() is None and not _native.is_tracing() and not _native.recorded_elsewhere():
-                try:
-                    session.start(self._path, start_paused=True, **self._options)
-                except errors.EnvironmentError as error:  # nothing that the function has to do with
-                    session.report_once(error.message)
-            _Period.resumed = _native.is_paused()
-        _Period.running += 1
-        if _Period.resumed:
-            _native.resume()
+        with _Period.lock:
+            if _Period.running == 0:
+                self._begin()
+                _Period.resumed = _native.is_paused()
+            _Period.running += 1
+            if _Period.resumed:
+                _native.resume()
         return self
 
+    def _begin(self) -> None:
+        from . import session
+
+        if session.current_here() is None and not _native.is_tracing() and not _native.recorded_elsewhere():
+            try:
+                session.start(self._path, **self._options)
+            except errors.RecorderError as error:  # nothing that the function has to do with
+                session.report_once(error.message)
+
     def __exit__(self, *unused: object) -> "Literal[False]":
-        _Period.running -= 1
-        if _Period.running == 0 and _Period.resumed:
-            _native.pause()
+        with _Period.lock:
+            _Period.running -= 1
+            if _Period.running == 0 and _Period.resumed:
+                _native.pause()
         return False
+
+    @classmethod
+    def forked(cls) -> None:
+        """In a child a thread that is not there may have held the lock."""
+        cls.lock = _thread.RLock()
 
 
 class _Awaited:
-    """`await _Awaited(coroutine, period)`: records while the coroutine runs, not while it waits."""
+    """`await _Awaited(inner, period)`, of a coroutine or what an asynchronous generator gives to be awaited: records while it runs, not while it waits."""
 
-    __slots__ = ("_coroutine", "_period")
+    __slots__ = ("_inner", "_period")
 
-    def __init__(self, coroutine: "Coroutine[Any, Any, Any]", period: _Period) -> None:
-        self._coroutine = coroutine
+    def __init__(self, inner: "Any", period: _Period) -> None:
+        self._inner = inner
         self._period = period
 
+    def _take(self) -> "Any":
+        inner, self._inner = self._inner, None
+        return inner
+
     def __await__(self) -> "Generator[Any, Any, Any]":
-        return (yield from _driven(self._coroutine, self._period))
+        return _driving(self._take, self._period)()
 
 
-def _driven(inner: "Any", period: _Period) -> "Generator[Any, Any, Any]":
-    """Runs a generator or coroutine, with the period around each piece of it."""
-    step, argument = inner.send, None
-    try:
-        while True:
-            try:
-                with period:
-                    given = step(argument)
-            except StopIteration as end:
-                return end.value
-            try:
-                argument = yield given
-                step = inner.send
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                step, argument = inner.throw, error
-    finally:
-        with period:
-            inner.close()
+def _driving(function: "Callable[..., Any]", period: _Period) -> "Callable[..., Generator[Any, Any, Any]]":
+    """A generator function that runs the generator or coroutine which `function` makes, with the period around each piece of it. What is thrown in goes to the
+    inner one, GeneratorExit too (which `yield from` keeps): what it makes of that is what the caller of close() is to see. No value is held longer than the inner one
+    holds it."""
+
+    def wrapper(*args: "Any", **keywords: "Any") -> "Generator[Any, Any, Any]":
+        inner = function(*args, **keywords)
+        del args, keywords
+        step, argument = inner.send, None
+        try:
+            while True:
+                try:
+                    with period:
+                        given = [step(argument)]
+                except StopIteration as end:
+                    return end.value
+                finally:
+                    argument = None
+                try:
+                    argument = yield given.pop()
+                    step = inner.send
+                except BaseException as error:
+                    step, argument = inner.throw, error
+        finally:
+            del inner, step  # an exception that leaves holds this frame
+
+    return wrapper
 
 
 @overload
@@ -227,9 +256,16 @@ def record(path: "str | os.PathLike[str] | Callable[..., Any]" = "trace-out", **
     return lambda function: _decorate(function, period)
 
 
+_watches_forks = False
+
+
 def _decorate(function: "Function", period: _Period) -> "Function":
     import functools
 
+    global _watches_forks
+    if not _watches_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_Period.forked)
+        _watches_forks = True
     flags = getattr(getattr(function, "__code__", None), "co_flags", None)
     if flags is None:
         raise errors.UsageError("ERR_USAGE", f"@record goes above a function, not above {function!r}")
@@ -240,21 +276,17 @@ def _decorate(function: "Function", period: _Period) -> "Function":
         async def wrapper(*args: "Any", **keywords: "Any") -> "AsyncGenerator[Any, Any]":
             inner = function(*args, **keywords)
             call, argument = inner.asend, None
-            try:
-                while True:
-                    try:
-                        given = await _Awaited(_send(call, argument), period)
-                    except StopAsyncIteration:
-                        return
-                    try:
-                        argument = yield given
-                        call = inner.asend
-                    except GeneratorExit:
-                        raise
-                    except BaseException as error:
-                        call, argument = inner.athrow, error
-            finally:
-                await _Awaited(_send(inner.aclose), period)
+            while True:
+                awaited, argument = _Awaited(call(argument), period), None
+                try:
+                    given = [await awaited]
+                except StopAsyncIteration:
+                    return
+                try:
+                    argument = yield given.pop()
+                    call = inner.asend
+                except BaseException as error:
+                    call, argument = inner.athrow, error
 
     elif flags & 0x80:  # CO_COROUTINE
 
@@ -263,10 +295,11 @@ def _decorate(function: "Function", period: _Period) -> "Function":
             return await _Awaited(function(*args, **keywords), period)
 
     elif flags & 0x20:  # CO_GENERATOR
+        wrapper = functools.wraps(function)(_driving(function, period))
+        if flags & 0x100:  # CO_ITERABLE_COROUTINE
+            import types
 
-        @functools.wraps(function)
-        def wrapper(*args: "Any", **keywords: "Any") -> "Generator[Any, Any, Any]":
-            return (yield from _driven(function(*args, **keywords), period))
+            wrapper = types.coroutine(wrapper)
 
     else:
 
@@ -276,10 +309,6 @@ def _decorate(function: "Function", period: _Period) -> "Function":
                 return function(*args, **keywords)
 
     return wrapper  # type: ignore[return-value]
-
-
-async def _send(call: "Callable[..., Any]", *arguments: object) -> object:
-    return await call(*arguments)
 
 
 # ---- keeping only failures ----

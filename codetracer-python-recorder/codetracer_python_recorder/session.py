@@ -99,6 +99,18 @@ class Limits:
             self.recording[name] = periods.size(value, name)
 
 
+def checked_limits(values: "dict[str, Any]") -> Limits:
+    """For the Python API: what is wrong is a UsageError."""
+    try:
+        return Limits(values)
+    except errors.RecorderError:
+        raise
+    except TypeError as error:
+        raise errors.BadType("ERR_USAGE", str(error)) from None
+    except ValueError as error:
+        raise errors.BadValue("ERR_USAGE", str(error)) from None
+
+
 def _within(bounds: tuple[int, int], name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
@@ -607,15 +619,7 @@ def _start(
     chosen = export.canonical(format)
     if start_on_enter is not None:
         limits["activation_path"] = os.fsdecode(start_on_enter)
-    try:
-        checked = Limits(limits)
-    except errors.RecorderError:
-        raise
-    except TypeError as error:
-        raise errors.BadType("ERR_USAGE", str(error)) from None
-    except ValueError as error:
-        raise errors.BadValue("ERR_USAGE", str(error)) from None
-    recording = Recording(name, chosen, stem_of_program(), checked, policy=policy)
+    recording = Recording(name, chosen, stem_of_program(), checked_limits(limits), policy=policy)
 
     _register_at_exit()
     arguments = [item for item in getattr(sys, "argv", []) if isinstance(item, str)]
