@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "formats/text.h"
+
 #include <xxhash.h>
 
 enum { MOST_ITEMS = 20000, MOST_TEXT = 1 << 20 };
@@ -189,13 +191,23 @@ write_text(ct_import_values *v, const uint8_t *bytes, size_t size, uint8_t out[C
 {
     if (size <= CT_V_TEXT_MAX)
         return (size_t)(ct_write_short_text(out, bytes, size) - out);
-    uint64_t characters = 0;
-    size_t kept = size;
-    for (size_t i = 0; i < size; i++)
-        characters += (bytes[i] & 0xC0) != 0x80;
-    for (kept = kept > MOST_TEXT ? (size_t)MOST_TEXT : kept; kept < size && kept > 0 && (bytes[kept] & 0xC0) == 0x80; kept--)
-        ;
+    uint64_t characters, passed;
+    size_t kept = ct_text_prefix(bytes, size, MOST_TEXT, &passed);
+    (void)ct_text_prefix(bytes, size, size, &characters);
     return (size_t)(ct_write_content(out, ct_content(v->r, CT_CONTENT_TEXT, bytes, kept, characters)) - out);
+}
+
+/* A str. One that was cut is a cut one again, so that who writes it anew tells how long it was, and not how long the rest is. */
+static size_t
+write_string(ct_import_values *v, const uint8_t *bytes, size_t size, uint8_t out[CT_VALUE_MAX])
+{
+    uint64_t rest, all, characters;
+    size_t shown = ct_text_cut_mark(bytes, size, &rest, &all);
+    (void)ct_text_prefix(bytes, shown, shown, &characters);
+    if (shown == size || rest == 0 || characters + rest != all)
+        return write_text(v, bytes, size, out);
+    size_t kept = ct_text_prefix(bytes, shown, MOST_TEXT, &characters);
+    return (size_t)(ct_write_content(out, ct_content(v->r, CT_CONTENT_TEXT, bytes, kept, all)) - out);
 }
 
 static size_t
@@ -236,18 +248,11 @@ wrap(ct_import_values *v, uint64_t type, enum ct_look look, const char *usual, c
 static bool
 is_cut(const ct_import_values *v, dumped in, uint64_t *length)
 {
-    static const char middle[] = " more of ";
-    uint64_t kind = take_number(&in), type = take_number(&in);
+    uint64_t kind = take_number(&in), type = take_number(&in), rest;
     if (kind != CT_NODE_RAW * 2 || !type_of(v, type) || !is_named(type_of(v, type), "Cut"))
         return false;
     size_t size = (size_t)take_number(&in);
-    const char *text = (const char *)in.at, *found = memmem(text, size, middle, sizeof middle - 1);
-    if (!found)
-        return false;
-    *length = 0;
-    for (found += sizeof middle - 1; found < text + size && *found >= '0' && *found <= '9'; found++)
-        *length = *length * 10 + (uint64_t)(*found - '0');
-    return true;
+    return ct_text_cut_mark(in.at, size, &rest, length) == 0 && size > 0;
 }
 
 /* A sequence whose type or items say that it is a dict: its items, but for a cut's mark, are pairs. */
@@ -398,7 +403,7 @@ write_value(ct_import_values *v, dumped *in, uint8_t out[CT_VALUE_MAX])
         size_t count = (size_t)take_number(in);
         const uint8_t *bytes = in->at;
         in->at += count;
-        size = write_text(v, bytes, count, out);
+        size = write_string(v, bytes, count, out);
         return is_named(type, "String") ? size : wrap(v, number, CT_LOOK_SCALAR, "str", out, size, out);
     }
     case CT_NODE_RAW: {

@@ -96,6 +96,38 @@ ct_text_prefix(const uint8_t *bytes, size_t size, uint64_t limit, uint64_t *char
     return end;
 }
 
+/* Digits before `end`, at most as many as 64 bits surely hold; where they begin, or `end`. */
+static size_t
+number_before(const uint8_t *bytes, size_t end, uint64_t *value)
+{
+    size_t at = end;
+    uint64_t place = 1;
+    for (*value = 0; at > 0 && end - at < 19 && bytes[at - 1] >= '0' && bytes[at - 1] <= '9'; at--, place *= 10)
+        *value += (uint64_t)(bytes[at - 1] - '0') * place;
+    return at;
+}
+
+static bool
+ends_with(const uint8_t *bytes, size_t size, const char *ending)
+{
+    size_t count = strlen(ending);
+    return size >= count && memcmp(bytes + size - count, ending, count) == 0;
+}
+
+size_t
+ct_text_cut_mark(const uint8_t *bytes, size_t size, uint64_t *rest, uint64_t *all)
+{
+    static const char open[] = "‹… ", middle[] = " more of ", close[] = "›";
+    if (!ends_with(bytes, size, close))
+        return size;
+    size_t end = size - strlen(close), at = number_before(bytes, end, all);
+    if (at == end || !ends_with(bytes, at, middle))
+        return size;
+    end = at - strlen(middle);
+    at = number_before(bytes, end, rest);
+    return at == end || !ends_with(bytes, at, open) ? size : at - strlen(open);
+}
+
 size_t
 ct_text_of_u64(char *out, uint64_t value)
 {

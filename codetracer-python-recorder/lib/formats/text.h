@@ -15,6 +15,9 @@ bool ct_text_is_clean(const uint8_t *bytes, size_t size);
  * encoded character at all as U+FFFD. */
 void ct_text_clean(ct_buffer *out, const uint8_t *bytes, size_t size, bool escape_surrogates);
 
+/* Where the mark "‹… N more of M›" begins with which an export ended a text that it cut; `size` when there is none. *rest: N, *all: M. */
+size_t ct_text_cut_mark(const uint8_t *bytes, size_t size, uint64_t *rest, uint64_t *all);
+
 /* The greatest size <= limit at which no character is cut, and how many characters that is. */
 size_t ct_text_prefix(const uint8_t *bytes, size_t size, uint64_t limit, uint64_t *characters);
 

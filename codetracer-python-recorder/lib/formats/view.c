@@ -155,6 +155,16 @@ cut_whole(ct_view *view, ct_view_node *node, const ct_object *object, enum ct_lo
     return cut_mark(view, node);
 }
 
+/* A literal that an export has cut (b'…'‹… N more of M›, in which a byte may take four characters) and that was read from there. Cut again, its mark
+ * would tell the length of what was left. */
+static bool
+is_cut_already(const ct_view *view, const uint8_t *bytes, size_t size)
+{
+    uint64_t rest, all;
+    size_t end = size && bytes[size - 1] == ')' ? size - 1 : size, mark = ct_text_cut_mark(bytes, end, &rest, &all);
+    return mark < end && mark / 4 <= view->limits.string_bytes + sizeof "memoryview(b''" / 4;
+}
+
 /* The text of a String or Raw: as it is where it can stay where it is, else copied: cleaned and cut. */
 static ct_code
 fill_text(ct_view *view, ct_view_node *node, const ct_value *value)
@@ -162,7 +172,7 @@ fill_text(ct_view *view, ct_view_node *node, const ct_value *value)
     const uint8_t *bytes = value->data.bytes;
     size_t size = (size_t)value->data.size, kept = size;
     uint64_t characters = value->data.true_length;
-    if (size > view->limits.string_bytes)
+    if (size > view->limits.string_bytes && !is_cut_already(view, bytes, size))
         kept = ct_text_prefix(bytes, size, view->limits.string_bytes, &characters);
     else if (value->content && value->data.true_length != size) /* cut by the journal? Only contents can be. */
         kept = ct_text_prefix(bytes, size, size, &characters);

@@ -117,6 +117,31 @@ byte_strings_and_base64(void)
     ct_buffer_free(&out);
 }
 
+static void
+the_mark_of_a_cut_text_is_found(void)
+{
+    static const struct { const char *text; size_t mark; uint64_t rest, all; } CASES[] = {
+        { "abc‹… 7 more of 10›", 3, 7, 10 },
+        { "‹… 0 more of 18446744073709551›", 0, 0, UINT64_C(18446744073709551) },
+        { "abc‹… 7 more of 10› ", 0, 0, 0 }, /* from here on there is none */
+        { "abc‹… 7 more of ›", 0, 0, 0 },
+        { "abc‹…  more of 10›", 0, 0, 0 },
+        { "abc… 7 more of 10›", 0, 0, 0 },
+        { "7 more of 10›", 0, 0, 0 },
+        { "›", 0, 0, 0 },
+        { "", 0, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        uint64_t rest = 0, all = 0;
+        size_t size = strlen(CASES[i].text), mark = ct_text_cut_mark((const uint8_t *)CASES[i].text, size, &rest, &all);
+        CHECK_EQ_INT(mark, i < 2 ? CASES[i].mark : size);
+        if (i < 2) {
+            CHECK_EQ_INT(rest, CASES[i].rest);
+            CHECK_EQ_INT(all, CASES[i].all);
+        }
+    }
+}
+
 /* ---- the container ---- */
 static uint64_t
 u64_of(const uint8_t *at)
@@ -701,6 +726,7 @@ main(int argc, char **argv)
     RUN(complex_as_python_writes_it);
     RUN(texts_become_clean);
     RUN(byte_strings_and_base64);
+    RUN(the_mark_of_a_cut_text_is_found);
     RUN(container_keeps_big_interleaved_files);
     RUN(calls_come_in_order_with_their_children);
     RUN(values_are_shown_as_the_page_says);

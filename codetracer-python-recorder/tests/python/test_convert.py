@@ -169,6 +169,35 @@ def test_one_of_a_thing_is_not_many(convert, tmp_path):
     assert plurals_of_one(said) == []
 
 
+LONG = """\
+text = "é" * 20_000 + "x" * 20_000
+class Text(str): pass
+derived = Text("y" * 20_000)
+data = bytes(range(256)) * 100
+array = bytearray(data)
+window = memoryview(data)
+here = [text, data]
+own = "‹… 7 more of 10›"
+text
+"""
+
+
+@pytest.mark.parametrize("through", ["binary", "binary-v0", "ct", "ct-single", "json", "journal"])
+def test_what_was_cut_is_not_cut_again(convert, tmp_path, through):
+    """Of a text that an export has cut its mark says how long the program's was, however often it is converted."""
+    trace = record(tmp_path, LONG)
+    convert(trace, tmp_path / "first", "json")
+    written = (tmp_path / "first" / "trace.json").read_text()
+    for mark in ("é‹… 31808 more of 40000›", "y‹… 3616 more of 20000›", "'‹… 9216 more of 25600›", "'‹… 9216 more of 25600›)", "‹… 7 more of 10›"):
+        assert mark + '"' in written, mark
+    convert(tmp_path / "first", tmp_path / "through", through)
+    convert(tmp_path / "through", tmp_path / "second", "json")
+    assert (tmp_path / "second" / "trace.json").read_text() == written
+    last = [line for line in reading.print_json(tmp_path / "second") if line["event"] == "step"][-1]["locals"]
+    assert last["text"]["length"] == 40_000 and last["text"]["value"] == "é" * 8192
+    assert last["own"] == "‹… 7 more of 10›"
+
+
 def plurals_of_one(said):
     return re.findall(r"(?<![\d,.:/-])1 (?!is\b|was\b|has\b)[a-z]+s\b", said)
 
