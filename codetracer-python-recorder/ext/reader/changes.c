@@ -198,7 +198,7 @@ visit(walk *w, uint64_t id, uint32_t containers, uint32_t attributes)
     return true;
 }
 
-/* No deeper than the limits, both at most 32, allow. */
+/* No deeper than the limits allow, both at most DEEPEST. */
 static bool
 object_changed(walk *w, const ct_value *value, uint32_t containers, uint32_t attributes)
 {

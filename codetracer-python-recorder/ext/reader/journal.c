@@ -6,7 +6,7 @@
 
 #include "codetracer/trace.h"
 
-enum { DEEPEST = 32 }; /* no recording looks deeper; what a strange file says is cut to it */
+enum { DEEPEST = 200 }; /* a recording goes to 100 (--max-depth), what a format nests to 200; what a strange file says is cut to it */
 
 void
 open_trace_release(open_trace *trace)

@@ -335,16 +335,27 @@ is_one_of(ct_text key, const char *const *names)
     return false;
 }
 
+/* Every format names this recorder, whichever wrote what was converted. */
+static bool
+is_this_recorder(const ct_meta_info *meta)
+{
+    static const char *const names[] = {"codetracer_python_recorder", "codetracer-python-recorder"};
+    bool is_this = false;
+    for (size_t i = 0; i < 2; i++)
+        is_this = is_this || (meta->value.size >= strlen(names[i]) && memcmp(meta->value.bytes, names[i], strlen(names[i])) == 0);
+    return is_this && meta->key.size == 8 && memcmp(meta->key.bytes, "recorder", 8) == 0;
+}
+
 static ct_code
 look_at_definitions(losses *l)
 {
-    static const char *const HELD[] = {"program", "script", "workdir", "arg", "exit.status", NULL};
-    static const char *const HELD_IN_FOLDERS[] = {"limit.", "cut.", NULL}; /* trace_folder.c */
+    static const char *const HELD[] = {"program", "script", "workdir", "arg", "exit.status", "stem", NULL}; /* the last is a file's name, not a fact */
+    static const char *const HELD_IN_FOLDERS[] = {"limit.", "cut.", "redacted.", "filter.", NULL}; /* trace_folder.c */
     ct_journal_counts counts;
     ct_journal_count(l->journal, &counts);
     for (uint32_t i = 0; i < counts.metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(l->journal, i);
-        if (!meta || is_one_of(meta->key, HELD))
+        if (!meta || is_one_of(meta->key, HELD) || is_this_recorder(meta))
             continue;
         l->counts[FACTS_CT]++;
         l->counts[FACTS_FOLDER] += !is_one_of(meta->key, HELD_IN_FOLDERS);

@@ -1,6 +1,7 @@
 /* See trace_folder.h: what lies beside a file of events. Invariant: only regular files of a bounded size are read, and none outside the folder is
  * named by what the trace says.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,25 @@ give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
 {
     if (yyjson_is_str(value))
         sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
+}
+
+/* The numbers of an object, as the journal has them: `before`, and the member's name without its first `skip` bytes and with - for _. */
+static void
+give_numbers(const ct_stream_sink *sink, const char *before, size_t skip, yyjson_val *object)
+{
+    size_t index, most;
+    yyjson_val *name, *value;
+    yyjson_obj_foreach(object, index, most, name, value)
+    {
+        char key[64], digits[24];
+        if (!yyjson_is_uint(value) || yyjson_get_len(name) <= skip || yyjson_get_len(name) >= sizeof key / 2)
+            continue;
+        int size = snprintf(key, sizeof key, "%s%s", before, yyjson_get_str(name) + skip);
+        for (int i = 0; i < size; i++)
+            key[i] = key[i] == '_' ? '-' : key[i];
+        size = snprintf(digits, sizeof digits, "%" PRIu64, yyjson_get_uint(value));
+        sink->meta(sink->context, key, digits, (size_t)size);
+    }
 }
 
 /* One of trace_filter's, as the recording says it (provenance.h). */
@@ -60,7 +80,14 @@ give_document(const ct_stream_sink *sink, yyjson_val *root)
     give_text(sink, "workdir", yyjson_obj_get(root, "workdir"));
     yyjson_arr_foreach(yyjson_obj_get(yyjson_obj_get(root, "trace_filter"), "filters"), index, most, filter)
         CT_TRY(give_filter(sink, filter));
+    yyjson_val *statistics = yyjson_obj_get(yyjson_obj_get(root, "trace_filter"), "stats");
+    give_numbers(sink, "filter.", sizeof "scopes_" - 1, statistics);
+    give_numbers(sink, "filter.dropped.", 0, yyjson_obj_get(statistics, "value_drops"));
+    give_numbers(sink, "filter.redacted.", 0, yyjson_obj_get(statistics, "value_redactions"));
     give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
+    give_numbers(sink, "limit.", 0, yyjson_obj_get(yyjson_obj_get(root, "limits"), "journal"));
+    give_numbers(sink, "cut.", 0, yyjson_obj_get(yyjson_obj_get(root, "cuts"), "journal"));
+    give_numbers(sink, "redacted.", 0, yyjson_obj_get(root, "redacted"));
     return CT_OK;
 }
 

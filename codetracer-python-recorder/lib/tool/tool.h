@@ -100,17 +100,17 @@ ct_text sources_line(sources *s, uint32_t path, int64_t line);
 ct_text sources_name(sources *s, uint32_t path);
 
 /* ---- values ---- */
+enum { VALUE_DEPTH = 200 }; /* what a reader nests at most; a recording goes to 100 (--max-depth) */
 typedef struct value_reader {
     ct_journal *journal;
     ct_replay *replay;
     uint32_t container_limit, attribute_limit; /* what the recording looked at, and never more than VALUE_DEPTH */
-    uint64_t open[80];                         /* objects open on the path from the variable */
+    uint64_t open[2 * VALUE_DEPTH + 2];        /* objects open on the path from the variable */
     size_t open_count;
     size_t stop;                               /* value_text: bytes of output behind which nothing more is begun */
     uint64_t nodes;                            /* value_json: values still to be written */
     ct_error error;                            /* of the last content that could not be read */
 } value_reader;
-enum { VALUE_DEPTH = 32 };
 void value_reader_init(value_reader *reader, ct_journal *journal, ct_replay *replay);
 
 /* value_text.c: Python-like, on one line, about `budget` bytes. */

@@ -7,15 +7,16 @@
 #include "tool/tool.h"
 #include "util/plural.h"
 
-static uint32_t limit_of(ct_journal *journal, const char *key, uint32_t usual)
+/* How deep the recording looked; a trace that does not say was not cut by depth. */
+static uint32_t limit_of(ct_journal *journal, const char *key)
 {
     ct_text value = ct_journal_meta_value(journal, key);
     uint32_t number = 0;
     if (!value.bytes || value.size == 0 || value.size > 9)
-        return usual;
+        return VALUE_DEPTH;
     for (size_t i = 0; i < value.size; i++) {
         if (value.bytes[i] < '0' || value.bytes[i] > '9')
-            return usual;
+            return VALUE_DEPTH;
         number = number * 10 + (uint32_t)(value.bytes[i] - '0');
     }
     return number > VALUE_DEPTH ? (uint32_t)VALUE_DEPTH : number;
@@ -24,8 +25,8 @@ static uint32_t limit_of(ct_journal *journal, const char *key, uint32_t usual)
 void value_reader_init(value_reader *reader, ct_journal *journal, ct_replay *replay)
 {
     *reader = (value_reader){.journal = journal, .replay = replay};
-    reader->container_limit = limit_of(journal, "limit.container-depth", 6);
-    reader->attribute_limit = limit_of(journal, "limit.attribute-depth", 3);
+    reader->container_limit = limit_of(journal, "limit.container-depth");
+    reader->attribute_limit = limit_of(journal, "limit.attribute-depth");
 }
 
 static void escape(text *out, uint32_t point)

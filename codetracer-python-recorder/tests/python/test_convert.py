@@ -2,6 +2,7 @@
 same bytes. The bytes are taken out of the files by this test itself."""
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -148,7 +149,7 @@ def test_nothing_is_said_of_what_does_not_occur(convert, tmp_path):
         # b is bound behind the last step; the thread is called MainThread; one function, of two lines.
         expected = {"1 end of a frame behind whose last step": ALL, "1 thread that has a name": ALL, "1 text of a source file: left out": {"ct-single"},
                     "1 function: its first line is left out": {"ct-multi"}, "2 lines of functions whose columns are known": LINES["lines? of (?:a )?functions? whose columns? (?:is|are) known"],
-                    "facts about the recording": ALL, "types: their kinds": {"ct-multi"}}
+                    "facts about the recording": {"ct-single", "ct-multi"}, "1 fact about the recording": {"json", "binary", "binary-v0"}, "types: their kinds": {"ct-multi"}}
         assert len(said.splitlines()) == sum(form in targets for targets in expected.values()), (form, said)
         for sentence, targets in expected.items():
             assert (sentence in said) == (form in targets), (form, said)
@@ -196,6 +197,42 @@ def test_what_was_cut_is_not_cut_again(convert, tmp_path, through):
     last = [line for line in reading.print_json(tmp_path / "second") if line["event"] == "step"][-1]["locals"]
     assert last["text"]["length"] == 40_000 and last["text"]["value"] == "é" * 8192
     assert last["own"] == "‹… 7 more of 10›"
+
+
+DEEP = """\
+whole = ["bottom"]
+for i in range(30):
+    whole = [whole]
+password = "x" * 100
+many = list(range(50))
+many
+"""
+
+
+@pytest.mark.parametrize("through", ["binary", "binary-v0", "ct", "json", "journal"])
+def test_facts_and_limits_survive(convert, tmp_path, through):
+    """What trace_metadata.json says is read from there, and a depth that it names is what print goes by."""
+    trace = record(tmp_path, DEEP, "--max-depth", "25", "--max-items", "40")
+    convert(trace, tmp_path / "first", "json")
+    said = convert(tmp_path / "first", tmp_path / "through", through)
+    assert "facts about the recording" not in said and "1 fact about" not in said, said
+    convert(tmp_path / "through", tmp_path / "second", "json")
+    first, second = (json.loads((tmp_path / name / "trace_metadata.json").read_text()) for name in ("first", "second"))
+    assert first["limits"]["journal"]["container_depth"] == 25 and first["cuts"]["journal"]["items"] == 1
+    assert first["redacted"]["variables"] > 0
+    del first["recording_id"], second["recording_id"], first["cuts"]["export"], second["cuts"]["export"]  # cut once, by the first export
+    assert first == second
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_deep_is_printed_as_deep(tmp_path, form):
+    """A format that does not say how deep the recording looked was not cut by that when it is read."""
+    trace = reading.record_journal(tmp_path, DEEP, options=("--format", form, "--max-depth", "20", "--export-depth", "20"), check=False, events=False).trace
+    value = [line for line in reading.print_json(trace) if line["event"] == "step"][-1]["locals"]["whole"]
+    depth = 0
+    while isinstance(value, list):
+        (value,), depth = value, depth + 1
+    assert depth == 20 and value["cut" if form in ("ct", "journal") else "text"], value
 
 
 def plurals_of_one(said):

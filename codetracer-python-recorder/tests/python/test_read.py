@@ -930,3 +930,16 @@ def test_pickles_of_others(shown):
             make(*wrong)
     with pytest.raises(ValueError):
         make(17, "x", 0, 1, None)
+
+
+def test_as_deep_as_the_recording_looked(tmp_path):
+    code = "class A: pass\nlists = []\nfirst = node = A()\nfor i in range(90):\n    lists = [lists]\n    node.next = A()\n    node = node.next\nlists\n"
+    path = record(tmp_path, code, options=("--max-depth", "100", "--max-attr-depth", "100"))
+    with read(path) as trace:
+        seen = trace.steps[-1].locals
+        lists, node, depth = seen["lists"], seen["first"], 0
+        while lists:
+            (lists,), node, depth = lists, node.fields["next"], depth + 1
+        assert depth == 90 and node.fields == {}
+    last = [line for line in reading.print_json(path) if line["event"] == "step"][-1]["locals"]
+    assert '"cut"' not in str(last).replace("'", '"')
