@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 VARIABLE = "CODETRACER_TRACE_FILTER"
 FOLDER, NAME = ".codetracer", "trace-filter.toml"
 LARGEST_FILE = 1 << 20
+LONGEST_SHOWN = 200  # of a pattern, in a message
 
 # The numbers are those of include/codetracer/filter.h.
 EXEC = {"inherit": 0, "trace": 1, "calls": 2, "skip": 3}
 ACTIONS = {"inherit": 0, "allow": 1, "redact": 2, "drop": 3, "deny": 2}
+PATTERN_ACTIONS = {name: number for name, number in ACTIONS.items() if number}  # there is nothing to inherit
 MATCHES = {"glob": 0, "regex": 1, "literal": 2}
 RULE_KINDS = {"pkg": 0, "file": 1, "obj": 2}
 VALUE_KINDS = {"local": 3, "global": 4, "arg": 5, "ret": 6, "attr": 7}
@@ -106,7 +108,7 @@ def load(path: str, first: bool) -> Source:
     if len(content) > LARGEST_FILE:
         raise _wrong(f"the trace filter {shown!r} is larger than 1 MiB")
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors put a byte order mark before it
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _wrong(f"{shown}:{line}: the file must be UTF-8") from None
@@ -235,9 +237,7 @@ class _Reader:
         where = "[[scope.rules.value_patterns]]"
         self.keys(table, where, ("selector", "action", "reason"))
         kind, match, pattern = self.selector(table, where, VALUE_KINDS, RULE_KINDS)
-        action = self.choice(table, "action", where, ACTIONS, needed=True)
-        if action == 0:
-            raise self.fail(table.lines["action"], 'action must be "allow", "redact" or "drop", not "inherit"')
+        action = self.choice(table, "action", where, PATTERN_ACTIONS, needed=True)
         self.text(table, "reason", where, needed=False)
         return kind, match, pattern, action
 
@@ -266,7 +266,7 @@ class _Reader:
         problem = _native.check_pattern(MATCHES[match], pattern)
         if problem:
             place = len(pattern.encode("utf-8", "surrogatepass")[: problem[1]].decode("utf-8", "ignore")) + 1
-            raise self.fail(line, f"the pattern {pattern!r} is wrong at character {place}: {problem[0]}")
+            raise self.fail(line, f"the pattern {_short(pattern)} is wrong at character {place}: {problem[0]}")
         return kinds[kind], MATCHES[match], pattern
 
     def file_pattern(self, table: Table, pattern: str) -> str:
@@ -326,6 +326,10 @@ class _Reader:
         if value not in choices:
             raise self.fail(table.lines[key], f"{key} cannot be {value!r}{_meant(value, choices)}; it is one of {_list(choices)}")
         return choices[value]
+
+
+def _short(pattern: str) -> str:
+    return repr(pattern) if len(pattern) <= LONGEST_SHOWN else f"{pattern[:LONGEST_SHOWN]!r}…"
 
 
 def _list(words: "Iterable[str]") -> str:

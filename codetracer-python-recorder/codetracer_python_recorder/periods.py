@@ -50,7 +50,7 @@ def points(name: str, value: object) -> list[tuple[str, int, bool]]:
 
 def milliseconds(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 10**9:
-        raise ValueError(f"{name} must be a number of seconds from 0.001 on, not {value!r}")
+        raise ValueError(f"{name} must be a number of seconds from 0.001 to 1000000000, not {value!r}")
     return int(value * 1000)
 
 
@@ -69,7 +69,7 @@ def size(value: object, name: str) -> int:
 
 def last(value: object, name: str) -> tuple[str, int]:
     """`last`: a number of steps, or a size with its unit."""
-    if isinstance(value, str) and not value.strip().isdigit():
+    if isinstance(value, str) and value.strip()[:1].isdigit() and value.strip()[-1:].isalpha():
         return "last_bytes", size(value, name)
     try:
         steps = int(value)  # type: ignore[call-overload]
@@ -295,11 +295,12 @@ def _decorate(function: "Function", period: _Period) -> "Function":
             return await _Awaited(function(*args, **keywords), period)
 
     elif flags & 0x20:  # CO_GENERATOR
-        wrapper = functools.wraps(function)(_driving(function, period))
+        driving = functools.wraps(function)(_driving(function, period))
         if flags & 0x100:  # CO_ITERABLE_COROUTINE
             import types
 
-            wrapper = types.coroutine(wrapper)
+            return types.coroutine(driving)  # type: ignore[no-any-return]
+        return driving  # type: ignore[return-value]
 
     else:
 

@@ -63,20 +63,26 @@ class _Reader:
         while self.text[self.at] in " \t":
             self.at += 1
 
+    def comment(self) -> None:
+        """White space and a comment, if there is one."""
+        self.spaces()
+        if self.text[self.at] == "#":
+            end = self.text.index("\n", self.at)
+            while self.at < end:
+                if (self.text[self.at] < " " and self.text[self.at] != "\t") or self.text[self.at] == "\x7f":
+                    raise self.fail(f"the character {self.text[self.at]!r} must not stand in a comment")
+                self.at += 1
+
     def blank(self) -> None:
         """White space, line ends and comments."""
         while True:
-            self.spaces()
-            if self.text[self.at] == "#":
-                self.at = self.text.index("\n", self.at)
+            self.comment()
             if self.text[self.at] != "\n":
                 return
             self.at += 1
 
     def end_of_line(self) -> None:
-        self.spaces()
-        if self.text[self.at] == "#":
-            self.at = self.text.index("\n", self.at)
+        self.comment()
         if self.text[self.at] != "\n":
             raise self.fail(f"nothing but a comment may follow here, not {self.rest()}")
 
@@ -217,8 +223,9 @@ class _Reader:
         self.at += 1
         self.spaces()
         while self.text[self.at] != "}" or table:
+            self.on_one_line()
             self.assignment(table)
-            self.spaces()
+            self.on_one_line()
             if self.text[self.at] == "}":
                 break
             if self.text[self.at] != ",":
@@ -227,6 +234,11 @@ class _Reader:
         self.at += 1
         _close(table)
         return table
+
+    def on_one_line(self) -> None:
+        self.spaces()
+        if self.text[self.at] in "\n#":
+            raise self.fail("a table in braces must be closed on its line; write a [header] for a longer one")
 
     def string(self, quotes: str) -> str:
         raw = quotes[0] == "'"

@@ -41,7 +41,7 @@ GOOD, BAD = (sorted((GOLDEN / kind).glob("*.toml")) for kind in ("good", "bad"))
 
 
 def test_golden_files_are_there():
-    assert len(GOOD) >= 6 and len(BAD) >= 43
+    assert len(GOOD) >= 6 and len(BAD) >= 46
 
 
 @pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
@@ -65,6 +65,13 @@ def test_bad_files(file):
         filters.parse(text, "/p/f.toml", True, "f.toml", text.encode())
     assert seen.value.message.startswith(f"f.toml:{line}: ") and sentence in seen.value.message
     assert seen.value.code == "ERR_INVALID_TRACE_FILTER"
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    from codetracer_python_recorder import filters
+
+    (tmp_path / "f.toml").write_bytes(b"\xef\xbb\xbf" + HEAD.replace("\n", "\r\n").encode())
+    assert filters.load(str(tmp_path / "f.toml"), True).name == "test"
 
 
 def test_toml_as_tomllib_reads_it():

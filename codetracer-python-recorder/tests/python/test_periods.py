@@ -156,7 +156,7 @@ def test_max_seconds(record):
     code = "import time\nfor i in range(8):\n    time.sleep(0.25)\nprint('end')\n"
     seen = record(code=code, options=["--max-seconds", "0.6"])
     assert seen.out == "end\n" and "--max-seconds" in seen.err
-    assert 3 <= max(values.get("i", 0) for _, _, values in steps(seen.trace)) + 1 <= 6
+    assert max(values.get("i", 0) for _, _, values in steps(seen.trace)) <= 2  # a sleep may take longer, never less
     assert gaps(seen.trace) == ["limit"]
 
 
@@ -530,6 +530,8 @@ def test_a_long_running_program_is_switched_from_outside(tmp_path, record_script
         ("--max-steps=ten", "needs a whole number"),
         ("--max-seconds=soon", "needs a number of seconds"),
         ("--max-seconds=-1", "max-seconds must be a number of seconds"),
+        ("--max-seconds=1e10", "max-seconds must be a number of seconds from 0.001 to 1000000000"),
+        ("--last=-1", "last must be a number of steps"),
         ("--max-seconds=nan", "max-seconds must be a number of seconds"),
         ("--max-size=5XB", "max-size must be a number of bytes"),
         ("--max-size=0", "max-size must be a number of bytes"),
