@@ -1,6 +1,7 @@
 /* Errors of the library: frozen numbers, constant text, a position.
  *
- * Every function that can fail returns a ct_code. Where it takes a ct_error *, it fills it (NULL is allowed):
+ * Every function that can fail returns a ct_code. Where it takes a ct_error *, it fills it when it fails (NULL is allowed; what is in it after success means
+ * nothing):
  * `message` is a constant sentence, `position` the byte offset in the file at hand (or 0), `system` the errno (or 0), `subject` the name of what the
  * message is about where that is not what the caller named, for example a file within the folder ("": the message says it all; long ones are cut).
  */
@@ -11,7 +12,7 @@
 
 typedef enum ct_code {
     CT_OK = 0,
-    CT_E_PARAM = 1,   /* a wrong argument: the caller's fault */
+    CT_E_PARAM = 1,   /* a wrong argument, the caller's fault: NULL where that is not allowed, a number that is none */
     CT_E_NOMEM = 2,   /* no memory */
     CT_E_IO = 3,      /* the system refused: see ct_error.system */
     CT_E_CORRUPT = 4, /* the bytes break the format: see ct_error.position */

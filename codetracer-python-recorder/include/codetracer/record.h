@@ -1,18 +1,21 @@
 /* Writing a journal: what a recorder calls while the program runs.
  *
  * One thread at a time may call these functions (under CPython: whoever holds the GIL). A writer thread of the library's own
- * compresses and writes; it blocks all signals and never calls back. Records are put together by the inline functions below,
+ * compresses and writes; it blocks all signals, and calls nothing of the caller's but its sink and allocator. Records are put together by the inline functions below,
  * straight into the block that is being filled, which lies in a shared file mapping and so outlives the process.
  *
  * The pattern, for every event:
  *
  *     ct_event_begin(r);              one bounds check, room for CT_EVENT_ROOM bytes
- *     ct_put_step(r, line_delta);     the head record
+ *     ct_put_step(r, line_delta);     the head record; the line less that of the call's last step, at its first step less the code's first line
  *     ct_put_slot(r, 3, value, n);    changes; before any that may be longer than what is left: ct_room(r, n)
  *     ct_event_end(r);                publishes: from here on the event survives a kill
  *
  * Errors never surface here: after a failure (full disk, no memory) everything written is discarded, and ct_recording_failed() tells; numbers that
  * functions return are then still good to be used. Texts are WTF-8, and copied. Format: docs/journal-format.md.
+ *
+ * The shortest recording is a path, a code, a call, a step and a return: ct_define_path(), ct_define_code(), and then as events ct_put_call(), ct_put_step(),
+ * ct_put_value(r, CT_R_RETURN, …). A thread need not be named.
  */
 #ifndef CODETRACER_RECORD_H
 #define CODETRACER_RECORD_H

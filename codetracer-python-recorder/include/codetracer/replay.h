@@ -32,14 +32,22 @@ typedef struct ct_text { const char *bytes; size_t size; } ct_text; /* not termi
 
 /* ---- definitions ---- */
 typedef struct ct_code_info {
-    uint32_t path, first_line, flags, arguments, keyword_only, slot_count;
+    uint32_t path, first_line;
+    uint32_t flags;                /* enum ct_code_flag */
+    uint32_t arguments;            /* parameters that can be given by position */
+    uint32_t keyword_only;         /* and those that cannot */
+    uint32_t slot_count;           /* variables; of a module or class 0: theirs are named as they come (CT_CODE_NAMESPACE) */
     ct_text qualified_name, module;
-    const uint32_t *slot_names;
-    const uint8_t *slot_kinds;
-    uint32_t parameters; /* leading slots that are parameters: all of arguments, keyword_only, *args, **kwargs */
+    const uint32_t *slot_names;    /* name ids */
+    const uint8_t *slot_kinds;     /* enum ct_slot_kind */
+    uint32_t parameters;           /* leading slots that are parameters: all of arguments, keyword_only, *args, **kwargs */
 } ct_code_info;
-typedef struct ct_type_info { enum ct_look look; unsigned flags; ct_text name; } ct_type_info;
-typedef struct ct_shape_info { uint32_t count; const uint32_t *names; } ct_shape_info;
+typedef struct ct_type_info {
+    enum ct_look look;             /* how its objects are shown: as a list, a dict, by fields … */
+    unsigned flags;                /* CT_TYPE_BUILTIN */
+    ct_text name;                  /* `module.qualname`; of a built-in type without module */
+} ct_type_info;
+typedef struct ct_shape_info { uint32_t count; const uint32_t *names; } ct_shape_info; /* the names (ids) of an object's fields */
 typedef struct ct_meta_info { ct_text key, value; } ct_meta_info;
 
 typedef struct ct_journal ct_journal;
@@ -103,7 +111,8 @@ typedef struct ct_span {
     ct_text start, end;                /* the same, ISO 8601 */
     ct_span_fact *metadata; size_t metadata_count;
 } ct_span;
-/* Tells each, in the order in which they ended; what is told is there until `found` returns. Anything but CT_OK from it ends this, and is returned. */
+/* Tells each, in the order in which they ended; what is told is there until `found` returns. Anything but CT_OK from it ends this, and is returned. Errors:
+ * CT_E_PARAM, CT_E_NOMEM. */
 CT_API ct_code ct_journal_spans(const ct_journal *journal, ct_code (*found)(void *context, const ct_span *span), void *context);
 
 /* ---- values ---- */
@@ -132,9 +141,9 @@ typedef struct ct_object {
     uint8_t flags;               /* enum ct_object_flag: which of the following there are */
     uint64_t true_length;        /* of the items (a dict's entries) */
     uint64_t changed;            /* number of the event at which its state last changed */
-    ct_value payload;
+    ct_value payload;            /* what a subclass of a scalar holds; the text of a literal; bytes of what is like bytes */
     size_t item_count; const ct_value *items;   /* flat: of a dict keys and values alternate */
-    uint32_t shape; size_t field_count; const ct_value *fields;
+    uint32_t shape; size_t field_count; const ct_value *fields; /* named by the shape */
     bool items_unknown;          /* only its length was looked at since its last full state */
 } ct_object;
 

@@ -240,6 +240,8 @@ export(ct_journal *journal, const char *path, const ct_sink *sink, const ct_expo
     *result = (ct_export_result){ 0 };
     *error = (ct_error){ 0 };
     enum ct_layout layout = options ? options->layout : CT_LAYOUT_BOTH;
+    if ((unsigned)layout > CT_LAYOUT_MULTI || (options && options->view_count && !options->views))
+        return ct_fail(error, CT_E_PARAM, "there is no such layout, or the views are missing", 0, 0);
     const ct_allocator *allocator = ct_journal_allocator(journal);
     ct_file f = { .journal = journal, .error = error, .has_log = layout != CT_LAYOUT_MULTI, .has_multi = layout != CT_LAYOUT_SINGLE,
                   .multi.calls = { .entries.file = -1, .returns.file = -1, .ends.file = -1 } };

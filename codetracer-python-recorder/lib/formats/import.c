@@ -631,6 +631,8 @@ import_with(ct_stream_reader read, ct_stream_reader beside, const char *path, ct
 {
     ct_error own;
     bool rescued = false;
+    if (!path || !recording)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     import *im = new_import(recording);
     if (!im)
         return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);

@@ -393,8 +393,8 @@ ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layou
           ct_error *error)
 {
     static const unsigned TARGETS[] = {[CT_TRACE_JSON] = JSON, [CT_TRACE_BINARY] = BINARY, [CT_TRACE_BINARY_V0] = BINARY_V0};
-    if (!journal || !found || !ct_trace_format_name(format))
-        return ct_fail(error, CT_E_PARAM, "an argument is missing, or there is no such format", 0, 0);
+    if (!journal || !found || !ct_trace_format_name(format) || (unsigned)layout > CT_LAYOUT_MULTI)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing, or there is no such format or layout", 0, 0);
     unsigned target = format != CT_TRACE_CT ? TARGETS[format] : layout == CT_LAYOUT_SINGLE ? SINGLE : layout == CT_LAYOUT_MULTI ? MULTI : 0;
     if (!target)
         return CT_OK;

@@ -411,6 +411,8 @@ assemble(const ct_definitions *definitions, ct_source_text *source, ct_error *er
 ct_code
 ct_journal_source(ct_journal *journal, uint32_t path, ct_text *text, ct_error *error)
 {
+    if (!journal || !text)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     ct_definitions *definitions = &journal->definitions;
     if (path >= definitions->paths.count)
         return ct_fail(error, CT_E_PARAM, "there is no such path", 0, 0);

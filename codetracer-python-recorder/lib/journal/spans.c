@@ -118,6 +118,8 @@ tell(const ct_journal *journal, ct_text json, ct_code (*found)(void *context, co
 ct_code
 ct_journal_spans(const ct_journal *journal, ct_code (*found)(void *context, const ct_span *span), void *context)
 {
+    if (!journal || !found)
+        return CT_E_PARAM;
     for (uint32_t i = 0; i < journal->counts.metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
         if (meta->key.size != 4 || memcmp(meta->key.bytes, "span", 4) != 0)

@@ -545,6 +545,8 @@ ct_recording_open_with(const ct_system *system, const ct_recording_options *opti
     ct_code code;
     int result;
 
+    if (!recording)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     *recording = NULL;
     if (!options || !options->journal_path == !options->journal || (options->journal && !options->journal->append))
         return ct_fail(error, CT_E_PARAM, "a recording needs either a path or a sink", 0, 0);

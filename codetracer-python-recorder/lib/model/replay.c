@@ -425,6 +425,8 @@ ct_replay_free(ct_replay *replay)
 ct_code
 ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error)
 {
+    if (CT_UNLIKELY(!replay || !event))
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (CT_UNLIKELY(replay->stopped.code != CT_OK) || CT_UNLIKELY(next_event(replay) != CT_OK)) {
         if (error)
             *error = replay->stopped;
@@ -468,6 +470,8 @@ find_segment(const ct_journal *journal, uint64_t step)
 ct_code
 ct_replay_seek_step(ct_replay *replay, uint64_t step, const ct_event **event, ct_error *error)
 {
+    if (!replay || !event)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     const ct_journal *journal = replay->journal;
     *event = NULL;
     if (step >= journal->counts.steps)
@@ -502,6 +506,8 @@ ct_replay_resolve(ct_replay *replay, ct_value *value, ct_error *error)
 {
     static const ct_value_kind KINDS[] = {[CT_CONTENT_TEXT] = CT_TEXT, [CT_CONTENT_BYTES] = CT_BYTES, [CT_CONTENT_INTEGER] = CT_BIGINT,
                                           [CT_CONTENT_NEGATIVE] = CT_BIGINT};
+    if (!replay || !value)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     if (!value->content)
         return CT_OK;
     const ct_content_copy *copy;

@@ -205,6 +205,8 @@ ct_verify(const char *path, const ct_trace_options *options, ct_finding_function
     char file[PATH_MAX];
     enum ct_trace_format format;
     ct_error own = {0};
+    if (!path || !found || !verified)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
     const ct_report report = {found, context, verified, options ? options->allocator : NULL};
     *verified = (ct_verified){0};
     error = error ? error : &own;

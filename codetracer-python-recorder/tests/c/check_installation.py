@@ -36,6 +36,8 @@ def main():
         flags = run(*pkg_config, "--cflags", "--libs", "codetracer", env=environment).split()
         version = run(*pkg_config, "--modversion", "codetracer", env=environment).strip()
 
+        inside = sorted(path.name for path in (Path(__file__).parents[2] / "third_party").iterdir() if path.is_dir())
+        assert sorted(path.name for path in place.rglob("LICENSE*")) == ["LICENSE", *(f"LICENSE.{name}" for name in inside)], "a notice is missing"
         [example] = place.rglob("walk_trace.c")
         warnings = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
         run(*compiler, *warnings, example, *flags, "-o", place / "walk_trace")

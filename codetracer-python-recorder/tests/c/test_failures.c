@@ -133,7 +133,8 @@ ftruncate(int file, off_t size)
 int
 fdatasync(int file)
 {
-    return system_calls.manner != ENDS && fails("fdatasync") ? -1 : (int)syscall(SYS_fdatasync, file);
+    (void)file; /* what a disk does with it is not tested here, and takes long */
+    return system_calls.manner != ENDS && fails("fdatasync") ? -1 : 0;
 }
 
 int

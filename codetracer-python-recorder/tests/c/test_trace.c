@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <codetracer/export.h>
+#include <codetracer/import.h>
 #include <codetracer/trace.h>
 #include <codetracer/verify.h>
 
@@ -240,6 +241,68 @@ journal_in_a_container(void)
     ct_journal_close(journal);
 }
 
+static ct_code no_part(void *context, const ct_trace_part *part) { return (void)context, (void)part, CT_OK; }
+static ct_code no_span(void *context, const ct_span *span) { return (void)context, (void)span, CT_OK; }
+static void no_finding(void *context, const ct_finding *finding) { (void)context, (void)finding; }
+static void no_loss(void *context, const ct_loss *loss) { (void)context, (void)loss; }
+
+/* NULL where the headers do not allow it, and numbers that are none: CT_E_PARAM, with the error and without one. */
+static void
+what_is_missing_is_told(void)
+{
+    ct_error error = {0}, *const errors[] = {&error, NULL};
+    ct_journal *journal, *other = NULL;
+    ct_replay *replay, *second = NULL;
+    ct_recording *recording = NULL;
+    const ct_event *event;
+    ct_text text;
+    ct_trace_origin origin;
+    ct_verified verified;
+    ct_value value = {0};
+    uint64_t bytes;
+    const ct_sink no_sink = {0};
+    const ct_folder no_folder = {0};
+    const ct_export_options layout = {.layout = (enum ct_layout)77}, views = {.view_count = 1};
+    const char *path = in("j/x.ctj");
+    CHECK_EQ_INT(ct_journal_open(path, NULL, &journal, &error), CT_OK);
+    CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
+    for (size_t i = 0; i < 2; i++) {
+        ct_error *e = errors[i];
+        const ct_code codes[] = {
+            ct_trace_open(NULL, NULL, &other, NULL, e), ct_trace_open(path, NULL, NULL, NULL, e),
+            ct_trace_find_origin(NULL, &origin, e), ct_trace_find_origin(path, NULL, e),
+            ct_trace_parts(NULL, no_part, NULL, &bytes, e), ct_trace_parts(path, NULL, NULL, &bytes, e), ct_trace_parts(path, no_part, NULL, NULL, e),
+            ct_journal_open(NULL, NULL, &other, e), ct_journal_open(path, NULL, NULL, e), ct_journal_open_source(NULL, NULL, &other, e),
+            ct_journal_copy(NULL, NULL, e), ct_journal_copy(journal, NULL, e), ct_journal_copy(journal, &no_sink, e), ct_journal_save(journal, NULL, e),
+            ct_journal_source(NULL, 0, &text, e), ct_journal_source(journal, 0, NULL, e), ct_journal_source(journal, UINT32_MAX, &text, e),
+            ct_journal_spans(NULL, no_span, NULL), ct_journal_spans(journal, NULL, NULL),
+            ct_replay_new(NULL, &second, e), ct_replay_new(journal, NULL, e), ct_replay_next(NULL, &event, e), ct_replay_next(replay, NULL, e),
+            ct_replay_seek_step(NULL, 0, &event, e), ct_replay_seek_step(replay, 0, NULL, e), ct_replay_seek_step(replay, UINT64_MAX, &event, e),
+            ct_replay_resolve(NULL, &value, e), ct_replay_resolve(replay, NULL, e),
+            ct_export_json(NULL, folder, NULL, NULL, e), ct_export_json(journal, NULL, NULL, NULL, e), ct_export_json_to(journal, &no_folder, NULL, NULL, e),
+            ct_export_binary_to(journal, NULL, NULL, NULL, e), ct_export_binary_v0_to(journal, NULL, NULL, NULL, e),
+            ct_export_ct(journal, NULL, NULL, NULL, e), ct_export_ct_to(journal, &no_sink, NULL, NULL, e),
+            ct_export_ct(journal, in("none.ct"), &layout, NULL, e), ct_export_ct(journal, in("none.ct"), &views, NULL, e),
+            ct_losses(NULL, CT_TRACE_JSON, CT_LAYOUT_BOTH, no_loss, NULL, e), ct_losses(journal, CT_TRACE_JSON, CT_LAYOUT_BOTH, NULL, NULL, e),
+            ct_losses(journal, (enum ct_trace_format)99, CT_LAYOUT_BOTH, no_loss, NULL, e), ct_losses(journal, CT_TRACE_CT, (enum ct_layout)99, no_loss, NULL, e),
+            ct_verify(NULL, NULL, no_finding, NULL, &verified, e), ct_verify(path, NULL, NULL, NULL, &verified, e), ct_verify(path, NULL, no_finding, NULL, NULL, e),
+            ct_recording_open(NULL, &recording, e), ct_recording_open(&(ct_recording_options){.journal_path = in("none.ctj")}, NULL, e),
+            ct_recording_open(&(ct_recording_options){0}, &recording, e), ct_recording_open(&(ct_recording_options){.journal = &no_sink}, &recording, e),
+            ct_import_json(path, NULL, e), ct_import_ct(path, NULL, e), ct_import_binary(path, NULL, e), ct_import_binary_v0(NULL, NULL, e),
+        };
+        for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+            if (codes[k] != CT_E_PARAM)
+                CHECK_FAIL("call %zu gave %d", k, (int)codes[k]);
+        CHECK(!other && !second && !recording && access(in("none.ct"), F_OK) != 0 && access(in("none.ctj"), F_OK) != 0);
+    }
+    CHECK_EQ_INT(error.code, CT_E_PARAM);
+    ct_journal_close(NULL);
+    ct_replay_free(NULL);
+    CHECK(!ct_trace_format_name((enum ct_trace_format)99) && !ct_journal_code(journal, UINT32_MAX) && !ct_journal_name(journal, UINT32_MAX).bytes);
+    ct_replay_free(replay);
+    ct_journal_close(journal);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,6 +313,7 @@ main(int argc, char **argv)
     RUN(what_cannot_be_opened);
     RUN(temporary_folder);
     RUN(journal_in_a_container);
+    RUN(what_is_missing_is_told);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || check_summary();
