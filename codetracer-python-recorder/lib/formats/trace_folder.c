@@ -192,15 +192,13 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
 
 /* ---- files/ ---- */
 
+/* CT_END: no file of that name can be made. */
 static ct_code
 write_source(ct_trace_folder *f, const char *name, ct_text text, uint64_t *bytes, ct_error *error)
 {
     ct_sink file = {0};
-    ct_code code = f->folder->create(f->folder->context, name, &file, error);
-    if (code == CT_END)
-        return CT_OK;
-    CT_TRY(code);
-    code = text.size ? file.append(file.context, text.bytes, text.size, error) : CT_OK;
+    CT_TRY(f->folder->create(f->folder->context, name, &file, error));
+    ct_code code = text.size ? file.append(file.context, text.bytes, text.size, error) : CT_OK;
     ct_code closed = ct_sink_close(&file, code == CT_OK ? error : NULL);
     *bytes += text.size;
     return code != CT_OK ? code : closed;
@@ -208,48 +206,55 @@ write_source(ct_trace_folder *f, const char *name, ct_text text, uint64_t *bytes
 
 /* Whether a path, taken as one below a folder, stays below it. */
 static bool
-is_inside(const ct_buffer *path)
+is_inside(const uint8_t *path, size_t size)
 {
-    for (size_t at = 0; at + 2 <= path->size; at++)
-        if (path->bytes[at] == '.' && path->bytes[at + 1] == '.' && (at == 0 || path->bytes[at - 1] == '/')
-            && (at + 2 == path->size || path->bytes[at + 2] == '/'))
+    for (size_t at = 0; at + 2 <= size; at++)
+        if (path[at] == '.' && path[at + 1] == '.' && (at == 0 || path[at - 1] == '/') && (at + 2 == size || path[at + 2] == '/'))
             return false;
-    return path->size && !memchr(path->bytes, 0, path->size);
+    return size && !memchr(path, 0, size);
 }
 
-/* Copies a source, if the trace names its path, to files/PATH, path without its first slashes. */
-static ct_code
-copy_source(ct_trace_folder *f, ct_text path, ct_text text, uint64_t *bytes, ct_error *error)
+bool
+ct_trace_folder_source_name(const uint8_t *path, size_t size, ct_buffer *name)
 {
-    ct_buffer parts = { .allocator = f->paths.allocator }, name = { .allocator = f->paths.allocator };
-    bool any = false, is_new = true;
-    uint32_t number;
-    ct_buffer_add_text(&name, "files");
-    ct_text_clean(&parts, (const uint8_t *)path.bytes, path.size, false); /* under the name that the event file gives */
-    ct_code code = parts.failed ? CT_E_NOMEM : ct_intern_add(&f->named, parts.bytes, parts.size, &number, &is_new);
-    for (size_t at = 0, end; code == CT_OK && !is_new && at < parts.size && is_inside(&parts); at = end + 1) {
-        for (end = at; end < parts.size && parts.bytes[end] != '/'; end++)
+    bool any = false;
+    const bool inside = is_inside(path, size);
+    ct_buffer_add_text(name, "files");
+    for (size_t at = 0, end; at < size && inside; at = end + 1) {
+        for (end = at; end < size && path[end] != '/'; end++)
             ;
-        const uint8_t *part = parts.bytes + at;
-        size_t size = end - at;
-        if (size == 0 || (size == 1 && part[0] == '.'))
+        if (end == at || (end == at + 1 && path[at] == '.'))
             continue;
-        ct_buffer_add_byte(&name, '/');
-        ct_buffer_add(&name, part, size);
+        ct_buffer_add_byte(name, '/');
+        ct_buffer_add(name, path + at, end - at);
         any = true;
     }
-    ct_buffer_add_byte(&name, 0);
+    ct_buffer_add_byte(name, 0);
+    return any;
+}
+
+/* Copies a source, if the trace names its path. */
+static ct_code
+copy_source(ct_trace_folder *f, ct_text path, ct_text text, ct_export_result *result, ct_error *error)
+{
+    ct_buffer cleaned = { .allocator = f->paths.allocator }, name = { .allocator = f->paths.allocator };
+    bool is_new = true;
+    uint32_t number;
+    ct_text_clean(&cleaned, (const uint8_t *)path.bytes, path.size, false); /* under the name that the event file gives */
+    ct_code code = cleaned.failed ? CT_E_NOMEM : ct_intern_add(&f->named, cleaned.bytes, cleaned.size, &number, &is_new);
+    bool has_name = code == CT_OK && !is_new && ct_trace_folder_source_name(cleaned.bytes, cleaned.size, &name);
     if (code == CT_E_NOMEM || name.failed)
         code = ct_fail(error, CT_E_NOMEM, "no memory", 0, 0);
-    if (code == CT_OK && any)
-        code = write_source(f, (const char *)name.bytes, text, bytes, error);
-    ct_buffer_free(&parts);
+    else if (!is_new)
+        code = has_name ? write_source(f, (const char *)name.bytes, text, &result->bytes, error) : CT_END;
+    ct_buffer_free(&cleaned);
     ct_buffer_free(&name);
-    return code;
+    result->sources_left_out += code == CT_END;
+    return code == CT_END ? CT_OK : code;
 }
 
 static ct_code
-copy_sources(ct_trace_folder *f, ct_journal *journal, uint64_t *bytes, ct_error *error)
+copy_sources(ct_trace_folder *f, ct_journal *journal, ct_export_result *result, ct_error *error)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
@@ -259,7 +264,7 @@ copy_sources(ct_trace_folder *f, ct_journal *journal, uint64_t *bytes, ct_error 
         if (code == CT_END)
             continue;
         CT_TRY(code);
-        CT_TRY(copy_source(f, ct_journal_path(journal, i), text, bytes, error));
+        CT_TRY(copy_source(f, ct_journal_path(journal, i), text, result, error));
     }
     return CT_OK;
 }
@@ -321,7 +326,7 @@ complete(ct_trace_folder *f, ct_journal *journal, const ct_export_options *optio
         code = write_small(f, "trace_paths.json", &small, &result->bytes, error);
     }
     ct_buffer_free(&small);
-    return code == CT_OK ? copy_sources(f, journal, &result->bytes, error) : code;
+    return code == CT_OK ? copy_sources(f, journal, result, error) : code;
 }
 
 ct_code

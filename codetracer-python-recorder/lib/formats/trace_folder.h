@@ -29,6 +29,9 @@ ct_code ct_trace_folder_name_path(ct_trace_folder *f, ct_text path);
 typedef ct_code (*ct_trace_events_writer)(ct_trace_folder *f, ct_journal *journal, const ct_export_options *options, ct_export_result *result,
                                           ct_error *error);
 
+/* Puts files/PATH with a zero behind it into `name`, without empty parts and `.` in it. False: this path would lead outside, or names nothing. */
+bool ct_trace_folder_source_name(const uint8_t *path, size_t size, ct_buffer *name);
+
 /* An export: the events and everything beside them. beside: NULL: $TMPDIR or /tmp. nesting: the format's, as in its sink. options, result and error may be NULL.
  * What was created when it fails stays. */
 ct_code ct_trace_folder_export_to(ct_journal *journal, const ct_folder *folder, const char *beside, ct_trace_events_writer write_events, uint32_t nesting,

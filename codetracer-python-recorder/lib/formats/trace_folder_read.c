@@ -123,20 +123,22 @@ ct_trace_folder_give_metadata(const char *folder, const ct_stream_sink *sink, ct
 ct_code
 ct_trace_folder_give_source(const char *folder, uint64_t number, const char *path, size_t size, const ct_stream_sink *sink, ct_error *error)
 {
-    bool inside = size && path[0] == '/' && !memmem(path, size, "/../", 4) && !memchr(path, 0, size);
-    size_t text_size, before = strlen(folder);
-    char *text, *name = inside ? ct_allocate(sink->allocator, before + size + 8) : NULL;
+    size_t text_size, before = strlen(folder) + 1;
+    char *text;
     ct_error problem;
-    if (!name)
-        return inside ? no_memory(error) : CT_OK;
-    memcpy(name, folder, before);
-    memcpy(name + before, "/files", 6);
-    memcpy(name + before + 6, path, size);
-    name[before + 6 + size] = 0;
-    ct_code code = ct_read_small_file(name, MOST_SOURCE, sink->allocator, &text, &text_size, &problem);
+    ct_buffer name = {.allocator = sink->allocator};
+    ct_buffer_add(&name, folder, before - 1);
+    ct_buffer_add_byte(&name, '/');
+    bool has_name = ct_trace_folder_source_name((const uint8_t *)path, size, &name);
+    if (name.failed || !has_name) {
+        const bool failed = name.failed;
+        ct_buffer_free(&name);
+        return failed ? no_memory(error) : CT_OK;
+    }
+    ct_code code = ct_read_small_file((const char *)name.bytes, MOST_SOURCE, sink->allocator, &text, &text_size, &problem);
     if (code != CT_OK && code != CT_END)
-        ct_about(name + before + 1, error, ct_fail(error, code, problem.message, problem.position, problem.system));
-    ct_free(sink->allocator, name);
+        ct_about((const char *)name.bytes + before, error, ct_fail(error, code, problem.message, problem.position, problem.system));
+    ct_buffer_free(&name);
     if (code != CT_OK)
         return code == CT_END ? CT_OK : code;
     code = text_size ? sink->source(sink->context, number, text, text_size) : CT_OK;

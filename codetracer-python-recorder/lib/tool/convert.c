@@ -64,6 +64,9 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
         complain_error(command, path, &error);
         return STATUS_TRACE;
     }
+    if (result.sources_left_out)
+        complain(command, "%s: %" PRIu64 " %s left out: no file in files/ can have that name.", path,
+                 CT_COUNTED(result.sources_left_out, "source"));
     if (result.cut_values)
         complain(command, "%s: %" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md); the journal has %s whole.", path,
                  CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"), ct_plural(result.cut_values, "is", "are"),
@@ -93,7 +96,7 @@ static int tell_losses(ct_journal *journal, int format, const char *path)
 /* A file of the format that is in the folder already, malloc'd; NULL: none. */
 static char *file_in_the_way(int format, const char *folder)
 {
-    const char *const files[] = {format == FORMAT_JSON ? "trace.json" : "trace.bin", "trace_metadata.json", "trace_paths.json"};
+    const char *const files[] = {format == FORMAT_JSON ? "trace.json" : "trace.bin", "trace_metadata.json", "trace_paths.json", "files"};
     struct stat there;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = path_join(folder, files[i]);

@@ -199,6 +199,31 @@ def test_what_was_cut_is_not_cut_again(convert, tmp_path, through):
     assert last["own"] == "‹… 7 more of 10›"
 
 
+@pytest.mark.parametrize("form", ["binary", "binary-v0", "ct", "ct-multi", "json", "journal"])
+def test_sources_of_code_without_a_file_are_read_back(convert, tmp_path, form):
+    """Also where the path is no absolute one: files/<string>#1."""
+    trace = record(tmp_path, "exec('def made(n):\\n    return n + 1\\nmade(1)\\n')\n", "--include-exec")
+    convert(trace, tmp_path / "out", form)
+    (tmp_path / "prog.py").unlink()
+    printed = subprocess.run([reading.trace_tool(), "print", str(tmp_path / "out")], capture_output=True, text=True, timeout=60)
+    for line in ("<string>#1:1  def made(n):", "<string>#1:2  return n + 1", "prog.py:1  exec("):
+        assert line in printed.stdout, (line, printed)
+
+
+@pytest.mark.parametrize("form", ["binary", "binary-v0", "json"])
+def test_sources_that_cannot_be_kept_are_told(convert, tmp_path, form):
+    """Of two names that are no UTF-8 only one is there as U+FFFD; and what lies in files/ already is not taken for the trace's."""
+    for name in ("\udcfe", "\udcff"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "odd.py").write_text("x = 1\n")
+    trace = record(tmp_path, "import sys\nfor name in ('\\udcfe', '\\udcff'):\n    sys.path[0] = name\n    import odd\n    del sys.modules['odd']\n")
+    assert "out: 1 source left out: no file in files/ can have that name." in convert(trace, tmp_path / "out", form)
+    (tmp_path / "taken" / "files").mkdir(parents=True)
+    done = subprocess.run([reading.trace_tool(), "convert", str(trace), str(tmp_path / "taken"), "--to", form], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "taken/files exists already; give another folder or move it away.\n" in done.stderr
+    assert [path.name for path in (tmp_path / "taken").iterdir()] == ["files"]
+
+
 DEEP = """\
 whole = ["bottom"]
 for i in range(30):
