@@ -26,11 +26,22 @@ ct_block_position(const ct_block_entry *block, uint64_t offset)
     return block->position + (block->codec == CT_CODEC_STORED ? offset : 0);
 }
 
+/* Whether so many stored bytes can become so many. A block of a zstd frame has at least four bytes, and at most 128 KiB come of it (RFC 8878, 3.1.1.2): what a
+ * header says decides no more than this. */
+static bool
+can_hold(const ct_block_entry *block)
+{
+    enum { LEAST_BLOCK = 4 };
+    return block->codec == CT_CODEC_STORED || block->raw / ZSTD_BLOCKSIZE_MAX <= block->stored / LEAST_BLOCK;
+}
+
 ct_code
 ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
               ct_error *error)
 {
     reader->allocator = journal->allocator;
+    if (!block->live && !can_hold(block))
+        return ct_journal_fail(journal, error, CT_E_CORRUPT, "a block does not decompress to its size", block->position);
     CT_TRY(reserve(journal, raw, capacity, (size_t)block->raw + CT_INPUT_PADDING, error));
     memset(*raw + block->raw, 0, CT_INPUT_PADDING);
     if (block->live) {

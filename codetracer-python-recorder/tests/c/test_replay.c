@@ -721,6 +721,58 @@ a_damaged_tail_is_cut_off(void)
     free_file(&f);
 }
 
+static size_t largest_request;
+
+static void *
+watched_resize(void *context, void *block, size_t size)
+{
+    (void)context;
+    largest_request = size > largest_request ? size : largest_request;
+    if (size)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+}
+
+/* A header can say what it likes: how much memory is taken for a block is decided by the bytes that are there. */
+static void
+sizes_in_headers_take_no_memory(void)
+{
+    const ct_allocator watched = {.resize = watched_resize};
+    journal_file f = {.compress = true};
+    size_t offsets[16];
+    ct_journal *journal;
+    ct_replay *replay;
+    const ct_event *event;
+    ct_error error;
+    size_t blocks = three_segments(&f, offsets);
+    end_block(&f);
+    for (size_t i = 0; i < blocks; i++) {
+        uint8_t header[CT_BLOCK_HEADER_SIZE], *at = f.b.at + offsets[i];
+        memcpy(header, at, sizeof header);
+        CHECK_EQ_INT(header[5], CT_CODEC_ZSTD);
+        store(at + 12, 60 << 20, 4);
+        store(at + 72, XXH3_64bits(at, 72), 8);
+        save(&f);
+        largest_request = 0;
+        CHECK_EQ_INT(ct_journal_open(path, &watched, &journal, &error), CT_OK);
+        CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
+        ct_code code;
+        while ((code = ct_replay_next(replay, &event, &error)) == CT_OK)
+            for (size_t slot = 0; event->kind == CT_EVENT_STEP && slot < event->activation->slot_count; slot++) {
+                ct_value value = event->activation->slots[slot].value;
+                ct_code fetched = ct_replay_resolve(replay, &value, &error);
+                CHECK(fetched == CT_OK || fetched == CT_E_CORRUPT);
+            }
+        CHECK_EQ_INT(code, i % 3 == 1 ? CT_END : CT_E_CORRUPT); /* a content is found damaged when it is fetched */
+        ct_replay_free(replay);
+        ct_journal_close(journal);
+        CHECK(largest_request > 0 && largest_request < 1 << 20);
+        memcpy(at, header, sizeof header);
+    }
+    free_file(&f);
+}
+
 static void
 any_flipped_byte_leaves_a_prefix(void)
 {
@@ -1003,6 +1055,7 @@ main(int argc, char **argv)
     RUN(contents_are_fetched_and_stay);
     RUN(damage_in_the_middle_is_found_when_reached);
     RUN(a_damaged_tail_is_cut_off);
+    RUN(sizes_in_headers_take_no_memory);
     RUN(any_flipped_byte_leaves_a_prefix);
     RUN(live_blocks_follow_the_file);
     RUN(what_can_be_opened);
