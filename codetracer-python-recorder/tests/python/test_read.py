@@ -533,6 +533,31 @@ def test_other_formats(folder, tmp_path, kind, trace):
         assert [(step.line, step.locals["n"]) for step in other.steps if "deep" in step.function and "n" in step.locals] == wanted
 
 
+def told(trace):
+    """All that a trace of any format tells of steps, calls and output, to be compared."""
+    steps = [(step.path, step.line, step.function, step.depth, repr(step.locals)) for step in trace.steps]
+    calls = [(call.function, call.line, call.outcome, call.depth, call.first_step, call.last_step, repr(call.arguments), repr(call.return_value)) for call in trace.calls]
+    return steps, calls, [(output.stream, output.text, output.step) for output in trace.outputs]
+
+
+def test_formats_agree(folder, tmp_path, trace):
+    """The container with everything tells what the journal tells; the formats of one stack tell the same as each other, whose steps are the journal's."""
+    seen = {}
+    for kind in ("ct", "ct-single", "json", "binary", "binary-v0"):
+        done = subprocess.run([reading.trace_tool(), "convert", folder, tmp_path / kind, "--to", kind], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        with read(tmp_path / kind) as other:
+            seen[kind] = told(other)
+            walked = [(step.number, step.changed, step.locals) for step in other.steps]
+            assert walked[::-1] == [(step.number, step.changed, step.locals) for step in reversed(other.steps)]
+    assert seen.pop("ct") == told(trace)
+    first = seen.pop("ct-single")
+    for kind, (steps, calls, outputs) in seen.items():
+        assert steps == first[0] and calls == first[1] and outputs == first[2], kind
+    assert [(step.path, step.line, step.function) for step in trace.steps] == [step[:3] for step in first[0]]
+    assert "".join(output.text for output in trace.outputs) == "".join(text for _, text, _ in first[2])
+
+
 def test_without_the_recorder(folder):
     """Reading loads nothing that records."""
     code = f"""
