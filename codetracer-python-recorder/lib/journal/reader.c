@@ -49,6 +49,13 @@ last_of(const ct_block_list *list)
     return list->count ? &list->blocks[list->count - 1] : NULL;
 }
 
+/* Whether so many events can be before a block: an event has at least a byte, and all of them are in blocks that are there. */
+static bool
+can_be_before(const ct_block_entry *previous, uint64_t events)
+{
+    return previous ? events >= previous->events && events - previous->events <= previous->raw : events == 0;
+}
+
 static ct_code
 add_events(ct_journal *journal, const ct_block_entry *in_file, ct_error *error)
 {
@@ -66,7 +73,7 @@ add_events(ct_journal *journal, const ct_block_entry *in_file, ct_error *error)
     bool begins = block->flags & CT_BLOCK_BEGINS_SEGMENT;
     uint64_t segment = journal->segment_count - (begins ? 0 : 1);
     if ((!begins && !journal->segment_count) || block->segment != segment || (previous ? block->first < previous->first : block->first)
-        || (previous ? block->events < previous->events : block->events) || block->first > block->events)
+        || !can_be_before(previous, block->events) || block->first > block->events)
         return ct_fail(error, CT_E_CORRUPT, "an events block does not continue the one before", block->position, 0);
     if (begins && !CT_GROW(journal->allocator, journal->segments, journal->segment_capacity, journal->segment_count))
         return ct_fail(error, CT_E_NOMEM, "no memory for the index", 0, 0);
@@ -329,7 +336,8 @@ end_matches(const ct_journal *journal, ct_input *in)
     uint64_t definitions = ct_take_varint(in);
     counts.contents = ct_take_varint(in);
     counts.segments = ct_take_varint(in);
-    if (in->bad || definitions != journal->definitions.count || counts.segments != journal->segment_count)
+    if (in->bad || definitions != journal->definitions.count || counts.segments != journal->segment_count
+        || !can_be_before(last_of(&journal->events), journal->counts.events) || journal->counts.steps > journal->counts.events)
         return false;
     uint64_t position = 0, steps = 0, events = 0;
     for (size_t i = 0; i < journal->segment_count; i++) {

@@ -681,6 +681,44 @@ damage_in_the_middle_is_found_when_reached(void)
     free_file(&f);
 }
 
+/* An event has at least a byte: a file cannot count more than it has. */
+static void
+counts_are_what_the_blocks_can_hold(void)
+{
+    static const struct { uint64_t events, steps; int header; } wrong[] = {{UINT64_MAX / 2, UINT64_MAX / 2, 0}, {100, 0, 0}, {0, 100, 0}, {UINT64_MAX / 2, 0, 1}};
+    ct_journal *journal;
+    ct_journal_counts counts;
+    ct_error error;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        journal_file f = {0};
+        size_t offsets[16];
+        three_segments(&f, offsets);
+        if (wrong[i].header) { /* in a block of a recording that was cut */
+            uint8_t *at = f.b.at + offsets[8];
+            store(at + 40, wrong[i].events, 8);
+            store(at + 72, XXH3_64bits(at, 72), 8);
+        }
+        else {
+            f.events += wrong[i].events;
+            f.steps += wrong[i].steps;
+            end_block(&f);
+        }
+        save(&f);
+        ct_code code = ct_journal_open(path, NULL, &journal, &error);
+        if (wrong[i].header) { /* its tail is cut off */
+            CHECK_EQ_INT(code, CT_OK);
+            ct_journal_count(journal, &counts);
+            CHECK(!counts.complete && counts.events == 21 && counts.steps == 20);
+            ct_journal_close(journal);
+        }
+        else {
+            CHECK_EQ_INT(code, CT_E_CORRUPT);
+            CHECK_STR(error.message, "the end block does not match the blocks before it");
+        }
+        free_file(&f);
+    }
+}
+
 static void
 a_damaged_tail_is_cut_off(void)
 {
@@ -1054,6 +1092,7 @@ main(int argc, char **argv)
     RUN(an_event_across_blocks);
     RUN(contents_are_fetched_and_stay);
     RUN(damage_in_the_middle_is_found_when_reached);
+    RUN(counts_are_what_the_blocks_can_hold);
     RUN(a_damaged_tail_is_cut_off);
     RUN(sizes_in_headers_take_no_memory);
     RUN(any_flipped_byte_leaves_a_prefix);
