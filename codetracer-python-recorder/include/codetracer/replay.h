@@ -52,7 +52,8 @@ typedef struct ct_meta_info { ct_text key, value; } ct_meta_info;
 
 typedef struct ct_journal ct_journal;
 typedef struct ct_journal_counts {
-    uint64_t events, steps, contents, segments, blocks, file_bytes, stored_bytes[3], raw_bytes[3]; /* per block kind */
+    uint64_t events, steps, contents, segments, blocks, file_bytes, stored_bytes[3], raw_bytes[3]; /* per block kind; file_bytes: with what only
+                                 the live file of a recording has */
     uint32_t paths, names, codes, types, shapes, metas;
     uint64_t dropped_steps;   /* before the first one that is there: a recording that kept only its end. Steps are numbered from 0 nevertheless */
     bool complete;            /* has its end block; false: a recording that was cut, read as far as it goes */

@@ -414,6 +414,7 @@ append_live(walk *w, ct_live_copy *copy, ct_error *error)
         if (code == CT_E_CORRUPT || journal->damage_sequence != UINT64_MAX)
             return CT_OK;
         CT_TRY(code);
+        journal->counts.file_bytes += block.stored;
     }
     return CT_OK;
 }
@@ -463,7 +464,7 @@ count_definitions(ct_journal *journal)
     journal->counts.metas = (uint32_t)definitions->metas.count;
     journal->counts.segments = journal->segment_count;
     journal->counts.dropped_steps += journal->base_steps;
-    journal->counts.file_bytes = journal->source.size;
+    journal->counts.file_bytes += journal->source.size;
 }
 
 /* ---- open and close ---- */

@@ -111,7 +111,7 @@ static void others(text *out, ct_journal *journal, uint32_t metas)
                                         "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
                                         "cut.items", "cut.depth", "cut.string", "redaction", "redacted.variables", "redacted.returns",
                                         "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown",
-                                        "span"};
+                                        "span", "stem"};
     for (uint32_t i = 0; i < metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
         bool is_known = !meta;
@@ -227,7 +227,7 @@ static void add_parts(text *out, const char *place, uint64_t steps)
     parts p = {&list, 0};
     if (ct_trace_parts(place, add_part, &p, &p.bytes, NULL) == CT_OK && list.size) {
         put_size(out, p.bytes, steps);
-        text_char(out, '\n');
+        text_puts(out, strcmp(trace_format(), "ct") == 0 ? ", with these files in the container:\n" : ", in these files:\n");
         text_add(out, list.bytes, list.size);
     }
     text_free(&list);
@@ -269,7 +269,9 @@ int command_info(int argc, char **argv)
         label(&out, "complete");
     if (own) {
         text_puts(&out, counts.complete ? "yes" : "no: ");
-        if (!counts.complete)
+        if (trace_is_cut(place, &counts))
+            text_puts(&out, "the end of the file is missing");
+        else if (!counts.complete)
             why_unfinished(&out, counts.failed, counts.failed_system);
         text_char(&out, '\n');
     }

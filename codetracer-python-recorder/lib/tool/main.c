@@ -25,6 +25,15 @@ static const char HELP[] =
 static const struct { const char *name; int (*run)(int argc, char **argv); } COMMANDS[] = {
     {"print", command_print}, {"info", command_info}, {"convert", command_convert}, {"verify", command_verify}, {"recover", command_recover}};
 
+static int run(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (strcmp(argv[0], COMMANDS[i].name) == 0)
+            return COMMANDS[i].run(argc, argv);
+    complain("", "there is no command '%s'; `codetracer-trace --help` lists them.", argv[0]);
+    return STATUS_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* so that a closed pager is an error of write(): output.c */
@@ -33,6 +42,8 @@ int main(int argc, char **argv)
         fputs(HELP, stderr);
         return STATUS_USAGE;
     }
+    if (strcmp(argv[1], "help") == 0 && argc == 3)
+        return run(2, (char *[]){argv[2], "--help", NULL});
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         output_write(HELP, sizeof HELP - 1);
         output_finish();
@@ -46,12 +57,7 @@ int main(int argc, char **argv)
         text_free(&version);
         return STATUS_OK;
     }
-    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
-        if (strcmp(argv[1], COMMANDS[i].name) == 0) {
-            int status = COMMANDS[i].run(argc - 1, argv + 1);
-            interrupt_obey();
-            return status;
-        }
-    complain("", "there is no command '%s'; `codetracer-trace --help` lists them.", argv[1]);
-    return STATUS_USAGE;
+    int status = run(argc - 1, argv + 1);
+    interrupt_obey();
+    return status;
 }

@@ -8,15 +8,49 @@
 
 #include "tool/tool.h"
 
+/* Names of files are anybody's: what a terminal would take for a command, and what would end the line, is escaped. */
 void complain(const char *command, const char *format, ...)
 {
     va_list arguments;
+    text plain = {0}, line = {0};
     fflush(stdout);
-    fprintf(stderr, "codetracer-trace%s%s: ", *command ? " " : "", command);
+    text_format(&line, "codetracer-trace%s%s: ", *command ? " " : "", command);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    text_format_list(&plain, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    text_safe(&line, plain.bytes, plain.size);
+    text_char(&line, '\n');
+    fwrite(line.bytes, 1, line.size, stderr);
+    text_free(&plain);
+    text_free(&line);
+}
+
+const char *shell_path(const char *path, text *out)
+{
+    text whole = {0};
+    text_format(&whole, "%s%s%c", *path == '-' ? "./" : "", path, 0);
+    (void)shell_word(whole.bytes, out);
+    text_free(&whole);
+    return out->bytes;
+}
+
+const char *shell_word(const char *word, text *out)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@%+=:,./_-";
+    text_clear(out);
+    if (*word && strspn(word, plain) == strlen(word)) {
+        text_puts(out, word);
+    } else {
+        text_char(out, '\'');
+        for (; *word; word++)
+            if (*word == '\'')
+                text_puts(out, "'\\''");
+            else
+                text_char(out, *word);
+        text_char(out, '\'');
+    }
+    text_char(out, 0);
+    return out->bytes;
 }
 
 void complain_error(const char *command, const char *path, const ct_error *error)
@@ -101,9 +135,10 @@ int options_parse(int argc, char **argv, const option *options, const char *help
             output_finish();
             return -1;
         }
-        const char *name = argument + (argument[1] == '-' ? 2 : 1);
-        const char *equals = strchr(name, '=');
-        const option *o = argument[1] == '-' ? find_option(options, name, equals ? (size_t)(equals - name) : strlen(name)) : NULL;
+        const size_t dashes = argument[1] == '-' ? 2 : 1;
+        const char *name = argument + dashes, *equals = strchr(name, '=');
+        const size_t size = equals ? (size_t)(equals - name) : strlen(name);
+        const option *o = (size == 1) == (dashes == 1) ? find_option(options, name, size) : NULL;
         if (!o) {
             complain(command, "there is no option '%s'; see `codetracer-trace %s --help`.", argument, command);
             return STATUS_USAGE;
@@ -112,7 +147,7 @@ int options_parse(int argc, char **argv, const option *options, const char *help
             *o->given = true;
         if (o->kind == OPTION_FLAG) {
             if (equals) {
-                complain(command, "--%s takes no value.", o->name);
+                complain(command, "'%.*s' takes no value.", (int)(equals - argument), argument);
                 return STATUS_USAGE;
             }
             *(bool *)o->target = true;

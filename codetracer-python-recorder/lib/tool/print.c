@@ -18,13 +18,14 @@ static const char HELP[] =
     "\n"
     "  --from STEP        begin at this step (at once, however long the trace is)\n"
     "  --to STEP          end behind this step and what happened before the next one\n"
-    "  --all-locals       at each step all locals, not only the changed ones (these stay highlighted), also __name__ and the like\n"
-    "  --span NAME        only the steps and the thread of this span (a web request, a test): its id or its label, as info lists them\n"
+    "  --all-locals       at each step all locals, also __name__ and the like; those that changed stay highlighted\n"
+    "  --span NAME        only the steps and the thread of this span (a web request, a test): its id or its label,\n"
+    "                     as info lists them\n"
     "  --function NAME    only this function: f, Class.f or package.module.f\n"
     "  --thread N         only this thread\n"
     "  --grep TEXT        only lines that contain this text, as printed (upper and lower case count)\n"
     "  --limit N          end after N lines\n"
-    "  --json             one JSON object per line, for scripts; see docs/print-json.md\n"
+    "  --json             one JSON object per line, with all locals, for scripts; see docs/print-json.md\n"
     "  --color WHEN       auto (on a terminal, unless NO_COLOR is set), always or never\n"
     "\n"
     "On a terminal, lines are cut to its width (COLUMNS); elsewhere only values longer than 2,000 bytes are.\n"
@@ -128,6 +129,18 @@ static void keep_account(printer *p, const ct_event *event)
     }
 }
 
+/* How much of what is printed of an event, mostly one line, the limit has room for; *lines grows by as many. */
+static size_t limited(const text *out, uint64_t limit, uint64_t *lines)
+{
+    size_t size = 0;
+    while (size < out->size && *lines < limit) {
+        const char *end = memchr(out->bytes + size, '\n', out->size - size);
+        size = end ? (size_t)(end + 1 - out->bytes) : out->size;
+        ++*lines;
+    }
+    return size;
+}
+
 static ct_code walk(printer *p, ct_error *error)
 {
     const print_options *o = p->options;
@@ -139,10 +152,11 @@ static ct_code walk(printer *p, ct_error *error)
         if (o->has_to && event->kind == CT_EVENT_STEP && event->step > o->to)
             break;
         if (wanted(p, event) && format_event(p, event, &line)) {
-            output_write(line.bytes, line.size);
+            size_t size = o->has_limit ? limited(&line, o->limit, &lines) : line.size;
+            output_write(line.bytes, size);
             p->any = true;
             p->any_of_thread = p->any_of_thread || event->activation;
-            if (o->has_limit && ++lines >= o->limit)
+            if (o->has_limit && lines >= o->limit)
                 break;
         }
         keep_account(p, event);
@@ -163,13 +177,32 @@ static void print_dropped(const print_options *options, uint64_t steps)
     text_free(&out);
 }
 
+/* Which choice left nothing to print. */
+static void say_what_nothing_matches(const char *path, const print_options *o)
+{
+    text chosen = {0}, word = {0};
+    if (o->function)
+        text_format(&chosen, " --function=%s", shell_word(o->function, &word));
+    if (o->has_thread)
+        text_format(&chosen, " --thread=%" PRIu64, o->thread);
+    if (o->grep)
+        text_format(&chosen, " --grep=%s", shell_word(o->grep, &word));
+    text_char(&chosen, 0);
+    if (*chosen.bytes)
+        complain("print", "%s: nothing%s matches%s.", path, o->from || o->has_to ? " between these steps" : "", chosen.bytes);
+    text_free(&chosen);
+    text_free(&word);
+}
+
 static int print_journal(const char *path, ct_journal *journal, const print_options *options)
 {
     ct_error error = {0};
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
     if (options->from && options->from >= counts.steps) {
-        if (counts.steps)
+        if (counts.steps == 1)
+            complain("print", "--from %" PRIu64 ": the trace has one step, which is 0.", options->from);
+        else if (counts.steps)
             complain("print", "--from %" PRIu64 ": the trace has the steps 0 to %" PRIu64 ".", options->from, counts.steps - 1);
         else
             complain("print", "--from %" PRIu64 ": the trace has no steps.", options->from);
@@ -202,8 +235,8 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     } else {
         status = code == CT_END ? trace_end(path, journal) : trace_status();
     }
-    if (!p.any && status == STATUS_OK && (options->grep || options->function || options->has_thread))
-        complain("print", "%s: nothing of the trace is of that %s.", path, options->grep ? "text" : options->function ? "function" : "thread");
+    if (!p.any && status == STATUS_OK)
+        say_what_nothing_matches(path, options);
     changes_free(p.changes);
     sources_free(p.sources);
     ct_replay_free(p.replay);

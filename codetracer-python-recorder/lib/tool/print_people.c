@@ -174,6 +174,21 @@ static void put_place(line *l, const ct_activation *a, int64_t number)
     put_piece(l, PLACE);
 }
 
+/* To at most so many columns of a terminal, with … at the end when something was cut off. */
+static void shorten(text *t, size_t most)
+{
+    size_t keep = 0, used = 0;
+    for (size_t i = 0, taken; i < t->size; i += taken) {
+        used += utf8_columns(utf8_decode((const uint8_t *)t->bytes + i, t->size - i, &taken));
+        if (used < most)
+            keep = i + taken;
+    }
+    if (used <= most)
+        return;
+    t->size = keep;
+    text_puts(t, "…");
+}
+
 static void put_step(line *l, const ct_event *event)
 {
     const ct_activation *a = event->activation;
@@ -188,13 +203,8 @@ static void put_step(line *l, const ct_event *event)
         add_function(l, a);
     /* On a terminal what changed matters more than the end of a long source line. */
     size_t most = l->columns ? l->columns * 2 / 3 : 0;
-    if (most > column + 20 && l->piece.size > most - column) {
-        size_t keep = most - column - 1;
-        while (keep > 0 && ((uint8_t)l->piece.bytes[keep] & 0xC0) == 0x80)
-            keep--;
-        l->piece.size = keep;
-        text_puts(&l->piece, "…");
-    }
+    if (most > column + 20)
+        shorten(&l->piece, most - column);
     put_piece(l, source.size ? SOURCE : DIM);
     size_t room = l->columns && l->columns / 3 < SOURCE_COLUMN ? l->columns / 3 : (size_t)SOURCE_COLUMN;
     put_locals(l, a, column + room);

@@ -102,7 +102,8 @@ static void find_lines(file *f)
     for (size_t i = 0; i < f->all.size; i++)
         lines += f->all.bytes[i] == '\n' || f->all.bytes[i] == '\r';
     f->starts = must_have(malloc((lines + 1) * sizeof *f->starts));
-    f->starts[f->line_count++] = 0;
+    const bool marked = f->all.size >= 3 && memcmp(f->all.bytes, "\xEF\xBB\xBF", 3) == 0; /* that it is UTF-8: no part of the first line */
+    f->starts[f->line_count++] = marked ? 3 : 0;
     for (; at < f->all.size; at++) {
         bool both = f->all.bytes[at] == '\r' && at + 1 < f->all.size && f->all.bytes[at + 1] == '\n';
         if (f->all.bytes[at] == '\n' || (f->all.bytes[at] == '\r' && !both))

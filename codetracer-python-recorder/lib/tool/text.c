@@ -61,22 +61,26 @@ void text_insert(text *t, size_t at, const char *string)
     t->size += count;
 }
 
+void text_format_list(text *t, const char *format, va_list arguments)
+{
+    va_list again;
+    va_copy(again, arguments);
+    make_room(t, 64);
+    int count = vsnprintf(t->bytes + t->size, t->room - t->size, format, arguments);
+    if (count >= 0 && (size_t)count >= t->room - t->size) {
+        make_room(t, (size_t)count + 1);
+        vsnprintf(t->bytes + t->size, (size_t)count + 1, format, again);
+    }
+    va_end(again);
+    t->size += count < 0 ? 0 : (size_t)count;
+}
+
 void text_format(text *t, const char *format, ...)
 {
     va_list arguments;
-    make_room(t, 64);
     va_start(arguments, format);
-    int count = vsnprintf(t->bytes + t->size, t->room - t->size, format, arguments);
+    text_format_list(t, format, arguments);
     va_end(arguments);
-    if (count < 0)
-        return;
-    if ((size_t)count >= t->room - t->size) {
-        make_room(t, (size_t)count + 1);
-        va_start(arguments, format);
-        vsnprintf(t->bytes + t->size, (size_t)count + 1, format, arguments);
-        va_end(arguments);
-    }
-    t->size += (size_t)count;
 }
 
 void text_code_point(text *t, uint32_t point)

@@ -2,6 +2,7 @@
 #ifndef TOOL_TEXT_H
 #define TOOL_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@ void text_puts(text *t, const char *string);
 void text_char(text *t, char c);
 void text_insert(text *t, size_t at, const char *string);
 void text_format(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_format_list(text *t, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 /* UTF-8 of a code point; a surrogate gets its three-byte form. */
 void text_code_point(text *t, uint32_t point);
 

@@ -27,7 +27,7 @@ int command_verify(int argc, char **argv);
 /* ---- options.c ---- */
 typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_CHOICE } option_kind;
 typedef struct option {
-    const char *name;         /* without the dashes */
+    const char *name;         /* without the dashes: one before a single letter, else two */
     option_kind kind;
     void *target;             /* bool, uint64_t, const char *, int (the choice's index) */
     bool *given;              /* set when the option was there; may be NULL */
@@ -41,7 +41,10 @@ int options_parse(int argc, char **argv, const option *options, const char *help
 
 /* "codetracer-trace COMMAND: SENTENCE" on stderr. */
 void complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a failure of the library: says where in the file and what the system said. */
+/* The word as a shell takes it, in `out`, which lives as long as what is returned: for a command that a sentence gives. */
+const char *shell_word(const char *word, text *out);
+const char *shell_path(const char *path, text *out); /* no option, too, if it begins with a dash */
+/* The same as complain() for a failure of the library: says where in the file and what the system said. */
 void complain_error(const char *command, const char *path, const ct_error *error);
 
 /* ---- interrupt.c: Ctrl-C while a trace is written ---- */
@@ -68,7 +71,9 @@ int trace_open(const char *command, const char *path, ct_journal **journal);
 const char *trace_format(void);
 /* STATUS_TRACE when a part of the trace is damaged, which trace_open() has said; else STATUS_OK. */
 int trace_status(void);
-/* To be called when all was done with the trace: says on stderr that a recording was cut, and how to finish it. Returns trace_status(). */
+/* Whether it is a journal's file whose end is missing: no recording that was killed, or still runs. */
+bool trace_is_cut(const char *path, const ct_journal_counts *counts);
+/* To be called when all was done with the trace: says on stderr that a recording or its file was cut, and how to finish it. Returns trace_status(). */
 int trace_end(const char *path, const ct_journal *journal);
 /* Why a recording is not complete, behind "is not complete: " and the like. failed, system: as in ct_journal_counts. */
 void why_unfinished(text *out, ct_code failed, int system);

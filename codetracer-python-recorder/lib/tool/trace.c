@@ -1,5 +1,6 @@
 /* TRACE arguments: a journal of the trace, whatever its format. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,9 +32,11 @@ static void say_that_it_is_read_first(const char *command, const char *path)
     enum { LONG = 20, LONG_JSON = 200 }; /* MB that may take more than a second; only json is not compressed */
     parts_seen seen = {0};
     uint64_t bytes = 0;
+    text word = {0};
     if (isatty(STDERR_FILENO) && ct_trace_parts(path, look_for_journal, &seen, &bytes, NULL) == CT_OK && seen.foreign && bytes / 1000000 >= (seen.json ? LONG_JSON : LONG))
         complain(command, "%s: reading all of its %" PRIu64 " MB first, as of every trace without a journal; `codetracer-trace convert %s OUT.ctj --to journal` makes one, "
-                          "which opens at once.", path, bytes / 1000000, path);
+                          "which opens at once.", path, bytes / 1000000, shell_path(path, &word));
+    text_free(&word);
 }
 
 int trace_open(const char *command, const char *path, ct_journal **journal)
@@ -55,6 +58,31 @@ int trace_open(const char *command, const char *path, ct_journal **journal)
     }
     complain_error(command, path, &error);
     return STATUS_TRACE;
+}
+
+/* A journal's file that has lost its end, and is in no private folder of a recording: its name, malloc'd; else NULL. */
+static char *cut_file(const char *path, const ct_journal_counts *counts)
+{
+    names list;
+    char *file = NULL;
+    if (counts->complete || counts->failed != CT_OK)
+        return NULL;
+    if (!is_folder(path))
+        return must_have(strdup(path));
+    if (folder_list(path, "", ".ctj", &list) && list.count) {
+        char *live = path_join(path, "journal.live");
+        file = is_file(live) ? NULL : path_join(path, list.items[0]);
+        free(live);
+    }
+    names_free(&list);
+    return file;
+}
+
+bool trace_is_cut(const char *path, const ct_journal_counts *counts)
+{
+    char *file = cut_file(path, counts);
+    free(file);
+    return file != NULL;
 }
 
 static bool holds(const char *folder, const char *beginning, const char *ending)
@@ -88,16 +116,22 @@ int trace_status(void)
 int trace_end(const char *path, const ct_journal *journal)
 {
     ct_journal_counts counts;
+    text why = {0}, word = {0};
     ct_journal_count(journal, &counts);
-    if (!counts.complete) {
-        text why = {0};
+    char *cut = cut_file(path, &counts);
+    if (cut) {
+        damaged = true;
+        complain("", "%s is not complete: its end is missing. `codetracer-trace recover %s` makes a whole trace of what there is.", cut, shell_path(cut, &word));
+    } else if (!counts.complete) {
         why_unfinished(&why, counts.failed, counts.failed_system);
         text_char(&why, 0);
-        complain("", counts.failed == CT_OK ? "%s is not complete: %s. `codetracer-trace recover %s` finishes what was killed."
-                                            : "%s is not complete: %s. `codetracer-trace recover %s` makes a whole trace of what there is.", path, why.bytes, path);
-        text_free(&why);
+        complain("", "%s is not complete: %s. `codetracer-trace recover %s` %s.", path, why.bytes, shell_path(path, &word),
+                 counts.failed == CT_OK ? "finishes what was killed" : "makes a whole trace of what there is");
     } else if (is_folder(path) && holds_unfinished_too(path))
         complain("", "%s holds an unfinished recording, too, which is not shown: its program is still running or was killed. "
-                     "`codetracer-trace recover %s` finishes what was killed.", path, path);
+                     "`codetracer-trace recover %s` finishes what was killed.", path, shell_path(path, &word));
+    text_free(&why);
+    text_free(&word);
+    free(cut);
     return trace_status();
 }

@@ -10,15 +10,15 @@
 enum { MOST_TOLD = 20, MOST_RULES = 64 };
 
 static const char HELP[] =
-    "usage: codetracer-trace verify TRACE... [--quiet] [--json]\n"
+    "usage: codetracer-trace verify TRACE... [-q] [--json]\n"
     "\n"
     "Reads traces to the end and checks everything that can be checked: checksums, sizes, ids, the balance of calls, and\n"
     "the rules that CodeTracer's loader relies on. Each finding is a line: FILE: byte N: RULE: what is wrong. Of one rule\n"
     "at most 20 are shown. The last line of a trace says whether it is whole. docs/verify.md explains the rules.\n"
     "TRACE is the folder that was recorded into, or the trace's file, in any format.\n"
     "\n"
-    "  --quiet     nothing is printed; the status tells\n"
-    "  --json      one JSON object a line: the findings, then one for the trace\n"
+    "  -q, --quiet  nothing is printed; the status tells\n"
+    "  --json       one JSON object a line: the findings, then one for the trace\n"
     "\n"
     "Exit status: 0 all traces are whole; 1 a rule is broken, or a trace cannot be read; 2 wrong options.\n";
 
@@ -139,7 +139,7 @@ static int verify_one(const char *path, bool quiet, bool json)
 int command_verify(int argc, char **argv)
 {
     bool quiet = false, json = false;
-    const option options[] = {{"quiet", OPTION_FLAG, &quiet, NULL, NULL}, {"json", OPTION_FLAG, &json, NULL, NULL}, {0}};
+    const option options[] = {{"quiet", OPTION_FLAG, &quiet, NULL, NULL}, {"q", OPTION_FLAG, &quiet, NULL, NULL}, {"json", OPTION_FLAG, &json, NULL, NULL}, {0}};
     const char **places = must_have(malloc((size_t)argc * sizeof *places));
     size_t count;
     int status = options_parse(argc, argv, options, HELP, 1, (size_t)argc, places, &count);

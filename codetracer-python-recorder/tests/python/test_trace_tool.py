@@ -7,7 +7,9 @@ import json
 import math
 import os
 import pty
+import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -139,6 +141,8 @@ def test_help_for_a_person():
     assert "print TRACE" in run("--help").out
     for command in ("print", "info", "convert", "recover"):
         assert run(command, "--help").out.startswith(f"usage: codetracer-trace {command} ")
+        assert run("help", command).out == run(command, "--help").out
+    assert run("help", "absent", status=2).err.startswith("codetracer-trace: there is no command 'absent'")
     assert run("--version").out.startswith("codetracer-trace ")
 
 
@@ -158,9 +162,10 @@ def test_bad_traces_are_one_sentence_and_status_1(tmp_path, loop):
 
 
 def test_what_matches_nothing_is_said(tmp_path, changes):
-    for option, word in (("--function=absent", "function"), ("--grep=absent", "text"), ("--thread=77", "thread")):
-        done = run("print", changes, option)
-        assert done.out == "" and done.err == f"codetracer-trace print: {changes}: nothing of the trace is of that {word}.\n"
+    for options, said in ((["--function=absent"], " matches --function=absent"), (["--grep=it isn't"], " matches --grep='it isn'\\''t'"), (["--thread=77"], " matches --thread=77"),
+                          (["--thread", "1", "--grep=absent", "--from=1"], " between these steps matches --thread=1 --grep=absent")):
+        done = run("print", changes, *options)
+        assert done.out == "" and done.err == f"codetracer-trace print: {changes}: nothing{said}.\n"
     os.mkfifo(tmp_path / "pipe")
     assert "neither a folder nor a file" in run("recover", tmp_path / "pipe", status=1).err
 
@@ -332,6 +337,10 @@ def test_info_tells_what_a_container_and_a_folder_consist_of(tmp_path, everythin
     assert {name: int(size.replace(",", "")) for name, size, _ in told} == {
         path.name: path.stat().st_size for path in (tmp_path / "json").iterdir() if path.is_file()
     }
+    for path, heading in ((tmp_path / "a.ct", ", with these files in the container:"), (tmp_path / "json", ", in these files:")):
+        lines = run("info", path).out.splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("  "))
+        assert lines[first - 1].startswith("size ") and lines[first - 1].endswith(heading)
     lines = run("info", tmp_path / "a.ct").out.splitlines()
     assert "complete      yes" in lines and any(line.startswith("started") for line in lines), "the journal inside is the recording's own"
 
@@ -350,6 +359,9 @@ def test_recover_a_killed_recording(tmp_path):
     assert private.is_dir()
     shown = run("print", tmp_path)  # before it is recovered
     assert shown.out.splitlines()[-1].startswith(f"{steps - 1} ") and "recover" in shown.err
+    sizes = dict(re.findall(r"^ *(size|events|definitions|content) +([\d,]+) bytes?", run("info", tmp_path).out, re.M))
+    sizes = {name: int(size.replace(",", "")) for name, size in sizes.items()}
+    assert sizes.pop("size") >= sum(sizes.values()) > 64, "also what lies in the live file is counted"
     done = run("recover", tmp_path)
     assert f"loop.ctj: {steps} steps recovered of /p/loop.py" in done.out and done.out.count("\n") == 1
     assert sorted(os.listdir(tmp_path)) == ["loop.ctj"]
@@ -399,9 +411,54 @@ def test_a_file_that_was_cut_off(tmp_path, loop):
     whole = loop.read_bytes()
     cut = tmp_path / "cut.ctj"
     cut.write_bytes(whole[: len(whole) * 2 // 3])
-    assert "not complete" in run("print", cut).err
+    said = f"codetracer-trace: {cut} is not complete: its end is missing. `codetracer-trace recover {cut}` makes a whole trace of what there is.\n"
+    printed = run("print", cut, status=1)
+    assert printed.err == said and printed.out
+    assert run("print", tmp_path, status=1).err == said  # the folder it lies in
+    assert "complete      no: the end of the file is missing\n" in run("info", cut, status=1).out
+    assert said in run("convert", cut, tmp_path / "converted", "--to", "json", status=1).err
     assert "steps recovered" in run("recover", cut).out
-    assert run("print", tmp_path / "loop.ctj").out == run("print", cut).out
+    assert run("print", tmp_path / "loop.ctj").out == printed.out
+
+
+def test_names_cannot_command_a_terminal(tmp_path, loop):
+    """Control characters of a name are escaped, a sentence stays a line, and a command in it can be pasted into a shell."""
+    folder = tmp_path / "it's \x1b[31m\n-red"
+    folder.mkdir()
+    (folder / "cut.ctj").write_bytes(loop.read_bytes()[:5000])
+    for command in ("print", "info", "verify"):
+        done = run(command, folder, status=1)
+        assert "\x1b" not in done.err + done.out and done.err.count("\n") == (command != "verify")
+    assert run("print", folder / "\x9b", status=1).err == f"codetracer-trace print: {tmp_path}/it's \\x1b[31m\\n-red/\\x9b: there is no such file or folder\n"
+    (tmp_path / "-it's").mkdir()
+    (tmp_path / "-it's" / "cut.ctj").write_bytes(loop.read_bytes()[:5000])
+    done = subprocess.run([TOOL, "print", "--", "-it's"], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    (command,) = re.findall("`codetracer-trace (.*)`", done.stderr)
+    assert shlex.split(command) == ["recover", "./-it's/cut.ctj"]
+
+
+def test_a_limit_counts_lines(tmp_path):
+    """Also those that say which thread goes on."""
+    program = "import threading\nfor i in range(3):\n    t = threading.Thread(target=lambda: 1)\n    t.start()\n    t.join()\n"
+    trace = reading.record_journal(tmp_path, program, events=False).trace
+    lines = run("print", trace).out.splitlines(True)
+    for limit in range(1, len(lines)):
+        assert run("print", trace, "--limit", limit).out == "".join(lines[:limit])
+
+
+def test_a_mark_of_utf_8_is_no_source(tmp_path):
+    (tmp_path / "marked.py").write_bytes(b"\xef\xbb\xbfvalue = 1\nprint(value)\n")
+    trace = reading.record_journal(tmp_path, None, "marked.py", events=False).trace
+    assert "marked.py:1  value = 1\n" in run("print", trace).out
+
+
+def test_source_is_cut_by_columns_of_the_terminal(tmp_path):
+    """Not by bytes: letters that take two are no wider."""
+    for name, word in (("latin", "a"), ("greek", "α")):
+        (tmp_path / name).mkdir()
+        trace = reading.record_journal(tmp_path / name, f"x = '{word * 20}'\ny = '{word * 60}'\n", events=False).trace
+        printed = on_terminal(["print", "--color=never", trace], COLUMNS="60")
+        assert f"x = '{word * 20}'" in printed and f"prog.py:2  y = '{word * 20}…" in printed, printed
 
 
 @pytest.mark.parametrize("form", ["ct", "json", "binary", "binary-v0"])

@@ -196,6 +196,11 @@ def test_several_traces_and_wrong_use(tool, tmp_path):
     write(tmp_path / "a", WHOLE)
     write(tmp_path / "b", put(LAST - 1, instead=1))
     assert [line["ok"] for line in verify(tool, tmp_path / "a", tmp_path / "b", status=1) if "ok" in line] == [True, False]
+    for quiet in ("-q", "--quiet"):
+        done = subprocess.run([tool, "verify", quiet, tmp_path / "a", tmp_path / "b"], capture_output=True)
+        assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    for wrong in ("--q", "-quiet", "-q=1", "-qq"):
+        assert subprocess.run([tool, "verify", wrong, tmp_path / "a"], capture_output=True).returncode == 2
     assert subprocess.run([tool, "verify"], capture_output=True).returncode == 2
     assert subprocess.run([tool, "verify", "--nonsense", "x"], capture_output=True).returncode == 2
     assert subprocess.run([tool, "verify", tmp_path / "none"], capture_output=True).returncode == 1
