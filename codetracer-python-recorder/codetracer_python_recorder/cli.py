@@ -37,8 +37,9 @@ What stands behind the program's name belongs to the program.
 Where the trace goes:
   -o, --out-dir DIR         folder of the trace; an earlier trace in it is replaced, nothing else in it is touched
                             (default: $CODETRACER_PYTHON_RECORDER_OUT_DIR, else ./trace-out)
-  --format FORMAT           ct: one file, for CodeTracer (default)
-  --codetracer-format ...   ct-single, ct-multi: plain containers, for other readers
+  --format FORMAT           (or --codetracer-format)
+                            ct: one file, for CodeTracer (default)
+                            ct-single, ct-multi: plain containers, for other readers
                             json: trace.json with its companions
                             binary: trace.bin, the same in less space
                             binary-v0: trace.bin as release 0.3.0 wrote it; short traces only
@@ -96,7 +97,7 @@ How it ends:
   --json-errors               errors as a line of JSON
   --log-level LEVEL           off, error, warn, info, debug, trace: log lines in JSON on standard error
   --log-file FILE             or here
-  --quiet                   do not say at the end where the trace is
+  -q, --quiet               do not say at the end where the trace is
   --autoformat, --no-autoformat
                             whether ct and ct-multi keep formatted views of minified sources, by black (yes)
   --omniscient-db MODE      known from earlier versions, without effect
@@ -154,6 +155,7 @@ SWITCHES: dict[str, tuple[str, object]] = {
     "--start-paused": ("start_paused", True),
     "--when-raises": ("when_raises", True),
     "--quiet": ("quiet", True),
+    "-q": ("quiet", True),
     "--propagate-script-exit": ("propagate", True),
     "--no-propagate-script-exit": ("propagate", False),
     "--require-trace": ("require_trace", True),

@@ -48,7 +48,7 @@ def test_where_the_options_end(line, kind, target, rest):
     [
         ([], "out_dir", "trace-out"), (["-o", "d"], "out_dir", "d"), (["-od"], "out_dir", "d"), (["-o=d"], "out_dir", "d"), (["--out-dir=d=e"], "out_dir", "d=e"),
         (["-o", "-x"], "out_dir", "-x"), ([], "format", "ct"), (["--format=bin"], "format", "binary"), (["--format", "binary-v0"], "format", "binary-v0"), (["--format", "json"], "format", "json"), (["--codetracer-format=journal"], "format", "journal"),
-        (["--format=ctfs"], "format", "ct"), (["--format=JSON", "--format=ct"], "format", "ct"), ([], "quiet", False), (["--quiet"], "quiet", True),
+        (["--format=ctfs"], "format", "ct"), (["--format=JSON", "--format=ct"], "format", "ct"), ([], "quiet", False), (["--quiet"], "quiet", True), (["-q"], "quiet", True),
         (["--propagate-script-exit"], "propagate", True), (["--propagate-script-exit", "--no-propagate-script-exit"], "propagate", False),
     ],
 )  # fmt: skip
@@ -73,7 +73,7 @@ def test_limits():
     [
         ([], "name the program"), (["--"], "name the program"), (["--quiet"], "name the program"), (["-m"], "-m needs"), (["-c"], "-c needs"),
         (["-o"], "-o needs"), (["-o", ""], "-o needs"), (["--out-dir="], "--out-dir needs"), (["--unknown", "a.py"], "'--unknown'"), (["-x", "a.py"], "'-x'"),
-        (["--out", "d", "a.py"], "'--out'"), (["--quiet=1", "a.py"], "takes no value"), (["--format=xml", "a.py"], "no format 'xml'"),
+        (["--out", "d", "a.py"], "'--out'"), (["--quiet=1", "a.py"], "takes no value"), (["--q", "a.py"], "'--q'"), (["--format=xml", "a.py"], "no format 'xml'"),
         (["--format", "bina", "a.py"], "choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
         (["--max-items=-1", "a.py"], "--max-items must be"), (["--export-depth=1,2,3", "a.py"], "whole number"), (["--globals=all", "a.py"], "none, referenced"),
     ],
