@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "codetracer/journal.h"
 #include "codetracer/trace.h"
 #include "tool/export_to.h"
 #include "util/plural.h"
@@ -317,6 +318,16 @@ static char *parent_of(const char *path)
     return must_have(size ? strndup(path, size) : strdup("."));
 }
 
+static bool begins_as_journal(const char *file)
+{
+    char begin[8];
+    FILE *opened = fopen(file, "re");
+    bool is_journal = opened && fread(begin, 1, sizeof begin, opened) == sizeof begin && memcmp(begin, CT_JOURNAL_MAGIC, sizeof begin) == 0;
+    if (opened)
+        fclose(opened);
+    return is_journal;
+}
+
 /* A .ctj file: complete, or cut off. */
 static int recover_file(const char *file, int format)
 {
@@ -324,7 +335,10 @@ static int recover_file(const char *file, int format)
     ct_error error = {0};
     ct_journal_counts counts;
     if (ct_journal_open(file, NULL, &journal, &error) != CT_OK) {
-        complain_error("recover", file, &error);
+        if (error.code == CT_E_CORRUPT && !begins_as_journal(file))
+            complain("recover", "%s is no journal (.ctj): only of those, and of recordings, the beginning makes a trace. `codetracer-trace verify` tells what is wrong with others.", file);
+        else
+            complain_error("recover", file, &error);
         return STATUS_TRACE;
     }
     ct_journal_count(journal, &counts);
@@ -363,8 +377,11 @@ static int recover_folder(const char *folder, int format)
     free(inside);
     free(live);
     if (is_private) {
-        char *parent = parent_of(folder);
-        status = recover_recording(folder, parent, format);
+        /* `.` has no name to take the parent from, and cannot be removed. */
+        bool is_here = strcmp(name ? name + 1 : folder, ".") == 0 || strcmp(name ? name + 1 : folder, "..") == 0;
+        char *whole = is_here ? realpath(folder, NULL) : NULL, *parent = parent_of(whole ? whole : folder);
+        status = recover_recording(whole ? whole : folder, parent, format);
+        free(whole);
         free(parent);
         return status;
     }
@@ -401,8 +418,16 @@ int command_recover(int argc, char **argv)
     int status = options_parse(argc, argv, options, HELP, 1, 1, &place, &places);
     if (status != STATUS_OK)
         return status < 0 ? STATUS_OK : status;
-    if (is_file(place))
-        return recover_file(place, format);
+    if (is_file(place)) {
+        /* That of a recording is not all of it, and may still grow: its folder is meant. */
+        char *inside = parent_of(place), *live = path_join(inside, "journal.live");
+        const char *slash = strrchr(place, '/');
+        bool is_recording = strcmp(slash ? slash + 1 : place, "journal.ctj") == 0 && is_file(live);
+        status = is_recording ? recover_folder(inside, format) : recover_file(place, format);
+        free(live);
+        free(inside);
+        return status;
+    }
     if (!is_folder(place)) {
         if (access(place, F_OK) == 0)
             complain("recover", "%s: this is neither a folder nor a file.", place);

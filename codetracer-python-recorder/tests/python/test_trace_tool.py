@@ -400,11 +400,26 @@ def test_a_running_recording_is_left_alone(tmp_path):
         process.stdout.readline()
         done = run("recover", tmp_path, status=1)
         assert f"process {process.pid}" in done.err and (tmp_path / ".recording-test" / "journal.live").exists()
+        assert run("recover", tmp_path / ".recording-test" / "journal.ctj", status=1).err == done.err
         assert len(run("print", tmp_path, "--limit", 5).out.splitlines()) == 5
         process.stdin.close()
         assert process.wait(timeout=60) == 0
     run("recover", tmp_path)
     assert os.listdir(tmp_path) == ["loop.ctj"]
+
+
+@pytest.mark.parametrize("name", [".", "journal.ctj", "../.recording-test/."])
+def test_recover_from_within_a_recording(tmp_path, name):
+    make("killed", tmp_path, status=-9)
+    done = subprocess.run([TOOL, "recover", name], capture_output=True, text=True, timeout=60, cwd=tmp_path / ".recording-test")
+    assert done.returncode == 0 and "loop.ctj: " in done.stdout, done
+    assert os.listdir(tmp_path) == ["loop.ctj"]
+
+
+def test_what_recover_is_not_for(tmp_path, changes):
+    run("convert", changes, tmp_path / "whole.ct", "--to", "ct")
+    said = run("recover", tmp_path / "whole.ct", status=1).err
+    assert said.startswith(f"codetracer-trace recover: {tmp_path}/whole.ct is no journal (.ctj)") and said.count("\n") == 1
 
 
 def test_a_file_that_was_cut_off(tmp_path, loop):
