@@ -41,6 +41,9 @@ def flush() -> None:
 def hold(held: bool) -> None:
     """Whether the journal of a recording that keeps only its end is to stay as it is, for who reads it. Calls nest."""
 
+def mute(muted: bool) -> None:
+    """Whether text that this thread writes is not the program's just now, and is left out."""
+
 def is_tracing() -> bool: ...
 def pause() -> None: ...
 def resume() -> None: ...

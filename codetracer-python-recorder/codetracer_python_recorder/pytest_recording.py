@@ -67,6 +67,8 @@ class Plugin:
         self.per_test = config.option.codetracer_per == "test"
         self.failed_only: bool = config.option.codetracer_failed_only
         self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
+        # Every worker runs all tests; a worker's own options do not tell.
+        self.each: bool = getattr(config, "workerinput", {}).get("codetracer_each", getattr(config.option, "dist", "no") == "each")
         # The controller of pytest-xdist runs no test.
         self.runs_tests = self.worker is not None or getattr(config.option, "dist", "no") == "no"
         self.recording: session.Recording | None = None
@@ -76,7 +78,9 @@ class Plugin:
         self.written = 0
         self.problems: list[str] = []
         self.failing = False  # one of them counts for pytest's status
-        self.failed: dict[str, str] = {}  # node id: its trace
+        self.failed: dict[str, str] = {}  # trace: its node id
+        self.crashed: dict[str, str] = {}  # trace: node id, of workers that ended, in the controller
+        self.seen: dict[object, set[str]] = {}  # folders of the tests that a worker has told of, in the controller
 
     # ---- recordings ----
 
@@ -121,9 +125,7 @@ class Plugin:
                 "error" if outcome in KEPT_OF_FAILED else "ok", {"test.outcome": outcome, "test.duration": f"{self.duration:.6f}"}
             )
             return
-        folder = folder_of(item.nodeid)
-        if self.worker is not None and self.config.option.dist == "each":
-            folder = os.path.join(self.worker, folder)
+        folder = self.folder(item.nodeid, self.worker)
         path = getattr(item, "path", None)
         self.begin(
             os.path.join(self.root, folder), os.path.basename(folder), [item.nodeid], str(path) if path else None, [("test.id", item.nodeid)]
@@ -135,6 +137,11 @@ class Plugin:
             _native.define_meta("test.duration", f"{self.duration:.6f}")
             self.end(not self.failed_only or outcome in KEPT_OF_FAILED)
 
+    def folder(self, node: str, worker: str | None) -> str:
+        """Below the root."""
+        folder = folder_of(node)
+        return os.path.join(worker, folder) if worker is not None and self.each else folder
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self) -> "Generator[None, Any, None]":
         result = yield
@@ -145,9 +152,39 @@ class Plugin:
         if report.failed and self.per_test:
             report.sections.append(("codetracer", f"codetracer-trace print {self.shown_path(self.path)}"))
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    # What pytest tells of its progress meanwhile is not the test's output.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logstart(self) -> "Generator[None, Any, None]":
+        yield from self.telling()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logfinish(self) -> "Generator[None, Any, None]":
+        yield from self.telling()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> "Generator[None, Any, None]":
+        self.note(report)
+        yield from self.telling()
+
+    def telling(self) -> "Generator[None, Any, None]":
+        if self.per_test:
+            _native.mute(True)
+        yield
+        if self.per_test:
+            _native.mute(False)
+
+    def note(self, report: pytest.TestReport) -> None:
+        worker: Any = getattr(report, "node", None)
+        if worker is not None and self.per_test:  # in pytest-xdist's controller
+            if str(report.when) == "???":  # the word of pytest-xdist for a test whose worker ended
+                path = os.path.join(self.root, self.folder(report.nodeid, worker.gateway.id))
+                if os.path.isdir(path):
+                    self.crashed[path] = report.nodeid
+            elif hasattr(report, "codetracer"):
+                self.seen.setdefault(worker, set()).add(report.codetracer)
         if report.failed and self.worker is None and self.per_test and hasattr(report, "codetracer"):
-            self.failed[report.nodeid] = report.codetracer
+            self.failed[report.codetracer] = report.nodeid
         if report.when == "setup":  # again, when a test is run again
             self.outcome, self.duration = None, 0.0
         self.duration += report.duration
@@ -180,8 +217,14 @@ class Plugin:
     # ---- what is told ----
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: "Any") -> None:
+        node.workerinput["codetracer_each"] = self.each
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: "Any") -> None:
-        written, problems, failing = getattr(node, "workeroutput", {}).get("codetracer", (0, [], False))
+        """What a worker has to tell; of one that has crashed, what is there."""
+        there = sum(os.path.isdir(path) and any(name[0] != "." for name in os.listdir(path)) for path in self.seen.get(node, ()))
+        written, problems, failing = getattr(node, "workeroutput", {}).get("codetracer", (there, [], False))
         self.written += written
         self.problems += problems
         self.failing = self.failing or failing
@@ -189,8 +232,10 @@ class Plugin:
     def pytest_terminal_summary(self, terminalreporter: "Any") -> None:
         terminalreporter.section("codetracer")
         terminalreporter.line(f"{self.written} trace{'' if self.written == 1 else 's'} in {self.shown}")
-        for node, path in self.failed.items():
+        for path, node in self.failed.items():
             terminalreporter.line(f"{node}: codetracer-trace print {self.shown_path(path)}")
+        for path, node in self.crashed.items():
+            terminalreporter.line(f"{node}: its process ended; what was seen until then: codetracer-trace recover {self.shown_path(path)}")
         for problem in self.problems:
             terminalreporter.line(problem, red=True)
         if self.failing:

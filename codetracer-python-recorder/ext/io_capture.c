@@ -49,7 +49,10 @@ note(enum ct_stream_number stream, PyObject *text)
     size_t size;
     if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r) || !PyUnicode_Check(text) || PyUnicode_GET_LENGTH(text) == 0)
         return;
-    recorder_enter_thread(r, ct_thread_state()); /* writes what came before, and uses the room that the text is about to be in */
+    PyThreadState *tstate = ct_thread_state();
+    if (tstate->id == r->muted_tstate_id)
+        return;
+    recorder_enter_thread(r, tstate); /* writes what came before, and uses the room that the text is about to be in */
     if (!text_utf8(r, text, SIZE_MAX, &bytes, &size))
         return;
     if (stream == CT_STDIN)

@@ -16,6 +16,7 @@ static PyMethodDef FUNCTIONS[] = {
      "stopped_by: None or the limit that ended it, dropped_steps: the first ones, of which only the end was kept.\n"
      "An empty dict when nothing was being recorded."},
     {"hold", session_hold, METH_O, "hold(held)\n--\n\nWhether the file of a recording that keeps only its end is to stay as it is, for who reads it. Calls nest."},
+    {"mute", session_mute, METH_O, "mute(muted)\n--\n\nWhether text that this thread writes is not the program's just now, and is left out."},
     {"flush", session_flush, METH_NOARGS, "flush()\n--\n\nWait until everything recorded so far is in the journal file."},
     {"is_tracing", session_is_tracing, METH_NOARGS, "is_tracing()\n--\n\nTrue while a recording is active in this process."},
     {"check_pattern", filters_check_pattern, METH_VARARGS,

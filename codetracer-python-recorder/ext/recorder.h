@@ -252,6 +252,7 @@ struct recorder {
     uint64_t starting_tstate_id;
     bool include_stdlib, include_exec, record_globals, capture_io, redaction;
     unsigned io_streams;         /* bits of enum ct_stream_number: those that are recorded */
+    uint64_t muted_tstate_id;    /* the thread whose text is not the program's just now; 0: none */
     path_list skip, keep, own, outer;
     path_list left_out;          /* names of a namespace that are not the program's, as a notebook's own */
     path_list texts;             /* names of code that lies in no file and is recorded, as cells of a notebook */

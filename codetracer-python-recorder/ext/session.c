@@ -559,6 +559,15 @@ session_hold(PyObject *module, PyObject *hold)
 }
 
 PyObject *
+session_mute(PyObject *module, PyObject *muted)
+{
+    (void)module;
+    if (active_recorder)
+        active_recorder->muted_tstate_id = muted == Py_True ? ct_thread_state()->id : 0;
+    Py_RETURN_NONE;
+}
+
+PyObject *
 session_is_tracing(PyObject *module, PyObject *unused)
 {
     (void)module; (void)unused;

@@ -9,6 +9,7 @@ PyObject *filters_check_pattern(PyObject *module, PyObject *args);
 PyObject *session_stop(PyObject *module, PyObject *args, PyObject *keywords);
 PyObject *session_flush(PyObject *module, PyObject *unused);
 PyObject *session_hold(PyObject *module, PyObject *hold);
+PyObject *session_mute(PyObject *module, PyObject *muted);
 PyObject *session_is_tracing(PyObject *module, PyObject *unused);
 PyObject *session_pause(PyObject *module, PyObject *unused);
 PyObject *session_resume(PyObject *module, PyObject *unused);

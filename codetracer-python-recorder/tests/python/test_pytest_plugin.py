@@ -319,6 +319,44 @@ def test_status_when_a_recording_fails(run, options, policy, failing, status):
     assert ("tests were not recorded as asked, so the exit status is not 0" in told) == (policy == "abort")
 
 
+@pytest.mark.parametrize("options", [["-q"], ["-v"], ["-s"], ["-n1"]], ids=lambda options: options[0])
+def test_the_output_is_the_tests_own(run, tmp_path, options):
+    """Not pytest's own progress, which it writes between the phases; but what another thread writes meanwhile."""
+    if "-n1" in options:
+        frameworks.need("xdist")
+    text = """\
+import conftest, sys, threading
+def test_good(): print("good")
+def test_bad():
+    print("bad"); print("told", file=sys.stderr)
+    assert 0
+def test_thread(request):
+    def tells():
+        conftest.reports.wait()
+        print("meanwhile")
+        conftest.told.set()
+    thread = threading.Thread(target=tells)
+    thread.start()
+    request.addfinalizer(thread.join)
+"""
+    conftest = """\
+import threading
+reports, told = threading.Event(), threading.Event()
+def pytest_runtest_logreport(report):
+    if report.when == "call" and "thread" in report.nodeid and not told.is_set():
+        reports.set()
+        assert told.wait(5)
+"""
+    seen = run("--codetracer=out", *options, files={"test_it.py": text, "conftest.py": conftest})
+    assert "1 failed, 2 passed" in seen.stdout, seen
+
+    def output(test):
+        return [e["text"] for e in reading.print_json(tmp_path / "out" / "test_it.py" / test) if e["event"] == "output"]
+
+    assert output("test_good") == ["good", "\n"] and output("test_bad") == ["bad", "\n", "told", "\n"]
+    assert output("test_thread") == ["meanwhile", "\n"]
+
+
 def test_policy_of_the_environment(run, tmp_path):
     tests = {"test_it.py": "def test_it(): print('said')\n"}
     seen = run("--codetracer=out", "-q", files=tests, CODETRACER_CAPTURE_IO="off", CODETRACER_LOG_LEVEL="info", CODETRACER_LOG_FILE="log")
@@ -463,6 +501,31 @@ def test_xdist_asyncio_and_cov_at_once(run, tmp_path, per):
     else:
         spans = [span for worker in ("gw0", "gw1") for span in reading.spans_of(tmp_path / "out" / worker)]
         assert len(spans) == len({span["label"] for span in spans}) == 9
+
+
+CRASH = """\
+import os
+def test_good(): x = 1
+def test_ends():
+    y = 2
+    os._exit(3)
+def test_after(): z = 3
+"""
+
+
+@pytest.mark.parametrize("options, workers", [([], [""]), (["--dist=each"], ["gw0/", "gw1/"]), (["--codetracer-failed-only"], [""])], ids=["load", "each", "failed-only"])
+def test_a_worker_that_ends(run, tmp_path, options, workers):
+    """What it has written is counted, what it was writing is brought back. Of --dist=each all workers run each test: in folders of their own."""
+    frameworks.need("xdist")
+    seen = run("-n2", "--codetracer=out", *options, files={"test_it.py": CRASH})
+    written = {path.parent.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.ct")}
+    assert len(written) == (0 if "--codetracer-failed-only" in options else 2 * len(workers)), seen
+    assert f"{len(written)} trace{'' if len(written) == 1 else 's'} in out" in seen.stdout
+    for worker in workers:
+        path = f"out/{worker}test_it.py/test_ends"
+        assert f"test_it.py::test_ends: its process ended; what was seen until then: codetracer-trace recover {path}\n" in seen.stdout
+        assert subprocess.run([reading.trace_tool(), "recover", path], cwd=tmp_path).returncode == 0
+        assert lines(tmp_path / path) == [("test_it.py", 4), ("test_it.py", 5)]
 
 
 # ---- the documentation ----
