@@ -128,16 +128,20 @@ record: $(VENV)/.has-package link
 	$(VENV)/bin/codetracer-trace print "$(OUT)" $(PIECE) || status=1; \
 	exit $$status
 
+# pytest's word for "none collected": a choice of tests may be all of one package.
+NO_TESTS := 5
+
 # run_tests VENV, BUILD FOLDER, ENVIRONMENT OF C TESTS, ENVIRONMENT OF PYTHON TESTS, MORE OPTIONS OF PYTEST
 define run_tests
 @echo "C tests"
 @$(call in,$(1)) $(LOCK) $(1)/bin/ninja -C $(2) --quiet meson-test-prereq
 @$(call in,$(1)) $(3) $(1)/bin/meson test -C $(2) --no-rebuild --print-errorlogs --no-stdsplit
-@$(foreach package,$(PACKAGE) $(PURE),if [ -d $(package)/tests ]; then \
-	echo "Python tests of $(package)"; \
+@status=$(NO_TESTS); $(foreach package,$(PACKAGE) $(PURE),if [ -d $(package)/tests ]; then \
+	echo "Python tests of $(package)"; one=0; \
 	$(call in,$(1)) $(4) $(1)/bin/pytest -q -n auto $(addprefix -c ,$(wildcard $(package)/pyproject.toml)) --rootdir $(package) \
-		$(wildcard $(package)/tests/python $(package)/tests/differential $(package)/tests/test_*.py) $(5) $(PYTEST_ARGS); \
-	fi;)
+		$(wildcard $(package)/tests/python $(package)/tests/differential $(package)/tests/test_*.py) $(5) $(PYTEST_ARGS) || one=$$?; \
+	if [ $$one = 0 ]; then status=0; elif [ "$$one" != "$(if $(PYTEST_ARGS),$(NO_TESTS))" ]; then exit $$one; fi; \
+	fi;) exit $$status
 endef
 
 # Programs from PyPI that tests record; $(PROGRAMS)/.installed is there when all of them are.

@@ -202,21 +202,22 @@ def test_with_output_of_descriptors(record, tmp_path, form):
 # ---- the documentation ----
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "periods.md").read_text()
-SIGNALS = re.findall(r"^(    codetracer-record .* &\n(?:    kill .*\n)+)", DOCUMENT, re.MULTILINE)
+SIGNALS = re.findall(r"^(    codetracer-record .* &\n    until .*\n(?:    kill .*\n)+)", DOCUMENT, re.MULTILINE)
 
 
 @pytest.mark.parametrize("lines", SIGNALS, ids=["dump", "toggle"])
 def test_lines_of_the_documentation(tmp_path, record_script, lines):
-    """As they are typed, when the server has begun."""
+    """As they are typed. What asks whether the server answers asks for a file here."""
     command = tmp_path / "codetracer-record"
     command.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{record_script}' \"$@\"\n")
     command.chmod(0o755)
+    (tmp_path / "curl").write_text("#!/bin/sh\nexec test -e ready\n")
+    (tmp_path / "curl").chmod(0o755)
     (tmp_path / "server.py").write_text(
         "import os, time\nopen('ready', 'w').close()\nn = 0\nwhile not os.path.exists('stop'):\n    n += 1\n    time.sleep(0.001)\n"
     )
-    first, *kills = (line.strip() for line in lines.splitlines())
-    wait = "while [ ! -e ready ]; do sleep 0.02; done"
-    script = "\n".join([first, "server=$!", wait, *(f"sleep 0.3\n{kill}\nsleep 0.3" for kill in kills), "touch stop", "wait $server"])
+    first, until, *kills = (line.strip() for line in lines.splitlines())
+    script = "\n".join([first, "server=$!", until, *(f"sleep 0.3\n{kill}\nsleep 0.3" for kill in kills), "touch stop", "wait $server"])
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env={**environment_for(), "PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done
     trace = tmp_path / "trace-out"

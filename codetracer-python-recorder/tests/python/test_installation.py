@@ -1,5 +1,6 @@
 """The installed package is whole: module, extension, scripts and version belong together. And a wheel in a fresh environment works as users get it."""
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -21,13 +22,25 @@ def test_extension_has_the_packages_version():
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
-    """The folder of programs of an environment with the wheel, and with pytest. `make test` has compiled already; the wheel is made of that."""
+    """The folder of programs of an environment with the wheel, and with pytest: one for all workers of pytest-xdist."""
     if "CODETRACER_SANITIZE" in os.environ:
         pytest.skip("no wheel is made of a build with sanitizers")
     if not _is_installed() or not (BUILD / "build.ninja").exists():
         assert not os.environ.get("CI"), f"{BUILD} is not there"
         pytest.skip(f"{BUILD} is not there; `make test` makes it")
-    folder = tmp_path_factory.mktemp("wheel")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheel"
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "whole").exists():
+            make_environment(folder)
+            (folder / "whole").touch()
+    return folder / "venv" / "bin"
+
+
+def make_environment(folder):
+    """`make test` has compiled already; the wheel is made of that."""
+    folder.mkdir(exist_ok=True)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     pip = [sys.executable, "-m", "pip", "--quiet"]
     lock = ["flock", str(BUILD.parent / BUILD.name.replace("pip-", ".lock-"))] if shutil.which("flock") else []
@@ -44,7 +57,6 @@ def fresh(tmp_path_factory):
         place = Path(importlib.util.find_spec(name).origin)
         place = place.parent if place.stem == "__init__" else place
         os.symlink(place, Path(packages) / place.name)
-    return python.parent
 
 
 def run(tmp_path, *command):
