@@ -500,11 +500,11 @@ def _tidy(path: str) -> str:
 
 
 def stem_for_file(stem: str) -> str:
-    """A stem that is a possible file name: no separators, not too long, something."""
+    """A stem that is a possible file name: no separators, not too long, something; and not hidden, for no reader looks for a trace among hidden files."""
     for separator in (os.sep, os.altsep, "\0"):
         if separator:
             stem = stem.replace(separator, "_")
-    return os.fsdecode(os.fsencode(stem)[:200]) or "trace"
+    return os.fsdecode(os.fsencode(stem.lstrip("."))[:200]) or "trace"
 
 
 def stem_of_program() -> str:

@@ -9,6 +9,7 @@ import sysconfig
 import time
 from pathlib import Path
 
+import codetracer_python_recorder
 import pytest
 import reading
 from codetracer_python_recorder import cli, errors, export, folder, prefixes, run, session
@@ -122,7 +123,7 @@ def test_help_and_version(record, by):
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [(["prog.py"], "prog"), (["a.b.py"], "a.b"), (["noext"], "noext"), (["-m", "pkg.mod"], "pkg.mod"), (["-c", "x = 1"], "command"), (["dir/"], "dir"), (["./dir/../prog.py"], "prog"),
-     (["pkg"], "pkg"), ([".hidden.py"], ".hidden"), (["é.py"], "é")],
+     (["pkg"], "pkg"), ([".hidden.py"], "hidden"), (["é.py"], "é")],
 )  # fmt: skip
 @pytest.mark.parametrize("format", ["ct", "journal"])
 def test_name_of_the_trace(record, tmp_path, arguments, name, format):
@@ -132,6 +133,8 @@ def test_name_of_the_trace(record, tmp_path, arguments, name, format):
     answer = record(*arguments, options=["--format", format])
     assert answer.status == 0 and answer.names == [name + (".ct" if format == "ct" else ".ctj")], answer
     assert f"{answer.names[0]}: " in answer.err
+    with codetracer_python_recorder.read(answer.trace) as trace:
+        assert len(trace.steps)
 
 
 def test_closing_line(record):
