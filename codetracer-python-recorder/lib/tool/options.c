@@ -87,6 +87,18 @@ static bool take_value(const char *command, const option *o, const char *value)
         *(uint64_t *)o->target = number;
         return true;
     }
+    case OPTION_INTEGER: {
+        char *end;
+        errno = 0;
+        long long number = strtoll(value, &end, 10);
+        const char *digits = *value == '-' ? value + 1 : value;
+        if (*digits < '0' || *digits > '9' || *end || errno) {
+            complain(command, "--%s needs a whole number, below 0 counted from the end, not '%s'.", o->name, value);
+            return false;
+        }
+        *(int64_t *)o->target = number;
+        return true;
+    }
     case OPTION_TEXT:
         *(const char **)o->target = value;
         return true;

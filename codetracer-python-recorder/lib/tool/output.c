@@ -47,11 +47,11 @@ bool output_is_terminal(void)
 
 size_t output_columns(void)
 {
-    if (!output_is_terminal())
-        return 0;
     const char *set = getenv("COLUMNS");
     long columns = set ? strtol(set, NULL, 10) : 0;
     struct winsize size;
+    if (columns <= 0 && !output_is_terminal())
+        return 0;
     if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
         columns = size.ws_col;
     if (columns <= 0)

@@ -104,6 +104,11 @@ static void put_value(printer *p, const ct_event *event, text *out)
     value_json(&p->values, &event->value, out);
 }
 
+const char *gap_reason_name(uint8_t reason)
+{
+    return reason == CT_GAP_PAUSED ? "paused" : reason == CT_GAP_WAITING ? "waiting" : reason == CT_GAP_LIMIT ? "limit" : "unknown";
+}
+
 bool print_json(printer *p, const ct_event *event, text *out)
 {
     const ct_activation *a = event->activation;
@@ -156,12 +161,12 @@ bool print_json(printer *p, const ct_event *event, text *out)
             text_format(out, ",\"system_id\":%" PRIu64, event->thread->system_id);
         }
         break;
+    case CT_EVENT_LOST:
+        if (p->in_gap)
+            text_format(out, ",\"reason\":\"%s\"", gap_reason_name(p->gap_reason));
+        break;
     case CT_EVENT_GAP:
-        text_format(out, ",\"reason\":\"%s\"",
-                    event->reason == CT_GAP_PAUSED    ? "paused"
-                    : event->reason == CT_GAP_WAITING ? "waiting"
-                    : event->reason == CT_GAP_LIMIT   ? "limit"
-                                                      : "unknown");
+        text_format(out, ",\"reason\":\"%s\"", gap_reason_name(event->reason));
         break;
     default:
         break;

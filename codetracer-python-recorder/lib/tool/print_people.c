@@ -23,7 +23,8 @@ static void put(line *l, style s, const char *bytes, size_t count)
         uint32_t point = utf8_decode((const uint8_t *)bytes + i, count - i, &taken);
         unsigned wide = utf8_columns(point);
         if (l->columns && l->used + wide > l->columns - 1) {
-            text_puts(l->out, "…");
+            if (l->out->size < 3 || memcmp(l->out->bytes + l->out->size - 3, "…", 3) != 0)
+                text_puts(l->out, "…");
             l->cut = true;
             break;
         }
@@ -165,6 +166,46 @@ static void put_arguments(line *l, const ct_activation *a)
     puts_as(l, CALL, ")");
 }
 
+static size_t text_columns(const text *t)
+{
+    size_t columns = 0;
+    for (size_t i = 0, taken; i < t->size; i += taken)
+        columns += utf8_columns(utf8_decode((const uint8_t *)t->bytes + i, t->size - i, &taken));
+    return columns;
+}
+
+void add_place_of_code(printer *p, const ct_code_info *code, text *out)
+{
+    ct_text name = sources_name(p->sources, code->path);
+    text_add(out, name.bytes, name.size);
+    if (code->first_line)
+        text_format(out, ":%" PRIu32, code->first_line);
+}
+
+/* A call: where the function stands is what arguments leave room for. */
+static void put_call(line *l, const ct_activation *a)
+{
+    const ct_code_info *code = ct_journal_code(l->p->journal, a->code);
+    text place = {0};
+    text_puts(&l->piece, a->flags & CT_CALL_ATTACHED ? "already in " : "call ");
+    add_function(l, a);
+    put_piece(l, CALL);
+    if (code)
+        add_place_of_code(l->p, code, &place);
+    size_t columns = l->columns, wide = text_columns(&place) + 2;
+    if (columns > l->used + wide + 24)
+        l->columns -= wide;
+    put_arguments(l, a);
+    if (l->columns != columns)
+        l->cut = false;
+    l->columns = columns;
+    if (place.size) {
+        puts_as(l, PLAIN, "  ");
+        put(l, PLACE, place.bytes, place.size);
+    }
+    text_free(&place);
+}
+
 static void put_place(line *l, const ct_activation *a, int64_t number)
 {
     const ct_code_info *code = ct_journal_code(l->p->journal, a->code);
@@ -194,7 +235,11 @@ static void put_step(line *l, const ct_event *event)
     const ct_activation *a = event->activation;
     const ct_code_info *code = ct_journal_code(l->p->journal, a->code);
     put_place(l, a, event->line);
-    puts_as(l, PLAIN, "  ");
+    /* Lines of one file begin in one column. */
+    unsigned digits = 1, most_digits = code ? sources_digits(l->p->sources, code->path) : 1;
+    for (int64_t n = event->line; n >= 10; n /= 10)
+        digits++;
+    fill_to(l, l->used + (digits < most_digits ? most_digits - digits : 0) + 2);
     size_t column = l->used;
     ct_text source = code ? sources_line(l->p->sources, code->path, event->line) : (ct_text){"", 0};
     if (source.size)
@@ -227,10 +272,7 @@ static void put_event(line *l, const ct_event *event)
         put_step(l, event);
         return;
     case CT_EVENT_CALL:
-        text_puts(&l->piece, a->flags & CT_CALL_ATTACHED ? "already in " : "call ");
-        add_function(l, a);
-        put_piece(l, CALL);
-        put_arguments(l, a);
+        put_call(l, a);
         return;
     case CT_EVENT_RESUME:
         text_puts(&l->piece, "resume ");
@@ -249,11 +291,15 @@ static void put_event(line *l, const ct_event *event)
         put_value(l, event->kind == CT_EVENT_UNWIND ? TROUBLE : BACK,
                   event->kind == CT_EVENT_RETURN ? "return" : event->kind == CT_EVENT_YIELD ? "yield" : "unwind", &event->value,
                   event->kind == CT_EVENT_UNWIND);
-        if (a)
+        if (a && !l->p->options->calls)
             put_locals(l, a, l->used);
         return;
     case CT_EVENT_LOST:
-        puts_as(l, BACK, "ended (the interpreter did not say how)");
+        puts_as(l, BACK,
+                !l->p->in_gap                        ? "ended (the interpreter did not say how)"
+                : l->p->gap_reason == CT_GAP_LIMIT   ? "ended after recording had stopped"
+                : l->p->gap_reason == CT_GAP_PAUSED  ? "ended while recording was paused"
+                                                     : "ended while nothing was recorded");
         return;
     case CT_EVENT_ENDED:
         text_puts(&l->piece, "ended without running again: ");
@@ -320,7 +366,7 @@ bool print_people(printer *p, const ct_event *event, text *out)
         text_format(&l.piece, "%*s  ", (int)p->step_digits, "");
     put_piece(&l, DIM);
     if (of_thread)
-        indent(&l, event_depth(event));
+        indent(&l, p->depth);
     put_event(&l, event);
     text_char(out, '\n');
     text_free(&l.piece);

@@ -111,11 +111,9 @@ static void find_lines(file *f)
     }
 }
 
-ct_text sources_line(sources *s, uint32_t path, int64_t line)
+static file *looked_for(sources *s, uint32_t path)
 {
     ct_text none = {"", 0};
-    if (path >= s->count)
-        return none;
     file *f = &s->files[path];
     if (!f->looked) {
         f->looked = true;
@@ -133,6 +131,23 @@ ct_text sources_line(sources *s, uint32_t path, int64_t line)
         if (f->all.size)
             find_lines(f);
     }
+    return f;
+}
+
+unsigned sources_digits(sources *s, uint32_t path)
+{
+    unsigned digits = 1;
+    for (size_t n = path < s->count ? looked_for(s, path)->line_count : 0; n >= 10; n /= 10)
+        digits++;
+    return digits;
+}
+
+ct_text sources_line(sources *s, uint32_t path, int64_t line)
+{
+    ct_text none = {"", 0};
+    if (path >= s->count)
+        return none;
+    file *f = looked_for(s, path);
     if (line < 1 || (uint64_t)line > f->line_count)
         return none;
     size_t from = f->starts[line - 1], to = (size_t)line < f->line_count ? f->starts[line] : f->all.size;

@@ -25,11 +25,11 @@ int command_convert(int argc, char **argv);
 int command_verify(int argc, char **argv);
 
 /* ---- options.c ---- */
-typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_TEXT, OPTION_CHOICE } option_kind;
+typedef enum option_kind { OPTION_FLAG, OPTION_NUMBER, OPTION_INTEGER, OPTION_TEXT, OPTION_CHOICE } option_kind;
 typedef struct option {
     const char *name;         /* without the dashes: one before a single letter, else two */
     option_kind kind;
-    void *target;             /* bool, uint64_t, const char *, int (the choice's index) */
+    void *target;             /* bool, uint64_t, int64_t, const char *, int (the choice's index) */
     bool *given;              /* set when the option was there; may be NULL */
     const char *const *choices; /* NULL-terminated */
 } option;
@@ -59,7 +59,7 @@ void interrupt_obey(void);
 /* Writes to stdout. A reader that went away ends the program quietly with status 0; any other failure with a sentence and STATUS_TRACE. */
 void output_write(const char *bytes, size_t count);
 void output_finish(void);
-/* Columns of the terminal that stdout is, or 0 when it is none. */
+/* COLUMNS, else those of the terminal that stdout is, or 0 when it is none. */
 size_t output_columns(void);
 bool output_is_terminal(void);
 
@@ -101,6 +101,8 @@ sources *sources_new(ct_journal *journal, const char *trace); /* trace: the path
 void sources_free(sources *s);
 /* The line's text without its end and without its beginning spaces; size 0 when it is not known. Lives until sources_free. */
 ct_text sources_line(sources *s, uint32_t path, int64_t line);
+/* How many digits the number of the file's last line has; 1 when its lines are not known. */
+unsigned sources_digits(sources *s, uint32_t path);
 /* The path as people want to see it: relative to the program's folder, or behind site-packages. */
 ct_text sources_name(sources *s, uint32_t path);
 
@@ -151,7 +153,7 @@ void changes_ended(changes *c, const ct_activation *activation);
 /* ---- print ---- */
 typedef struct print_options {
     uint64_t from, to, thread, limit;
-    bool has_to, has_thread, has_limit, all_locals, json, color;
+    bool has_to, has_thread, has_limit, all_locals, calls, functions, json, color;
     const char *function, *grep;
     size_t columns;              /* 0: do not cut */
 } print_options;
@@ -167,6 +169,9 @@ typedef struct printer {
     uint64_t last_thread;        /* of the last event printed */
     bool any;                    /* something was printed */
     bool any_of_thread;          /* an event that happened in some thread was printed */
+    bool in_gap;                 /* of an event LOST: the call ended while nothing was recorded, for this reason (enum ct_gap_reason) */
+    uint8_t gap_reason;
+    size_t depth;                /* of the event to be printed: event_depth() when it happened */
 } printer;
 
 /* Put the event's line (with its end) into out; false: there is nothing to say about it. */
@@ -174,5 +179,17 @@ bool print_people(printer *p, const ct_event *event, text *out);
 bool print_json(printer *p, const ct_event *event, text *out);
 /* How deep the event's activation is (was) on its thread's stack; 0 at the bottom. */
 size_t event_depth(const ct_event *event);
+/* "paused", "waiting", "limit" */
+const char *gap_reason_name(uint8_t reason);
+/* Where a function begins, as FILE:LINE, or FILE where the line is not known. */
+void add_place_of_code(printer *p, const ct_code_info *code, text *out);
+
+/* ---- print_functions.c: how often each function was called ---- */
+typedef struct call_counts call_counts;
+call_counts *call_counts_new(ct_journal *journal);
+void call_counts_free(call_counts *c);
+void call_counts_add(call_counts *c, const ct_activation *activation);
+/* A line for each function that was called, the most called first. */
+void call_counts_print(const call_counts *c, printer *p);
 
 #endif

@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent.parent  # codetracer-python-recorder/
 FAKE = HERE / "fake"
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and codetracer-trace print cuts its lines there
 
 
 def environment_for(python=None, fake=None, **variables):

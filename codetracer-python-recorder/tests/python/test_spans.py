@@ -83,7 +83,7 @@ def test_the_tool_lists_them(recorded):
                       run(reading.trace_tool(), "info", out), re.M)  # fmt: skip
     assert [(path, status) for _, path, status, *_ in told] == [(path, status) for path, status, _ in REQUESTS]
     for name, path, _, first, last, thread in told:
-        for called in (name, f"GET {path}"):
+        for called in (name, f"GET {path}", path):  # the end of a label, too
             events = reading.print_json(out, "--span", called)
             steps = [event for event in events if event["event"] == "step"]
             assert (steps[0]["step"], steps[-1]["step"]) == (int(first), int(last))
@@ -93,6 +93,7 @@ def test_the_tool_lists_them(recorded):
 
 @pytest.mark.parametrize("options, said", [
     (["--span", "nobody"], "there is no such span"),
+    (["--span", "rders/1"], "there is no such span"),
     (["--span", "span_wsgi_1", "--from", "3"], "goes with neither --from nor --to"),
 ])  # fmt: skip
 def test_what_print_refuses(recorded, options, said):

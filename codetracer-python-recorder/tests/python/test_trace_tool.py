@@ -85,9 +85,9 @@ def loop(tmp_path_factory):
 def test_print_shows_what_happened(changes):
     lines = run("print", changes).out.splitlines()
     assert lines[0].split() == ["thread", "1", "started:", "MainThread"]
-    assert lines[1].split() == ["call", "<module>"]
+    assert lines[1].split() == ["call", "<module>", "changes.py:1"]
     assert lines[2] == "0  changes.py:5  f([])"
-    assert lines[3] == "     call Box.f(items=[])"
+    assert lines[3] == "     call Box.f(items=[])  changes.py:1"
     assert lines[4] == "1    changes.py:2  items.append(1)"
     # The variable is the same, the list in it is not; text from the program cannot reach the terminal as it is.
     assert "| items = [1], evil = \"\\x1b[2J\\u202e'\", ring = [[...], 3, ‹… 3 more of 5›], text = 'xxx" in lines[5]
@@ -128,8 +128,80 @@ def test_choosing_events(loop, changes):
     assert found and all("boom" in line for line in found)
 
 
+def test_the_end(loop):
+    """Steps below 0 are counted from the end, and found as fast as those from the beginning."""
+    steps = 300_001
+    last = run("print", loop, "--from", steps - 5).out
+    assert run("print", loop, "--from", -5).out == last and last.splitlines()[0].startswith(f"{steps - 5} ")
+    assert run("print", loop, "--from=-5", "--to=-4").out == run("print", loop, "--from", steps - 5, "--to", steps - 4).out
+    assert run("print", loop, "--from", -steps - 7, "--limit", 3).out == run("print", loop, "--limit", 3).out
+    assert bytes_read("print", loop, "--from", -5) == bytes_read("print", loop, "--from", steps - 5)
+    assert run("print", loop, "--to", -steps - 1, status=2).err == f"codetracer-trace print: --to -{steps + 1} lies before the first step: the trace has {steps} steps.\n"
+
+
+def test_calls_alone(tmp_path):
+    """Expected by hand: a call with its place, and how it ended; no lines, no output, no exceptions on their way."""
+    program = "def f(n):\n    print(n)\n    if n == 2:\n        raise ValueError(n)\n    return n\n\n\ndef g():\n    yield f(1)\n\n\nlist(g())\ntry:\n    f(2)\nexcept ValueError:\n    pass\n"
+    trace = reading.record_journal(tmp_path, program, events=False).trace
+    shown = [line.strip() for line in run("print", trace, "--calls").out.splitlines()]
+    assert shown == ["thread 1 started: MainThread", "call <module>  prog.py:1", "call g()  prog.py:8", "call f(n=1)  prog.py:1", "return 1", "yield 1", "resume g", "return None",
+                     "call f(n=2)  prog.py:1", "unwind ValueError(2)", "return None", "thread 1 ended: MainThread"][: len(shown)]  # fmt: skip
+    assert "return None" in shown[10]
+    events = [json.loads(line)["event"] for line in run("print", trace, "--calls", "--json").out.splitlines()]
+    assert {"step", "output", "raise", "handled"}.isdisjoint(events) and events.count("call") == 4
+
+
+def test_how_often_functions_were_called(tmp_path):
+    program = "class C:\n    def m(self):\n        return 1\n\n\ndef f():\n    yield C().m()\n    yield C().m()\n\n\nfor i in range(12):\n    list(f())\n"
+    trace = reading.record_journal(tmp_path, program, events=False).trace
+    assert run("print", trace, "--functions").out == "24  C.m  prog.py:2\n12  f  prog.py:6\n 1  <module>  prog.py:1\n 1  C  prog.py:1\n"
+    assert run("print", trace, "--functions", "--function", "m", "--to", -4).out == "23  C.m  prog.py:2\n"
+    assert run("print", trace, "--functions", "--limit", 1).out == "24  C.m  prog.py:2\n"
+    assert run("print", trace, "--functions", "--grep", "prog.py:6").out == "12  f  prog.py:6\n"
+    first = json.loads(run("print", trace, "--functions", "--json").out.splitlines()[0])
+    assert first == {"calls": 24, "function": "C.m", "module": "__main__", "file": str(tmp_path / "prog.py"), "line": 2}
+
+
+def test_what_is_written_at_one_step_is_one_line(tmp_path):
+    program = "import sys\nprint('a', 1)\nprint('b'); print('c')\nprint('d', file=sys.stderr); print('e', end='')\ndef f():\n    print('g', end='')\n    return 'h'\nprint('f', f())\n"
+    trace = reading.record_journal(tmp_path, program, events=False).trace
+    shown = [line.strip() for line in run("print", trace).out.splitlines() if " std" in line]
+    assert shown == [r"stdout 'a 1\n'", r"stdout 'b\nc\n'", r"stderr 'd\n'", "stdout 'e'", "stdout 'g'", r"stdout 'f h\n'"]
+    assert run("print", trace, "--grep", r"'a 1\n'").out.strip() == r"stdout 'a 1\n'"
+    texts = [event["text"] for line in run("print", trace, "--json").out.splitlines() if (event := json.loads(line))["event"] == "output"]
+    assert len(texts) > 6 and "".join(texts) == "a 1\nb\nc\nd\negf h\n"
+
+
+def test_lines_of_a_file_begin_in_one_column(tmp_path):
+    trace = reading.record_journal(tmp_path, "".join(f"x{i} = {i}\n" for i in range(12)), events=False).trace
+    lines = [line for line in run("print", trace).out.splitlines() if re.match(r" *\d", line)]
+    assert len(lines) == 12 and {line.index("  x") for line in lines[:9]} == {lines[0].index("  x")} and len({line.index("x", 12) for line in lines}) == 1
+    assert len({line.index("|") for line in lines[1:]}) == 1
+
+
+@pytest.mark.parametrize("options, said, reason", [
+    (["--max-steps=9"], "ended after recording had stopped", "limit"), (["--stop-at=prog.py:3"], "ended while nothing was recorded", "waiting"),
+    (["--toggle-signal=SIGUSR1"], "ended while recording was paused", "paused"),
+])  # fmt: skip
+def test_a_call_that_ended_while_nothing_was_recorded(tmp_path, record_script, options, said, reason):
+    """Is not called a fault of the interpreter."""
+    program = "import os, signal\ndef f():\n    os.getpid()\n    if 'toggle' in __file__:\n        signal.raise_signal(signal.SIGUSR1)\n    for i in range(9):\n        pass\n    return 1\n"
+    program += "f()\nif 'toggle' in __file__:\n    signal.raise_signal(signal.SIGUSR1)\nx = 1\n"
+    if reason == "paused":
+        (tmp_path / "toggle").mkdir()
+    script = (tmp_path / "toggle" if reason == "paused" else tmp_path) / "prog.py"
+    script.write_text(program)
+    out = tmp_path / "out"
+    subprocess.run([sys.executable, record_script, "-o", out, "--format", "journal", *options, script], check=True, env=clean_environment(), capture_output=True, timeout=60)
+    assert said in run("print", out).out and "the interpreter" not in run("print", out).out
+    lost = [json.loads(line) for line in run("print", out, "--json").out.splitlines() if '"lost"' in line]
+    assert lost and {event["reason"] for event in lost} == {reason}
+
+
 def test_wrong_arguments_are_one_sentence_and_status_2(loop, tmp_path):
-    for arguments in (["print"], ["print", loop, "x"], ["print", loop, "--from"], ["print", loop, "--from", "-1"],
+    for arguments in (["print"], ["print", loop, "x"], ["print", loop, "--from"], ["print", loop, "--from", "--1"], ["print", loop, "--from", "-"],
+                      ["print", loop, "--to", "-999999999"], ["print", loop, "--from", "-3", "--to", "-4"], ["print", loop, "--width", "39"], ["print", loop, "--width", "-1"],
+                      ["print", loop, "--calls", "--functions"],
                       ["print", loop, "--color", "blue"], ["print", loop, "--nothing"], ["print", loop, "--from", "999999999"],
                       ["print", loop, "--from", "5", "--to", "4"], ["convert", loop, tmp_path / "x"], ["nothing"],
                       ["recover", loop, "--format", "x"], ["print", loop, "--json=1"]):
@@ -162,10 +234,11 @@ def test_bad_traces_are_one_sentence_and_status_1(tmp_path, loop):
 
 
 def test_what_matches_nothing_is_said(tmp_path, changes):
-    for options, said in ((["--function=absent"], " matches --function=absent"), (["--grep=it isn't"], " matches --grep='it isn'\\''t'"), (["--thread=77"], " matches --thread=77"),
-                          (["--thread", "1", "--grep=absent", "--from=1"], " between these steps matches --thread=1 --grep=absent")):
+    for options, said in ((["--function=absent"], "no function matches 'absent'"), (["--grep=absent"], "no printed line contains 'absent'"), (["--thread=77"], "nothing happened in thread 77"),
+                          (["--function=f", "--from=4"], "nothing of function 'f' happened between these steps"), (["--functions", "--grep=absent"], "no printed line contains 'absent'"),
+                          (["--thread", "1", "--grep=absent", "--from=1"], "no printed line in thread 1 between these steps contains 'absent'")):  # fmt: skip
         done = run("print", changes, *options)
-        assert done.out == "" and done.err == f"codetracer-trace print: {changes}: nothing{said}.\n"
+        assert done.out == "" and done.err == f"codetracer-trace print: {changes}: {said}.\n"
     os.mkfifo(tmp_path / "pipe")
     assert "neither a folder nor a file" in run("recover", tmp_path / "pipe", status=1).err
 
@@ -280,6 +353,10 @@ def test_colour_and_width_only_on_a_terminal(changes):
     shown = on_terminal(["print", changes], COLUMNS="60")
     assert "\x1b[1;33mitems = " in shown
     assert "\x1b[" not in on_terminal(["print", changes], COLUMNS="60", NO_COLOR="1")
+    for options, environment in (["--width=60"], {}), ([], {"COLUMNS": "60"}), (["--width=60"], {"COLUMNS": "100"}):  # no terminal
+        lines = run("print", changes, *options, **environment).out.splitlines()
+        assert max(map(len, lines)) == 60 and not any("……" in line for line in lines)
+    assert run("print", changes, "--width=0", COLUMNS="60").out == run("print", changes).out
     plain = on_terminal(["print", "--color=never", changes], COLUMNS="60")
     assert "\x1b" not in plain and max(map(len, plain.splitlines())) <= 60 and "…" in plain
     assert "\x1b[1;33m" in run("print", "--color=always", changes).out
