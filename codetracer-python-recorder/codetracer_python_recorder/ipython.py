@@ -58,11 +58,11 @@ class CodeTracerMagics(Magics):
         except (errors.RecorderError, ValueError, RuntimeError) as error:
             if isinstance(error, errors.EnvironmentError) and session.runs_anyway(policy):
                 print(f"codetracer: {error.message}")
-                shell.run_cell(cell, store_history=False)
+                _run(shell, cell)
                 return
             raise UsageError(f"%%codetracer: {errors.sentence(error)}") from None
         try:
-            shell.run_cell(cell, store_history=False)
+            _run(shell, cell)
         finally:
             try:
                 result = recording.finish()
@@ -71,6 +71,31 @@ class CodeTracerMagics(Magics):
             else:
                 if result is not None:
                     print(f"codetracer: {result.sentence()}")
+
+
+def _run(shell: "Any", cell: str) -> None:
+    """As without the magic's line: a semicolon at the end silences it, which IPython looks for in its history, and what fails it is shown once and makes the
+    outer cell a failed one, so that Jupyter runs no further ones."""
+    hook = shell.displayhook
+    hook.quiet = lambda: hook.semicolon_at_end_of_expression(cell)
+    try:
+        result = shell.run_cell(cell, store_history=False)
+    finally:
+        del hook.quiet
+    error = result.error_before_exec or result.error_in_exec
+    if error is None:
+        return
+
+    def ends(outer: "Any") -> None:
+        forget()
+        outer.error_in_exec = error
+
+    def forget() -> None:
+        shell.events.unregister("post_run_cell", ends)
+        shell.events.unregister("pre_execute", forget)  # of a silent cell the end is not told, so that another one begins
+
+    shell.events.register("post_run_cell", ends)
+    shell.events.register("pre_execute", forget)
 
 
 def _cells(shell: "Any") -> dict[str, str]:

@@ -80,6 +80,30 @@ def test_a_cell_that_fails(tmp_path):
     assert [e["value"]["type"] for e in reading.print_json(tmp_path / "trace-out") if e["event"] == "raise"][0] == "TypeError"
 
 
+@pytest.mark.parametrize("driver", [SHELL, KERNEL], ids=["ipython", "jupyter"])
+@pytest.mark.parametrize("cell", ["price(None)", "x = (", "%%codetracer\\n1"], ids=["raises", "syntax", "magic"])
+def test_a_cell_that_fails_is_a_failed_cell(tmp_path, driver, cell):
+    """Its error is shown once, and a notebook that runs all cells stops there. The next cell is as good as it is, also after a silent one."""
+    cell = cell.replace("\\n", "\n")
+    silent = "silent='--format' in cell"
+    driver = driver.replace("shell.run_cell(cell, store_history=True)", f"print(shell.run_cell(cell, store_history=True, {silent}).success)")
+    driver = driver.replace(
+        "client.execute_interactive(cell, timeout=60, output_hook=show)",
+        f"print(client.execute_interactive(cell, timeout=60, output_hook=show, stop_on_error=False, {silent})['content']['status'] == 'ok')",
+    )
+    done = run(tmp_path, [LOAD, DEFINE, "%%codetracer\n" + cell, "1 + 1", "%%codetracer --format json\n" + cell, "2 + 2"], driver)
+    told = done.stdout + done.stderr
+    words = re.findall("^(?:True|False)$", told, re.M)
+    assert words[:4] + words[5:] == ["True", "True", "False", "True", "True"], told
+    assert len(re.findall(r"^(?!-)\w*Error\b(?!.*Traceback)", told, re.M)) in (1, 2), told
+
+
+@pytest.mark.parametrize("driver", [SHELL, KERNEL], ids=["ipython", "jupyter"])
+def test_a_semicolon_silences(tmp_path, driver):
+    told = run(tmp_path, [LOAD, DEFINE, "%%codetracer\nprice(2);", "%%codetracer\nprice(3)", "price(4)"], driver).stdout
+    assert re.findall(r"Out(?:\[\d\])?: (\d+)", told) == ["6", "8"], told
+
+
 @pytest.mark.parametrize(
     "line, says",
     [
