@@ -142,7 +142,8 @@ journal_type(ct_import_values *v, uint64_t number, enum ct_look look, const char
     if (!type->ids[look]) {
         const char *name = type->name;
         size_t size = type->size;
-        unsigned flags = 0;
+        /* Marks of cuts that are kept as texts and those that an export makes anew have one type. */
+        unsigned flags = is_named(type, "Cut") ? CT_TYPE_BUILTIN : 0;
         for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
             if (look >= CT_LOOK_LIST && look <= CT_LOOK_SET && is_named(type, builtin[i][0])) {
                 name = builtin[i][1];

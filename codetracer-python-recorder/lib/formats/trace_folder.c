@@ -149,7 +149,7 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
     ADD(out, "},\"process_exit_status\":{");
     add_meta_number(out, "code", journal, "exit.status");
     ADD(out, ",\"label\":null},\"complete\":");
-    ct_buffer_add_text(out, counts.complete ? "true" : "false");
+    ct_buffer_add_text(out, counts.complete && !ct_journal_meta_value(journal, "recovered").size ? "true" : "false");
     ADD(out, ",\"limits\":{\"journal\":{");
     add_meta_number(out, "container_depth", journal, "limit.container-depth");
     ct_buffer_add_byte(out, ',');

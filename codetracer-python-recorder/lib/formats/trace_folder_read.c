@@ -85,6 +85,9 @@ give_document(const ct_stream_sink *sink, yyjson_val *root)
     give_numbers(sink, "filter.dropped.", 0, yyjson_obj_get(statistics, "value_drops"));
     give_numbers(sink, "filter.redacted.", 0, yyjson_obj_get(statistics, "value_redactions"));
     give_text(sink, "recorder", yyjson_obj_get(yyjson_obj_get(root, "recorder"), "name"));
+    static const char CUT[] = "the recording was cut"; /* why, only its journal said */
+    if (yyjson_is_false(yyjson_obj_get(root, "complete")))
+        sink->meta(sink->context, "recovered", CUT, sizeof CUT - 1);
     give_numbers(sink, "limit.", 0, yyjson_obj_get(yyjson_obj_get(root, "limits"), "journal"));
     give_numbers(sink, "cut.", 0, yyjson_obj_get(yyjson_obj_get(root, "cuts"), "journal"));
     give_numbers(sink, "redacted.", 0, yyjson_obj_get(root, "redacted"));

@@ -179,6 +179,8 @@ array = bytearray(data)
 window = memoryview(data)
 here = [text, data]
 own = "‹… 7 more of 10›"
+many = list(range(2000))
+nested = [[[[[[[1]]]]]]]
 text
 """
 
@@ -247,6 +249,18 @@ def test_facts_and_limits_survive(convert, tmp_path, through):
     assert first["redacted"]["variables"] > 0
     del first["recording_id"], second["recording_id"], first["cuts"]["export"], second["cuts"]["export"]  # cut once, by the first export
     assert first == second
+
+
+@pytest.mark.parametrize("through", ["binary", "binary-v0", "ct", "json", "journal"])
+def test_that_a_recording_was_cut_is_not_forgotten(convert, tmp_path, through):
+    trace = record(tmp_path, "import os, signal\nx = 1\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    convert(trace, tmp_path / "killed", "json")
+    convert(trace, tmp_path / "first", through)
+    convert(tmp_path / "first", tmp_path / "second", "json")
+    for name in ("killed", "second"):
+        assert json.loads((tmp_path / name / "trace_metadata.json").read_text())["complete"] is False, name
+        told = subprocess.run([reading.trace_tool(), "info", str(tmp_path / name)], capture_output=True, text=True, timeout=60)
+        assert "recovered = the recording was cut\n" in told.stdout and told.returncode == 0, told
 
 
 @pytest.mark.parametrize("form", FORMATS)
