@@ -3,9 +3,13 @@
  * A replay is used by one thread at a time, and moving it may take long, so the GIL is released meanwhile: every method holds the cursor's lock.
  * Invariant: between methods `event` is the event behind which the replay stands, or NULL when it has to be moved by seeking; a cursor with a replay is in
  * its Journal's list, and keeps the trace open.
+ *
+ * A fork() takes only its own thread along: a cursor that another one was using stays locked in the child, with its replay as it was in the middle of something.
+ * The child gives up both (renew).
  */
 #include "reader.h"
 
+#include <pthread.h>
 #include <pythread.h>
 
 typedef struct cursor_object {
@@ -18,26 +22,73 @@ typedef struct cursor_object {
     PyThread_type_lock lock;
     bool held;
     unsigned long holder;         /* the thread that holds the lock */
+    unsigned forks;               /* as the process had when the lock was made */
     struct cursor_object *next, **link;
 } cursor_object;
 
 enum { SIGNALS = 1 << 16 }; /* events between two looks for Ctrl-C */
 
+/* ---- fork() ---- */
+
+static unsigned forks; /* of this process and those it comes from; written in a child that has one thread yet */
+
+static void count_fork(void) { forks++; }
+static void watch(void) { (void)pthread_atfork(NULL, NULL, count_fork); }
+
+static void
+watch_forks(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch);
+}
+
 /* ---- the lock, and the replay behind it ---- */
+
+static void
+forget_replay(cursor_object *self)
+{
+    self->replay = NULL;
+    self->event = NULL;
+    *self->link = self->next;
+    if (self->next)
+        self->next->link = self->link;
+    self->trace = NULL;
+}
 
 static void
 drop_replay(cursor_object *self)
 {
     if (!self->replay)
         return;
+    open_trace *trace = self->trace;
     ct_replay_free(self->replay);
-    self->replay = NULL;
-    self->event = NULL;
-    *self->link = self->next;
-    if (self->next)
-        self->next->link = self->link;
-    open_trace_release(self->trace);
-    self->trace = NULL;
+    forget_replay(self);
+    open_trace_release(trace);
+}
+
+/* In a child of fork(), before the first use: a lock of its own, for a thread that is not here may hold the old one, or wait for it. What that thread was moving is
+ * left where it is. */
+static bool
+renew(cursor_object *self)
+{
+    PyThread_type_lock fresh = PyThread_allocate_lock();
+    changes *unused = self->changes && self->held ? changes_new() : NULL;
+    if (!fresh || (self->changes && self->held && !unused)) {
+        if (fresh)
+            PyThread_free_lock(fresh);
+        PyErr_NoMemory();
+        return false;
+    }
+    if (self->held) {
+        if (self->replay)
+            forget_replay(self);
+        if (self->changes)
+            self->changes = unused;
+    }
+    self->lock = fresh;
+    self->held = false;
+    self->forks = forks;
+    return true;
 }
 
 static void
@@ -68,6 +119,8 @@ static bool
 lock(cursor_object *self)
 {
     unsigned long me = PyThread_get_thread_ident();
+    if (self->forks != forks && !renew(self))
+        return false;
     if (self->held && self->holder == me) { /* the garbage collector ran a finalizer that reads on */
         PyErr_SetString(PyExc_RuntimeError, "a trace is read by a finalizer while this thread reads the same place");
         return false;
@@ -460,6 +513,8 @@ cursor_make(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
     if (!self)
         return NULL;
     self->journal = (journal_object *)Py_NewRef(journal);
+    watch_forks();
+    self->forks = forks;
     self->lock = PyThread_allocate_lock();
     self->changes = follow ? changes_new() : NULL;
     if (self->lock && (self->changes || !follow))
@@ -472,9 +527,11 @@ static void
 cursor_dealloc(cursor_object *self)
 {
     PyTypeObject *type = TYPE_OF(self);
-    drop_replay(self);
-    changes_free(self->changes);
-    if (self->lock)
+    if (self->forks == forks || !self->held) {
+        drop_replay(self);
+        changes_free(self->changes);
+    }
+    if (self->lock && self->forks == forks)
         PyThread_free_lock(self->lock);
     Py_DECREF(self->journal);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);

@@ -859,6 +859,44 @@ def test_two_threads_at_once(folder, trace):
     assert not wrong, wrong
 
 
+FORKS = """
+import os, signal, sys, threading, warnings
+from codetracer_python_recorder import read
+warnings.simplefilter("ignore")
+trace = read(sys.argv[1])
+wanted = [step.locals for step in trace.steps[:20]]
+changed = [step.changed for step in trace.steps[:20]]
+stop = False
+def reads():
+    while not stop:
+        for n in range(0, len(trace.steps), 3):
+            trace.steps[n].locals, trace.steps[n].changed
+threads = [threading.Thread(target=reads) for _ in range(2)]
+[thread.start() for thread in threads]
+for _ in range(20):
+    pid = os.fork()
+    if not pid:
+        signal.alarm(20)
+        try:
+            same = [trace.steps[n].locals for n in range(20)] == wanted and [trace.steps[n].changed for n in range(20)] == changed
+            trace.close()
+            os._exit(0 if same and trace.closed else 3)
+        except BaseException:
+            os._exit(4)
+    status = os.waitpid(pid, 0)[1]
+    if status:
+        stop = True
+        sys.exit(f"a child ended with {status}")
+stop = True
+"""
+
+
+def test_a_fork_while_other_threads_read(folder):
+    """The child reads on, though the threads that were reading are not in it."""
+    done = subprocess.run([sys.executable, "-c", FORKS, folder], env=environment_for(), capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
 def test_closed_while_another_thread_reads(folder):
     for turn in range(30):
         trace, answers = read(folder), []
