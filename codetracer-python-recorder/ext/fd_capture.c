@@ -39,8 +39,9 @@ struct fd_capture {
 static fd_capture *current;      /* of this process, or NULL */
 static _Thread_local int noted;  /* a text that is being written has been noted already */
 
-static PyMethodDef *file_write, *file_descriptor, *file_writable, *buffer_write;
+static PyMethodDef *file_write, *file_tell, *file_descriptor, *file_writable, *buffer_write;
 static PyCMethod next_file_write;
+static PyCFunction next_file_tell;
 static PyCFunction next_buffer_write;
 static PyTypeObject *file_type, *buffer_type; /* held while hooked */
 static PyObject *raw_name;
@@ -242,6 +243,31 @@ hooked_file_write(PyObject *self, PyTypeObject *type, PyObject *const *args, siz
     return result;
 }
 
+/* A stream that was made when its descriptor led to a file asks for the position again when it is given another encoding, or a TextIOWrapper is put over it: it is
+ * told that of the file, which the pipe has not. */
+static PyObject *
+hooked_file_tell(PyObject *self, PyObject *unused)
+{
+    struct fd_place *place = place_of(self);
+    if (place == NULL)
+        return next_file_tell(self, unused);
+    fd_capture *c = current;
+    bool there;
+    c->users++;
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        there = fd_channel_wait_forwarded(place->channel);
+        Py_END_ALLOW_THREADS
+    } while (!there && PyErr_CheckSignals() == 0);
+    off_t position = there ? lseek(place->kept, 0, SEEK_CUR) : 0;
+    int failed = errno;
+    release(c);
+    if (!there)
+        return NULL;
+    errno = failed;
+    return position < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLongLong(position);
+}
+
 static PyObject *
 hooked_buffer_write(PyObject *self, PyObject *object)
 {
@@ -366,10 +392,11 @@ hook(void)
         return false;
     }
     file_write = method_of(file_type, "write", METH_METHOD | METH_FASTCALL | METH_KEYWORDS);
+    file_tell = method_of(file_type, "tell", METH_NOARGS);
     file_descriptor = method_of(file_type, "fileno", METH_NOARGS);
     file_writable = method_of(file_type, "writable", METH_NOARGS);
     buffer_write = method_of(buffer_type, "write", METH_O);
-    if (!file_write || !file_descriptor || !file_writable || !buffer_write) {
+    if (!file_write || !file_tell || !file_descriptor || !file_writable || !buffer_write) {
         PyErr_SetString(PyExc_RuntimeError, "this Python's files are not as expected, so what they write cannot be told from what others write; use io-capture proxies");
         Py_CLEAR(file_type);
         Py_CLEAR(buffer_type);
@@ -377,6 +404,8 @@ hook(void)
     }
     next_file_write = (PyCMethod)(void (*)(void))file_write->ml_meth;
     file_write->ml_meth = (PyCFunction)(void (*)(void))hooked_file_write;
+    next_file_tell = file_tell->ml_meth;
+    file_tell->ml_meth = hooked_file_tell;
     next_buffer_write = buffer_write->ml_meth;
     buffer_write->ml_meth = hooked_buffer_write;
     hook_endings();
@@ -389,6 +418,7 @@ unhook(void)
     if (file_type == NULL)
         return;
     file_write->ml_meth = (PyCFunction)(void (*)(void))next_file_write;
+    file_tell->ml_meth = next_file_tell;
     buffer_write->ml_meth = next_buffer_write;
     unhook_endings();
     Py_CLEAR(file_type);

@@ -119,6 +119,33 @@ def test_output_is_as_plain(tmp_path, place):
     assert sorted(written(tmp_path)) == sorted(shown)
 
 
+STREAMS = """\
+import io, os, sys
+print("begin", flush=True)
+os.write(1, b"past\\n")
+sys.stdout.reconfigure(encoding="latin-1", errors="replace", newline="\\r\\n")
+print("h\\xe9", "\\u20ac")
+sys.stdout.reconfigure(encoding="utf-8", newline="\\n")
+sys.stderr.reconfigure(errors="strict")
+class Upper(io.TextIOWrapper):
+    def write(self, text): return super().write(text.upper())
+sys.stdout = Upper(sys.stdout.buffer, encoding="utf-8", line_buffering=True)
+print("again")
+for stream in sys.stdout, sys.stdout.buffer, sys.stderr.buffer.raw:
+    try: print(stream.tell(), file=sys.stderr, flush=True)
+    except OSError as error: print(error, file=sys.stderr, flush=True)
+"""
+
+
+@forks
+@pytest.mark.parametrize("place", PLACES)
+def test_streams_can_be_changed(tmp_path, place):
+    """A stream over a file asks for its position then: it is the file's, though the descriptor is a pipe."""
+    plain = place(tmp_path, STREAMS, False)
+    assert plain[-1] == 0 and b"h\xe9 ?" in plain[0] and b"AGAIN" in plain[0]
+    assert place(tmp_path, STREAMS, True) == plain
+
+
 def test_steps_streams_and_levels(tmp_path):
     to_pipes(tmp_path, MIXED, True)
     pieces = {}
