@@ -20,6 +20,8 @@ class Summary(TypedDict, total=False):
     redacted: dict[str, int]
     dropped_steps: int
     slow_patterns: list[str] | None
+    calls_only: int  # code objects of which filters want calls alone
+    skipped_by_rules: int  # … and nothing
 
 class Exported(TypedDict):
     steps: int

@@ -402,6 +402,7 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
 
     ending = Ending()
     atexit.register(close, options, recording, ending)
+    launcher = getattr(sys.modules.get("__main__"), "__file__", None)
     is_script = program.kind == run.SCRIPT
     code = program.code if program.kind == run.COMMAND else None
     shown = program.script or options.target if program.kind == run.MODULE else program.argv0
@@ -412,7 +413,7 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
         try:
             recording.begin(
                 options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
-                framework=options.framework,
+                framework=options.framework, launcher=launcher,
             )  # fmt: skip
         except errors.EnvironmentError as error:
             if not session.runs_anyway(options.policy):

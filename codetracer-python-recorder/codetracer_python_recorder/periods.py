@@ -68,15 +68,15 @@ def size(value: object, name: str) -> int:
 
 
 def last(value: object, name: str) -> tuple[str, int]:
-    """`last`: a number of steps, or a size with its unit."""
-    if isinstance(value, str) and value.strip()[:1].isdigit() and value.strip()[-1:].isalpha():
-        return "last_bytes", size(value, name)
+    """`last`: a number of lines, or a size with its unit."""
     try:
+        if isinstance(value, str) and value.strip()[-1:].isalpha():
+            return "last_bytes", size(value, name)
         steps = int(value)  # type: ignore[call-overload]
         if isinstance(value, (bool, float)) or not 1 <= steps <= 1 << 60:
             raise ValueError
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number of steps, as 100000, or a size, as 50MB, not {value!r}") from None
+        raise ValueError(f"{name} must be a number of lines (100000) or a size (50MB), not {value!r}") from None
     return "last_steps", steps
 
 

@@ -43,8 +43,8 @@ def site_packages(standard: list[str]) -> list[str]:
     return [os.path.join(folder, name) for folder in standard for name in ("site-packages", "dist-packages")]
 
 
-def own() -> list[str]:
-    return _with_real([os.path.dirname(__file__)])
+def own(launcher: str | None = None) -> list[str]:
+    return _with_real([os.path.dirname(__file__), *([launcher] if launcher else [])])
 
 
 # What runs tests or cells: packages whose own code is not what is being debugged. Test modules for one framework often import from the other.

@@ -126,10 +126,13 @@ NEW, RUNNING, DONE = "new", "running", "done"
 class Result:
     """What came of a recording. `path` is the trace as a person would name it; None when nothing was kept. `note`: what else is to be said."""
 
-    __slots__ = ("path", "size", "summary", "exported", "note")
+    __slots__ = ("path", "size", "summary", "exported", "note", "format")
 
-    def __init__(self, path: str | None, size: int, summary: "Summary", exported: "Exported | None", note: str = "") -> None:
+    def __init__(
+        self, path: str | None, size: int, summary: "Summary", exported: "Exported | None", note: str = "", format: str = DEFAULT_FORMAT
+    ) -> None:
         self.path = path
+        self.format = format
         self.note = note
         self.size = size
         self.summary = summary
@@ -166,11 +169,21 @@ class Result:
                 hidden.append(_count(places, "place") + " in the output")
             text += f"; redacted: {', '.join(hidden)} (--no-redaction)"
         if self.exported and self.exported.get("cut_values", 0):
-            text += (
-                f"; cut in the export: {_count(self.exported['cut_values'], 'value')} of "
-                f"{_count(self.exported.get('cut_variables', 0), 'variable')} (--export-nodes, --export-depth, --export-string)"
-            )
+            number = self.exported["cut_values"]
+            values = f"{_count(number, 'value')} of {_count(self.exported.get('cut_variables', 0), 'variable')} {'is' if number == 1 else 'are'} shortened"
+            options = "(--export-nodes, --export-depth, --export-string)"
+            whole = "it whole" if number == 1 else "them whole"
+            if self.format == "ct":  # the journal is inside
+                text += f"; in CodeTracer's view {values} {options}, `codetracer-trace print` shows {whole}"
+            else:
+                text += f"; {values} in this format {options}, ct and journal keep {whole}"
         return f"{text}; {self.note}" if self.note else text
+
+
+def filtered_text(summary: "Summary") -> str:
+    """What filters have kept from being recorded line by line; empty: nothing. A module's body counts as a function."""
+    causes = ((summary.get("calls_only", 0), "recorded as calls"), (summary.get("skipped_by_rules", 0), "skipped by filters"))
+    return ", ".join(f"{_count(number, 'function')} {how}" for number, how in causes if number)
 
 
 def _count(number: int, what: str) -> str:
@@ -189,8 +202,10 @@ class Recording:
         self, path: str, format: str, stem: str, limits: Limits, *, policy: "dict[str, Any] | None" = None, is_command_line: bool = False,
         autoformat: int = 0,
     ) -> None:
-        if current_here() is not None or _native.is_tracing():
-            raise errors.AlreadyTracing("ERR_ALREADY_TRACING", "tracing already active")
+        active = current_here()
+        if active is not None or _native.is_tracing():
+            where = f" into {active.folder.shown!r}" if active is not None else ""
+            raise errors.AlreadyTracing("ERR_ALREADY_TRACING", f"tracing already active{where}: stop() that recording first")
         if policy is not None:
             from . import reporting
 
@@ -227,11 +242,13 @@ class Recording:
         meta: "Iterable[tuple[str, str]]" = (),
         sources: "dict[str, str] | None" = None,
         left_out: "Iterable[str]" = (),
+        launcher: str | None = None,
     ) -> None:
         """The last thing before the program's own code. `code` and `source`: of a program that lies in no file. `hidden_frames`: frames of
         ours below the program's, which are not to count against its recursion limit. `framework`: the one of prefixes.FRAMEWORKS that runs the
         program and is not recorded itself. `meta`: more lines of metadata. `sources`: the texts behind file names of
-        code that lies in no file. `left_out`: names in module namespaces that are not the program's."""
+        code that lies in no file. `left_out`: names in module namespaces that are not the program's.
+        `launcher`: the console script that the process began with, when it is ours."""
         global current
         standard = prefixes.standard_library()
         try:
@@ -261,7 +278,7 @@ class Recording:
             "script": script or "",
             "skip_prefixes": standard,
             "keep_prefixes": prefixes.site_packages(standard),
-            "own_prefixes": prefixes.own() + (prefixes.framework(framework) if framework in prefixes.HOSTS else []),
+            "own_prefixes": prefixes.own(launcher) + (prefixes.framework(framework) if framework in prefixes.HOSTS else []),
             "outer_prefixes": prefixes.framework(framework) if framework else [],
             "meta": lines,
             "hidden_frames": hidden_frames,
@@ -383,15 +400,16 @@ class Recording:
             self.result = Result(None, 0, summary, None, "nothing is kept, because the program did not fail (--when-raises)")
             return self.result
         nothing = not summary.get("steps", 0)
+        filtered = filtered_text(summary)
         if nothing and self.requires_trace and not self.unwanted:
             self.discard()
             raise errors.UsageError(
                 "ERR_TRACE_MISSING",
-                f"a trace is required, and no line of the program was recorded; {self.folder.shown!r} is as it was",
+                f"a trace is required, and no line of the program was recorded{filtered and ': ' + filtered}; {self.folder.shown!r} is as it was",
                 status=1,
                 path=self.folder.shown,
             )
-        if self.unwanted or (self.program_failed and nothing and not self.limits.begins_paused):
+        if self.unwanted or (self.program_failed and nothing and not self.limits.begins_paused and not filtered):
             self.discard()
             why = f"nothing was recorded, because the program did not get to its first line; {self.folder.shown!r} is as it was"
             self.result = Result(None, 0, summary, None, why)
@@ -428,9 +446,11 @@ class Recording:
             note = (note and note + "; ") + f"not recorded to the program's end (--{summary['stopped_by']})"
         elif nothing and self.limits.begins_paused:
             note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
+        elif nothing and filtered:
+            note = (note and note + "; ") + f"no line was recorded: {filtered} (codetracer-trace info names the filters)"
         elif nothing and self.is_command_line and not self.limits.recording.get("include_stdlib"):
             note = (note and note + "; ") + "no line was recorded (the standard library is, only with --include-stdlib)"
-        self.result = Result(shown, size, summary, exported, note)
+        self.result = Result(shown, size, summary, exported, note, self.format)
         if self.policy is not None:
             from . import reporting
 

@@ -1,7 +1,8 @@
 /* What the recorder knows of a code object: whether it is recorded, and its definition in the journal. Made once per code object, when it
  * first runs, and kept in the code object's own extra slot, so it dies with it.
  *
- * Without a rule of the user's (filters.c): the standard library (by directory), frozen modules, the recorder itself and code with a name in angle brackets are skipped.
+ * Without a rule of the user's (filters.c): the standard library (by directory), import hooks of the environment (by name), frozen modules, the recorder
+ * itself and code with a name in angle brackets are skipped.
  * Skipped code is switched off in the interpreter (events.c returns DISABLE), so it costs one callback per place.
  */
 #include "recorder.h"
@@ -59,6 +60,32 @@ lies_under(const char *path, const path_list *list)
     return false;
 }
 
+/* A module that a `.pth` file of an environment loads to change how imports are done; the interpreter runs its finder at every import, as it runs importlib, so
+ * it is taken for a part of the standard library. Names: setuptools (`_distutils_hack`, `__editable___NAME_finder.py`), virtualenv (`_virtualenv.py`), editables
+ * and hatchling (`_editable_impl_NAME.py`, editables/), meson-python (`_NAME_editable_loader.py`), scikit-build-core (`_NAME_editable.py`). */
+static bool
+is_import_hook(const char *path)
+{
+    static const struct { const char *begin, *end; } NAMES[] = {
+        {"_distutils_hack/", ""}, {"_virtualenv.py", ""}, {"__editable___", "_finder.py"}, {"_editable_impl_", ".py"}, {"editables/redirector.py", ""},
+        {"_", "_editable_loader.py"}, {"_", "_editable.py"},
+    };
+    static const char *const FOLDERS[] = {"/site-packages/", "/dist-packages/"}; /* the only ones in which site looks for .pth files */
+    for (size_t folder = 0; folder < sizeof FOLDERS / sizeof *FOLDERS; folder++) {
+        const char *name = NULL;
+        for (const char *at = path; (at = strstr(at, FOLDERS[folder])) != NULL;)
+            name = at += strlen(FOLDERS[folder]);
+        for (size_t i = 0; name && i < sizeof NAMES / sizeof *NAMES; i++) {
+            size_t size = strlen(name), begin = strlen(NAMES[i].begin), end = strlen(NAMES[i].end);
+            if (strncmp(name, NAMES[i].begin, begin) != 0)
+                continue;
+            if (end == 0 || (size >= begin + end && strcmp(name + size - end, NAMES[i].end) == 0 && strchr(name, '/') == NULL))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool
 is_recorded(const recorder *r, const char *path)
 {
@@ -72,7 +99,7 @@ is_recorded(const recorder *r, const char *path)
         return r->include_exec && strncmp(path, "<frozen", 7) != 0;
     if (r->include_stdlib)
         return true;
-    return !lies_under(path, &r->skip) || lies_under(path, &r->keep);
+    return !is_import_hook(path) && (!lies_under(path, &r->skip) || lies_under(path, &r->keep));
 }
 
 /* Takes `.`, `..` and doubled slashes out of an absolute path, if what is left is still the same file (a symbolic link before a `..` says no). */
@@ -454,7 +481,9 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     info->own = lies_under(path, &r->own);
     info->outer = info->own || lies_under(path, &r->outer);
     if (r->filter && !info->own && *path) {
-        filters_decide(r, code, info, path, module_name(frame), !info->skipped);
+        bool by_place = !info->skipped;
+        filters_decide(r, code, info, path, module_name(frame), by_place);
+        r->skipped_by_rules += info->skipped && by_place;
         r->filtered_codes[info->skipped ? CT_FILTER_SKIP : info->calls_only ? CT_FILTER_CALLS : CT_FILTER_TRACE]++;
     }
     if (!info->skipped && !given && path[0] == '/' && PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0) {

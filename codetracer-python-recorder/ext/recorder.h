@@ -310,6 +310,7 @@ struct recorder {
     /* filters */
     ct_filter *filter;           /* NULL: there are no rules */
     uint64_t filtered_codes[CT_FILTER_SKIP + 1];
+    uint64_t skipped_by_rules;   /* of these, what would have been recorded without rules */
     uint64_t filtered_values[2][FILTERED_KINDS]; /* redacted, dropped: how often a snapshot or a return would have had such a value */
 
     /* redaction */

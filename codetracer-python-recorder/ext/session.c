@@ -517,6 +517,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     ct_error error = {0};
     ct_code code;
     const char *stopped_by = r->stopped_by;
+    uint64_t calls_only = r->filtered_codes[CT_FILTER_CALLS], skipped_by_rules = r->skipped_by_rules;
     uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside, missed = r->missed;
     ct_recording *out = r->out;
     recorder_free(r);
@@ -532,9 +533,10 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsNszsNsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsNszsNsKsNsKsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
                          "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "missed", missed, "failed", failed, "stopped_by", stopped_by,
-                         "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow);
+                         "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow,
+                         "calls_only", calls_only, "skipped_by_rules", skipped_by_rules);
 }
 
 PyObject *

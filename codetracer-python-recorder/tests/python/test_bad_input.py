@@ -120,7 +120,9 @@ def test_disk_full_at_the_start(record, tmp_path):
 def test_second_start(record):
     code = "from codetracer_python_recorder import start\ntry: start('other')\nexcept RuntimeError as e: print(e)"
     answer = record(code=code)
-    assert (answer.status, answer.out, answer.names) == (0, "[ERR_ALREADY_TRACING] tracing already active\n", ["prog.ct"])
+    assert (answer.status, answer.out, answer.names) == (
+        0, f"[ERR_ALREADY_TRACING] tracing already active into {str(answer.trace)!r}: stop() that recording first\n", ["prog.ct"],
+    )  # fmt: skip
 
 
 def test_folders_are_closed_to_others(record, tmp_path):

@@ -185,8 +185,19 @@ def test_cuts_are_named():
     result = session.Result("a.ct", 1234567, dict(steps=1, cut_items=2, cut_depth=1000, cut_string=1), dict(cut_values=9, cut_variables=1))
     assert result.sentence() == (
         "a.ct: 1 step, 1.2 MB; cut in the recording: 2 containers (--max-items), 1,000 deep values (--max-depth), 1 long string (--max-string)"
-        "; cut in the export: 9 values of 1 variable (--export-nodes, --export-depth, --export-string)"
+        "; in CodeTracer's view 9 values of 1 variable are shortened (--export-nodes, --export-depth, --export-string), `codetracer-trace print` shows them whole"
     )
+
+
+@pytest.mark.parametrize("format", ["ct", "json"])
+def test_what_is_said_of_shortened_values_is_true(record, format):
+    """In a `.ct` print shows them whole; in json they are not there, and the sentence says where they are."""
+    seen = record(code="import os\nx = list(range(1, 31))\ny = 1\n", options=["--format", format, "--export-nodes=10"])
+    told = seen.err.partition("; ")[2]
+    place, rest = ("in CodeTracer's view ", "`codetracer-trace print` shows it whole") if format == "ct" else ("", "ct and journal keep it whole")
+    assert told.startswith(place) and told.endswith(f"(--export-nodes, --export-depth, --export-string), {rest}\n"), told
+    last = [event for event in reading.print_json(seen.trace) if event["event"] == "step"][-1]
+    assert (len(last["locals"]["x"]) == 30 if format == "ct" else "30" not in str(last["locals"]["x"]).split()), last
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (10**15, "1000.0 TB")])

@@ -236,6 +236,28 @@ def test_the_default_and_the_standard_library(project):
     assert "JSONDecoder.decode" in called(events) and "JSONDecoder.decode" not in lines(events)
 
 
+@pytest.mark.parametrize(
+    "default, rules, code, told",
+    [
+        ("calls", "", "def f(): pass\nf()\n", "2 functions recorded as calls"),
+        ("skip", "", "def f(): pass\nf()\n", "2 functions skipped by filters"),
+        ("skip", rule("obj:f", "calls"), "def f(): pass\nf()\n", "1 function recorded as calls, 1 function skipped by filters"),
+        ("skip", "", "import json\njson.loads('[1]')\nraise SystemExit(3)\n", "1 function skipped by filters"),  # not json's, which no rule asks for
+        ("trace", rule("pkg:nowhere", "skip"), "", None),
+    ],
+)
+def test_why_no_line_was_recorded(record, tmp_path, default, rules, code, told):
+    (tmp_path / "f.toml").write_text(HEAD.replace('"trace"', f'"{default}"') + rules)
+    options = ["--trace-filter", "f.toml"]
+    seen = record(code=code, options=options) if code else record("-m", "json.tool", "--help", options=options)
+    if told is None:
+        assert seen.err.endswith("; no line was recorded (the standard library is, only with --include-stdlib)\n"), seen
+        return
+    assert seen.err.endswith(f"; no line was recorded: {told} (codetracer-trace info names the filters)\n") and seen.names == ["prog.ct"], seen
+    required = record("prog.py", options=[*options, "--require-trace"])
+    assert f"no line of the program was recorded: {told}; " in required.err and required.status == (seen.status or 1), required
+
+
 def test_values_by_name(project):
     patterns = [("arg:card", "redact"), ("local:not?", "drop"), ("attr:email", "redact"), ("ret:*login", "redact"), ("global:shown", "drop"),
                 ("ret:<yield>", "redact")]  # fmt: skip
