@@ -54,7 +54,7 @@ class OutputFolder:
             self._remove_made()
             raise errors.EnvironmentError(
                 "ERR_TRACE_DIR_CREATE_FAILED",
-                f"the output folder {path!r} cannot be written ({errors.reason(error)}); choose another with --out-dir",
+                f"the output folder {path!r} cannot be written ({errors.reason(error)}); choose another folder",
                 path=path,
             ) from None
 
@@ -103,7 +103,7 @@ class OutputFolder:
                 raise errors.EnvironmentError(
                     "ERR_TRACE_DIR_CONFLICT",
                     f"{os.path.join(self.shown, name)!r} exists and is not a trace of this recorder, so it is left alone; "
-                    "move it away or choose another folder with --out-dir",
+                    "move it away or choose another folder",
                     path=os.path.join(self.path, name),
                 )
 
@@ -160,7 +160,7 @@ def _check(path: str, shown: str) -> None:
     except OSError as error:
         raise errors.EnvironmentError(
             "ERR_TRACE_DIR_CREATE_FAILED",
-            f"the output folder {shown!r} cannot be used ({errors.reason(error)}); choose another with --out-dir",
+            f"the output folder {shown!r} cannot be used ({errors.reason(error)}); choose another folder",
             path=shown,
         ) from None
     if not stat.S_ISDIR(status.st_mode):

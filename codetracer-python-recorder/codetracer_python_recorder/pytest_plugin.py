@@ -1,4 +1,4 @@
-"""The pytest plugin's face: its options. What records is in pytest_recording.py, loaded only when `--codetracer` is given.
+"""The pytest plugin's face: its options. What records is in pytest_recording.py, loaded only when one of them is given.
 
 pytest loads this module whenever it is installed, also for runs that record nothing: it imports nothing that is not loaded then.
 """
@@ -14,17 +14,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--codetracer",
         nargs="?",
         const=DEFAULT_FOLDER,
-        metavar="=DIR",
-        help=f"record each test into a folder of its own below DIR (default: {DEFAULT_FOLDER}), named after the test",
+        metavar="DIR",
+        help=f"record each test into a folder of its own below DIR, named after the test; DIR only as --codetracer=DIR (default: {DEFAULT_FOLDER})",
     )
+    # Each of these asks for a recording, too: None where it was not given.
     group.addoption(
         "--codetracer-per",
         choices=("test", "session"),
-        default="test",
         help="one trace for each test (default), or one for the whole session; with pytest-xdist one for each worker",
     )
-    group.addoption("--codetracer-failed-only", action="store_true", help="keep the traces of tests that fail, no others")
-    group.addoption("--codetracer-format", default="ct", metavar="FORMAT", help="as codetracer-record's --format (default: ct)")
+    group.addoption("--codetracer-failed-only", action="store_true", default=None, help="keep the traces of tests that fail, no others")
+    group.addoption("--codetracer-format", metavar="FORMAT", help="as codetracer-record's --format (default: ct)")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,7 +38,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.option.codetracer is not None:
+    given = config.option
+    if any(value is not None for value in (given.codetracer, given.codetracer_per, given.codetracer_failed_only, given.codetracer_format)):
         from . import pytest_recording
 
         pytest_recording.configure(config)

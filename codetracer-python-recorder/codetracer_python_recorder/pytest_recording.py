@@ -11,6 +11,7 @@ import re
 import pytest
 
 from . import _native, errors, export, session, spans
+from .pytest_plugin import DEFAULT_FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +26,11 @@ STATUS_OF_FAILURE = 1  # as of the command line
 
 def configure(config: pytest.Config) -> None:
     try:
-        format = export.canonical(config.option.codetracer_format)
+        format = export.canonical(session.DEFAULT_FORMAT if config.option.codetracer_format is None else config.option.codetracer_format)
     except ValueError as error:
         raise pytest.UsageError(f"--codetracer-format: {errors.sentence(error)}") from None
+    if config.option.codetracer is None:
+        config.option.codetracer = DEFAULT_FOLDER
     if not config.option.codetracer:
         raise pytest.UsageError("--codetracer= needs the name of a folder")
     if _native.is_tracing():
@@ -64,8 +67,8 @@ class Plugin:
         self.root: str = config.option.codetracer
         self.shown = shown
         self.format = format
-        self.per_test = config.option.codetracer_per == "test"
-        self.failed_only: bool = config.option.codetracer_failed_only
+        self.per_test = config.option.codetracer_per != "session"
+        self.failed_only = bool(config.option.codetracer_failed_only)
         self.worker: str | None = getattr(config, "workerinput", {}).get("workerid")
         # Every worker runs all tests; a worker's own options do not tell.
         self.each: bool = getattr(config, "workerinput", {}).get("codetracer_each", getattr(config.option, "dist", "no") == "each")
@@ -81,6 +84,7 @@ class Plugin:
         self.failed: dict[str, str] = {}  # trace: its node id
         self.crashed: dict[str, str] = {}  # trace: node id, of workers that ended, in the controller
         self.seen: dict[object, set[str]] = {}  # folders of the tests that a worker has told of, in the controller
+        self.sessions: list[str] = []  # the traces of whole sessions: one, or one for each worker
 
     # ---- recordings ----
 
@@ -208,7 +212,9 @@ class Plugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not self.per_test:
+            before = self.written
             self.end(not self.failed_only or session.testsfailed > 0)
+            self.sessions += [self.path] * (self.written - before)
         if self.worker is not None:
             self.config.workeroutput["codetracer"] = (self.written, self.problems, self.failing)  # type: ignore[attr-defined]
         elif self.failing and session.exitstatus == pytest.ExitCode.OK:
@@ -226,12 +232,15 @@ class Plugin:
         there = sum(os.path.isdir(path) and any(name[0] != "." for name in os.listdir(path)) for path in self.seen.get(node, ()))
         written, problems, failing = getattr(node, "workeroutput", {}).get("codetracer", (there, [], False))
         self.written += written
+        self.sessions += [] if self.per_test else [os.path.join(self.root, node.gateway.id)] * written
         self.problems += problems
         self.failing = self.failing or failing
 
     def pytest_terminal_summary(self, terminalreporter: "Any") -> None:
         terminalreporter.section("codetracer")
         terminalreporter.line(f"{self.written} trace{'' if self.written == 1 else 's'} in {self.shown}")
+        for path in self.sessions:
+            terminalreporter.line(f"codetracer-trace print {self.shown_path(path)}")
         for path, node in self.failed.items():
             terminalreporter.line(f"{node}: codetracer-trace print {self.shown_path(path)}")
         for path, node in self.crashed.items():
@@ -245,4 +254,4 @@ class Plugin:
         """A trace's folder to be typed into a shell."""
         import shlex
 
-        return shlex.quote(os.path.join(self.shown, os.path.relpath(path, self.root)))
+        return shlex.quote(os.path.normpath(os.path.join(self.shown, os.path.relpath(path, self.root))))

@@ -242,6 +242,17 @@ def pytest_addoption(parser): parser.addoption('--ours')\n", "test_b.py": "asser
     assert list(traces(tmp_path / "trace-out")) == ["tests/test_a.py::test_a"]
 
 
+@pytest.mark.parametrize("option", ["--codetracer-failed-only", "--codetracer-format=json", "--codetracer-per=session", "--codetracer-per=test"])
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
+def test_each_option_asks_for_a_recording(run, tmp_path, option, workers):
+    seen = run(option, *workers, files={"test_it.py": "def test_it():\n    assert not 1\n"})
+    places = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("trace.json" if "json" in option else "*.ct")}
+    expected = "trace-out" + ("/gw0" if workers else "") if "session" in option else "trace-out/test_it.py/test_it"
+    assert places == {expected}
+    told = seen.stdout.partition("1 trace in trace-out\n")[2].splitlines()[0]
+    assert told.endswith(f"codetracer-trace print {expected}"), seen.stdout
+
+
 def test_nothing_is_loaded_without_the_option(run):
     code = """\
 import sys
@@ -265,6 +276,8 @@ def test_interrupted(run, tmp_path):
     "options, says",
     [
         (["--codetracer", "--codetracer-format=pdf"], "--codetracer-format: there is no format 'pdf'"),
+        (["--codetracer-format=xml"], "--codetracer-format: there is no format 'xml'"),
+        (["--codetracer-format="], "--codetracer-format: "),
         (["--codetracer="], "--codetracer= needs the name of a folder"),
     ],
 )
@@ -285,7 +298,7 @@ def test_a_recording_that_cannot_be_made_disturbs_no_test(run, tmp_path):
     (tmp_path / "out" / "test_it.py").write_text("a file where a folder must go")
     seen = run("--codetracer=out", "-q", "test_it.py", files={"test_it.py": "def test_it(): pass\n"})
     assert seen.returncode == 1 and "1 passed" in seen.stdout
-    assert "0 traces in out\ntest_it.py::test_it: not recorded: the output folder" in seen.stdout
+    assert "0 traces in out\ntest_it.py::test_it: not recorded: the output folder" in seen.stdout and "--out-dir" not in seen.stdout
 
 
 FULL = """\
