@@ -223,7 +223,7 @@ class Recording:
         self.unwanted = False  # nothing is to be kept in any case
         self.result: Result | None = None
         self.dumps: list[str] = []  # folders of ours, the oldest first
-        self.folder = folder.OutputFolder(path, export.file_names(format, self.stem))
+        self.folder: folder.OutputFolder = folder.OutputFolder(path, export.file_names(format, self.stem))
 
     def is_here(self) -> bool:
         """False in a forked child, which records nothing and must not touch the parent's files."""

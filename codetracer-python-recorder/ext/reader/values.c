@@ -233,6 +233,25 @@ object_item(value_object *self, PyObject *key)
     return Py_XNewRef(found);
 }
 
+/* An attribute of the recorded object is an item of this one: whoever writes it as in the program is told so. */
+static PyObject *
+object_attribute(PyObject *self, PyObject *name)
+{
+    PyObject *found = PyObject_GenericGetAttr(self, name);
+    const value_object *object = (value_object *)self;
+    if (found || !object->fields || !PyErr_ExceptionMatches(PyExc_AttributeError))
+        return found;
+    PyObject *raised = PyErr_GetRaisedException();
+    int there = PyDict_Contains(object->fields, name);
+    if (there > 0)
+        PyErr_Format(PyExc_AttributeError, "%U is a recorded attribute of this %U: use object%s[%R]", name, object->type, object->value ? ".fields" : "", name);
+    if (there == 0)
+        PyErr_SetRaisedException(raised);
+    else
+        Py_DECREF(raised);
+    return NULL;
+}
+
 /* ---- copy.deepcopy() and pickle: first the object, then what is in it, for they may go around in circles ---- */
 
 static PyTypeObject *
@@ -347,7 +366,8 @@ static PyType_Slot OBJECT_SLOTS[] = {
     {Py_tp_doc, "An object that is no plain Python value: its type's name and its attributes.\n\n"
                 "object[key] is value[key] where there is a value, else fields[key]. Two are equal when they are the same object of the program in the\n"
                 "same state."},
-    COMMON, {Py_tp_repr, object_repr}, {Py_tp_members, OBJECT_MEMBERS}, {Py_tp_getset, OBJECT_PLACES}, {Py_mp_subscript, object_item}, {0, NULL}};
+    COMMON, {Py_tp_repr, object_repr}, {Py_tp_members, OBJECT_MEMBERS}, {Py_tp_getset, OBJECT_PLACES}, {Py_mp_subscript, object_item},
+    {Py_tp_getattro, object_attribute}, {0, NULL}};
 static PyType_Slot LITERAL_SLOTS[] = {
     {Py_tp_doc, "A value that is known by its text: Decimal('1.5'), a date, a path, a function, a class."},
     COMMON, {Py_tp_repr, literal_repr}, {Py_tp_members, LITERAL_MEMBERS}, {Py_tp_getset, PLACES}, {0, NULL}};

@@ -947,11 +947,36 @@ def test_examples_of_the_manual(tmp_path):
     """Each is run as it stands, in a folder with the trace that the manual names; what is printed is what the manual shows."""
     program = MANUAL.parents[1] / "examples" / "locals_snapshot.py"
     record(tmp_path, None, str(program)).rename(tmp_path / "trace-out")
-    assert len(examples()) >= 5
+    assert len(examples()) >= 7
     for code, printed in examples():
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
+        (tmp_path / "example.py").write_text(code)
+        done = subprocess.run([sys.executable, "example.py"], cwd=tmp_path, env=environment_for(), capture_output=True, text=True)
         assert done.returncode == 0, f"{code}\n{done.stderr}"
         assert done.stdout == printed, code
+
+
+def test_attributes_are_items_and_who_forgets_is_told(tmp_path):
+    code = """
+class Account:
+    def __init__(self):
+        self.refused = 3
+class Names(list):
+    pass
+account, names = Account(), Names([1])
+names.refused = 4
+end = 1
+"""
+    with read(record(tmp_path, code)) as trace:
+        seen = trace.steps[-1].locals
+        account, names = seen["account"], seen["names"]
+        for value, way in ((account, "object['refused']"), (names, "object.fields['refused']")):
+            with pytest.raises(AttributeError) as told:
+                value.refused
+            assert str(told.value) == f"refused is a recorded attribute of this {value.type}: use {way}"
+            assert eval(way, {"object": value}) == (3 if value is account else 4)
+            with pytest.raises(AttributeError, match="no attribute 'other'"):
+                value.other
+            assert getattr(value, "other", 5) == 5
 
 
 def test_values_can_be_copied_and_pickled(tmp_path):

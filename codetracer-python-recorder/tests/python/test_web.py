@@ -3,15 +3,19 @@
 import json
 import re
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 import reading
+from conftest import wait_for
 from support import frameworks
 
 TOGETHER = 3  # requests that wait for each other in their handlers
@@ -370,38 +374,56 @@ CodeTracerWSGIMiddleware(app)({"PATH_INFO": "/reset/correct-horse-battery"}, lam
 DOCUMENT = Path(__file__).parents[3] / "docs" / "web.md"
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def served(folder, port, *program):
+    """What the server says to /orders/7, recorded until Ctrl-C."""
+    run = [sys.executable, "-c", "import sys; from codetracer_python_recorder.cli import main_record; sys.exit(main_record())"]
+    server = subprocess.Popen([*run, *SMALL, *program], cwd=folder, env=frameworks.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        for wait in range(600):
+            try:
+                said = urllib.request.urlopen(f"http://127.0.0.1:{port}/orders/7", timeout=60).read().decode()
+                wait_for(lambda: list(folder.glob("trace-out/.recording-*/spans.jsonl")))  # the request ends behind its last byte
+                return said
+            except urllib.error.URLError:
+                assert server.poll() is None, server.communicate()
+                time.sleep(0.1)
+    finally:
+        server.send_signal(signal.SIGINT)
+        output, _ = server.communicate(timeout=60)
+        assert server.returncode == 0 and "codetracer: trace-out" in output, output
+
+
 @pytest.mark.skipif(not DOCUMENT.exists(), reason="docs/ is not beside the tests")
 def test_examples_of_the_documentation(tmp_path):
-    frameworks.need("flask", "starlette")
+    frameworks.need("flask", "starlette", "uvicorn")
     text = DOCUMENT.read_text()
     flask, reader, starlette, each = re.findall(r"```python\n(.*?)```", text, re.S)
-    ask_flask = "\nprint(app.test_client().get('/orders/7').text)\n"
-    ask_starlette = """
-import asyncio
-async def main():
-    async def receive(): return {"type": "http.request", "body": b""}
-    async def send(message): print(message)
-    await app({"type": "http", "method": "GET", "path": "/orders/7", "headers": [], "query_string": b""}, receive, send)
-asyncio.run(main())
-"""
-    (tmp_path / "server.py").write_text(flask + ask_flask)
+    port = free_port()
+    (tmp_path / "server.py").write_text(flask.replace("port=5000", f"port={port}"))
+    (tmp_path / "asgi.py").write_text(starlette)
     commands = re.findall(r"^    (codetracer-\S* .*)$", text, re.M)
-    assert commands[0] == "codetracer-record server.py" and len(commands) == 3
-    run = [sys.executable, "-c", "import sys; from codetracer_python_recorder.cli import main_record; sys.exit(main_record())"]
-    seen = subprocess.run([*run, *SMALL, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
-    assert seen.stdout == "order 7\n", seen
+    assert [command for command in commands if command.startswith("codetracer-record")] == ["codetracer-record server.py", "codetracer-record -m uvicorn asgi:app"]
+    assert served(tmp_path, port, "server.py") == "order 7"
     (span,) = spans_of(tmp_path / "trace-out")
     assert span["label"] == "GET /orders/7"
-    for command in map(shlex.split, commands[1:]):
+    for command in map(shlex.split, commands[1:-1]):
         shown = subprocess.run([reading.trace_tool(), *command[1:]], cwd=tmp_path, capture_output=True, text=True)
         assert shown.returncode == 0, shown
     assert "order = " in shown.stdout
     walked = subprocess.run([sys.executable, "-c", reader.replace('"error"', '"ok"')], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True)
     assert walked.stdout.startswith("GET /orders/7 200 ["), walked
-    (tmp_path / "server.py").write_text(starlette + ask_starlette)
-    seen = subprocess.run([*run, *SMALL, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
-    assert "order 7" in seen.stdout and [span["label"] for span in spans_of(tmp_path / "trace-out")] == ["GET /orders/7"], seen
-    (tmp_path / "server.py").write_text(flask.rpartition("\n\n")[0] + "\n" + each + ask_flask)
+    port = free_port()
+    assert served(tmp_path, port, "-m", "uvicorn", "asgi:app", "--port", str(port)) == "order 7"
+    assert [span["label"] for span in spans_of(tmp_path / "trace-out")] == ["GET /orders/7"]
+    ask_flask = "\nprint(app.test_client().get('/orders/7').text)\n"
+    flask = flask.partition("app.wsgi_app = ")[0]
+    (tmp_path / "server.py").write_text(flask + each + ask_flask)
     seen = subprocess.run([sys.executable, "server.py"], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
     assert seen.stdout == "order 7\n", seen
     (trace,) = (tmp_path / "traces").iterdir()
