@@ -169,14 +169,14 @@ class Result:
                 hidden.append(_count(places, "place") + " in the output")
             text += f"; redacted: {', '.join(hidden)} (--no-redaction)"
         if self.exported and self.exported.get("cut_values", 0):
-            number = self.exported["cut_values"]
-            values = f"{_count(number, 'value')} of {_count(self.exported.get('cut_variables', 0), 'variable')} {'is' if number == 1 else 'are'} shortened"
-            options = "(--export-nodes, --export-depth, --export-string)"
-            whole = "it whole" if number == 1 else "them whole"
+            shortened = self.exported["cut_values"]
+            cut_text = f"{_count(shortened, 'value')} of {_count(self.exported.get('cut_variables', 0), 'variable')} {'is' if shortened == 1 else 'are'} shortened"
+            names = "(--export-nodes, --export-depth, --export-string)"
+            whole = "it whole" if shortened == 1 else "them whole"
             if self.format == "ct":  # the journal is inside
-                text += f"; in CodeTracer's view {values} {options}, `codetracer-trace print` shows {whole}"
+                text += f"; in CodeTracer's view {cut_text} {names}, `codetracer-trace print` shows {whole}"
             else:
-                text += f"; {values} in this format {options}, ct and journal keep {whole}"
+                text += f"; {cut_text} in this format {names}, ct and journal keep {whole}"
         return f"{text}; {self.note}" if self.note else text
 
 
