@@ -28,6 +28,7 @@ help:
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
 	@echo "make test-consumers                        CodeTracer's replay server walks every program of the tests, not only some"
+	@echo "make hunt [HUNT_SECONDS=60]                record random programs and look for changes that the quick look misses"
 	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
@@ -178,6 +179,12 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 test-consumers: $(VENV)/.has-package $(VENV)/.has-tests link
 	@$(call in,$(VENV)) CODETRACER_CONSUMERS=all $(VENV)/bin/pytest -q -n auto -c $(PACKAGE)/pyproject.toml --rootdir $(PACKAGE) \
 		$(PACKAGE)/tests/python/test_consumers_server.py $(PYTEST_ARGS)
+
+# Programs made at random, recorded with --verify-capture: others with every commit.
+HUNT_SECONDS ?= 60
+.PHONY: hunt
+hunt: $(VENV)/.has-package $(VENV)/.has-tests
+	@$(call in,$(VENV)) $(VENV)/bin/python $(PACKAGE)/tests/differential/hunt.py --seconds $(HUNT_SECONDS)
 
 # Random input for the readers (tests/fuzz): each target for FUZZ_SECONDS, from the inputs kept in the repository. What makes one fail is left in
 # build/fuzz-X.Y-found; what is new to it is collected in build/fuzz-X.Y-corpus.

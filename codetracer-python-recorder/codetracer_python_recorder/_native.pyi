@@ -15,6 +15,7 @@ class Summary(TypedDict, total=False):
     cut_depth: int
     cut_string: int
     missed: int
+    quiet: int
     failed: tuple[int, str] | None
     stopped_by: str | None
     redacted: dict[str, int]

@@ -168,7 +168,7 @@ recorder_enter_thread(recorder *r, PyThreadState *tstate)
 {
     assert(r->queue_count == 0); /* each event looks at all that it found */
     r->stamp++;
-    r->look++;
+    r->quiet.stretch = NULL; /* deaths may be written now that an event has not seen */
     /* An allocator hook has come or gone: if ours went with it, addresses known until now may be other objects, and types, by now. */
     if (__builtin_expect(ct_object_free() != r->object_free, 0))
         lifetime_check(r);
@@ -230,6 +230,7 @@ activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached)
     a->info = info;
     a->id = r->activation_count++;
     a->line = info->first_line;
+    a->entry = -1;
     a->code = info->code;
     a->in_generator = ct_frame_in_generator(frame);
     a->attached = attached;

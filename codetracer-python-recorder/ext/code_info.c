@@ -5,7 +5,7 @@
  * itself and code with a name in angle brackets are skipped.
  * Skipped code is switched off in the interpreter (events.c returns DISABLE), so it costs one callback per place.
  */
-#include "recorder.h"
+#include "effects.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,7 @@ code_info_free(void *extra)
     code_info *info = extra;
     if (info == NULL)
         return;
+    effects_free(info);
     free(info->given_path);
     free(info->points);
     free(info->kinds);

@@ -1,4 +1,4 @@
-/* Where the code of each line begins: read from a code object's location table (CPython's Objects/locations.md; what co_positions() tells), once, when it is
+/* Where code lies in the text: read from a code object's location table (CPython's Objects/locations.md; what co_positions() tells), once, when it is
  * defined. Invariant: the lines are those on which LINE events can come, each once, in order. Nothing of it happens per event.
  *
  * A line's column is that of the leftmost code on it. Instructions without an extent are the compiler's own (RESUME, the beginning of a class body) and stand
@@ -121,4 +121,22 @@ columns_define(recorder *r, PyCodeObject *code, uint32_t number)
     if (any) /* else the program was compiled without them (PYTHONNODEBUGRANGES) */
         ct_define_columns(r->out, number, (uint32_t)code->co_firstlineno, lines, one_a_line(lines, count));
     free(lines);
+}
+
+void
+columns_lines(PyCodeObject *code, int32_t *lines, size_t count)
+{
+    const uint8_t *bytes = (const uint8_t *)PyBytes_AS_STRING(code->co_linetable);
+    table t = {bytes, bytes + PyBytes_GET_SIZE(code->co_linetable)};
+    int64_t line = code->co_firstlineno;
+    size_t unit = 0;
+    while (t.at < t.end && unit < count) {
+        size_t units = (*t.at & 7) + 1u;
+        uint32_t column;
+        bool known = take_entry(&t, &line, &column) && line > 0 && line <= INT32_MAX;
+        for (; units > 0 && unit < count; units--)
+            lines[unit++] = known ? (int32_t)line : -1;
+    }
+    while (unit < count)
+        lines[unit++] = -1;
 }

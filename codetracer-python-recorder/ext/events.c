@@ -36,6 +36,13 @@ line_of(PyObject *const *args)
     return (int)_PyLong_CompactValue((PyLongObject *)args[1]);
 }
 
+/* The code unit of an event that tells it; LINE does not. */
+static inline int
+unit_of(PyObject *const *args)
+{
+    return (int)_PyLong_CompactValue((PyLongObject *)args[1]) / (int)sizeof(_Py_CODEUNIT);
+}
+
 /* An event within a callback, or while recording is paused. *keep: the place must not be switched off. */
 static recorder *
 begin_busy(recorder *r, PyObject *const *args, enum period_event event, code_info **info, ct_frame **frame, bool *keep)
@@ -55,6 +62,7 @@ begin_busy(recorder *r, PyObject *const *args, enum period_event event, code_inf
         return NULL;
     r->busy |= RECORDER_INSIDE;
     recorder_enter_thread(r, tstate);
+    quiet_end(r, false);
     return r;
 }
 
@@ -75,13 +83,16 @@ begin(PyObject *const *args, enum period_event event, code_info **info, ct_frame
     if ((*info)->skipped || (event == PERIOD_LINE && (*info)->calls_only)) {
         if ((*info)->points) {
             recorder_enter_thread(r, tstate);
+            quiet_end(r, false);
             period_skipped(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame);
             *keep = true;
         }
         return NULL;
     }
     r->busy = RECORDER_INSIDE;
+    bool is_quiet = event != PERIOD_OTHER && quiet_holds(r, tstate, *frame, event == PERIOD_START);
     recorder_enter_thread(r, tstate);
+    quiet_end(r, is_quiet);
     return r;
 }
 
@@ -175,6 +186,7 @@ CALLBACK(on_start, CAN_DISABLE, PERIOD_START)
         ct_event_end(r->out);
         if (__builtin_expect(info->points != NULL, 0))
             period_passed(r, info, 0);
+        quiet_begin(r, a, frame, unit_of(args));
     }
 }
 
@@ -192,6 +204,7 @@ CALLBACK(on_line, CAN_DISABLE, PERIOD_LINE)
             period_passed(r, info, line);
         if (__builtin_expect(r->out->steps >= r->step_limit, 0))
             period_steps_reached(r);
+        quiet_begin(r, a, frame, ct_frame_line_unit(frame));
     }
 }
 
@@ -202,6 +215,8 @@ CALLBACK(on_return, CAN_DISABLE, PERIOD_END)
         write_with_value(r, CT_R_RETURN, a, frame, args[2]);
         activation_pop(r, a);
         activation_end(r, a);
+        if (!info->hides) /* what is hidden has no record that could die */
+            quiet_begin_caller(r, frame, args[2]);
     }
     if (__builtin_expect(frame == r->root, 0))
         period_root_ended(r);
@@ -255,6 +270,7 @@ CALLBACK(on_resume, CAN_DISABLE, PERIOD_OTHER)
         ct_put_number(r->out, CT_R_RESUME, a->id);
         object_write_deaths(r);
         ct_event_end(r->out);
+        quiet_begin(r, a, frame, unit_of(args));
     }
 }
 
@@ -459,6 +475,7 @@ events_install(recorder *r)
             goto failed;
         all |= bit;
     }
+    quiet_setup(tool_id);
     /* Places that an earlier recording switched off are switched on again. */
     PyObject *done = PyObject_CallMethod(module, "restart_events", NULL);
     Py_XDECREF(done);

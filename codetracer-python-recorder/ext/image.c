@@ -143,6 +143,7 @@ attributes(walk *w, enum walk_mode mode, PyObject *object, const type_info *type
         ct_instance_attributes view = {0};
         ct_instance_view(object, &view);
         dict = view.dict;
+        w->r->instance_dicts |= ct_managed_dict(object) != NULL;
         if (!number(w, mode, dict ? -1 : view.count))
             return false;
         if (view.count) { /* which attribute lies where, and in which order they were defined */

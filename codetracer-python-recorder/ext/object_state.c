@@ -288,6 +288,7 @@ append_attributes(recorder *r, PyObject *object, type_info *type)
     }
     else if (type->has_dict) {
         PyObject *dict = object_dict(object, type);
+        r->instance_dicts |= dict != NULL;
         if (dict && PyDict_Check(dict))
             append_dict_fields(r, dict);
     }

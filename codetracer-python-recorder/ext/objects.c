@@ -318,10 +318,17 @@ count_hidden(recorder *r, object_record *record)
  * once more, with the larger of each, which covers both. Depth first would meet most objects of a cyclic graph again and again.
  */
 
+/* The first look whose visits still count. */
+static inline uint64_t
+known_since(const recorder *r)
+{
+    return r->verifying ? r->look : r->quiet_since;
+}
+
 void
 object_visit(recorder *r, object_record *record, int containers, int attributes)
 {
-    if (record->visited == r->look) {
+    if (record->visited >= known_since(r)) {
         if (record->visited_containers >= containers && record->visited_attributes >= attributes)
             return;
         if (record->visited_containers > containers)
@@ -338,7 +345,7 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
 void
 object_look_again(recorder *r, object_record *record)
 {
-    if (record->queued || record->visited != r->look)
+    if (record->queued || record->visited < known_since(r))
         return;
     if (r->queue_count == r->queue_capacity) {
         size_t capacity = r->queue_capacity ? r->queue_capacity * 2 : 1024;
@@ -354,6 +361,17 @@ object_look_again(recorder *r, object_record *record)
     r->queue[r->queue_count++] = record;
 }
 
+void
+object_look_at_stored(recorder *r, PyObject *object)
+{
+    object_record *record = pointer_map_get(&r->objects, object);
+    if (record)
+        object_look_again(r, record);
+    PyObject *dict = ct_managed_dict(object);
+    if (dict && (record = pointer_map_get(&r->objects, dict)) != NULL)
+        object_look_again(r, record);
+}
+
 /* A field of a container, where no attribute level is left, is named in its state, and not looked into. */
 static inline void
 visit_child(recorder *r, object_record *child, bool is_field, int containers, int attributes)
@@ -364,7 +382,7 @@ visit_child(recorder *r, object_record *child, bool is_field, int containers, in
         attributes--;
     else
         containers = 0;
-    if (child->visited != r->look || child->visited_containers < containers || child->visited_attributes < attributes)
+    if (child->visited < known_since(r) || child->visited_containers < containers || child->visited_attributes < attributes)
         object_visit(r, child, containers, attributes);
 }
 
@@ -382,6 +400,7 @@ look_at(recorder *r, object_record *record)
         record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */
     if (record->settled && !r->verifying)
         return;
+    r->restless |= type->reading == READ_MEMORYVIEW;
     Py_ssize_t length = object_length(record->object, type->reading);
     bool has_fields = type->reading == READ_INSTANCE || (type->reading >= READ_EXCEPTION && type->reading <= READ_SLICE);
     if ((type->is_container && containers <= 0) || (has_fields && attributes <= 0)) {

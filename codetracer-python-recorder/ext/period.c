@@ -36,6 +36,7 @@ stop_here(recorder *r, enum ct_gap_reason reason)
 {
     fd_capture_pause(r);
     r->busy |= RECORDER_PAUSED;
+    r->quiet.stretch = NULL;
     ct_event_begin(r->out);
     *r->out->cursor++ = CT_R_GAP;
     *r->out->cursor++ = (uint8_t)reason;

@@ -13,9 +13,12 @@
  *   literals.c      texts of Decimal, datetime, Path …    from their C storage or slots
  *   code_info.c     code objects -> definitions, filter   once per code object
  *   columns.c       where the code of each line begins    once per code object
+ *   effects.c       what instructions may change          once per place
+ *   quiet.c         whether anything can have changed     at each event
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
  *   io_capture.c    text through sys.stdout, stderr, stdin
  *   fd_capture.c    what else is written to descriptors 1 and 2, by fd_channel.c and forward/
+ *   signals.c       signal handlers written in C
  *   fork.c          what a fork does to a recording
  *   period.c        pauses, start and stop points, limits
  *   session.c       start, stop, failure
@@ -36,6 +39,8 @@
 typedef struct recorder recorder;
 typedef struct activation activation;
 typedef struct code_info code_info;
+typedef struct effect_stretch effect_stretch;
+typedef struct effect_table effect_table;
 typedef struct fd_capture fd_capture;
 typedef struct object_record object_record;
 typedef struct thread_record thread_record;
@@ -112,6 +117,7 @@ struct activation {
     code_info *info;             /* valid while the frame lives: the frame owns its code */
     uint64_t id;
     int line;
+    int entry;                   /* code unit where its line began to run, as quiet.c saw it; -1: not known */
     uint32_t code;               /* journal id; outlives info */
     bool in_generator, on_stack, attached;
     uint32_t slot_count;
@@ -169,7 +175,7 @@ struct object_record {
     PyObject *object;            /* not held: compared, and read only while it is known to be alive. NULL: the record is free */
     type_info *type;
     uint64_t id;
-    uint64_t visited;            /* the look that visited it last … */
+    uint64_t visited;            /* the look that visited it last: nothing has changed in it if none has since recorder.quiet_since … */
     /* image.c: what its memory looked like when the state was written; word_count 0: not known */
     PyObject **words;
     struct child { object_record *record; uint64_t id; } *children; /* what the state refers to, in its order … */
@@ -218,6 +224,7 @@ struct code_info {
     bool calls_only;             /* lines are not recorded */
     bool judged;                 /* a rule says something of its values: `decision` */
     ct_filter_decision decision;
+    effect_table *effects;       /* NULL: not asked for yet */
     size_t global_count;
     PyObject **global_keys;      /* names in co_names, borrowed from the code */
     uint32_t *global_names;
@@ -239,6 +246,24 @@ typedef struct path_list { char **paths; size_t count; } path_list;
 
 /* The text of a path: how many different ones there were (0: not looked for yet), and the last one's hash. */
 typedef struct kept_source { uint32_t versions; uint64_t hash; } kept_source;
+
+/* quiet.c: what is watched from one event to the next. */
+enum { WATCHED_CELLS = 16, WATCHED_TARGETS = 8 };
+typedef struct quiet_watch {
+    const effect_stretch *stretch; /* what runs now; NULL: anything */
+    ct_frame *frame;             /* … in this frame */
+    PyObject *returned;          /* … when a call has just returned this to it */
+    uint16_t loud_from;          /* unit from where on anything may happen, as things are now */
+    bool alone;                  /* nobody else is called by the interpreter */
+    PyObject **mark; PyObject *mark_word; /* where the next frame would be pushed, and what stood there */
+    _PyStackChunk *chunk;
+    unsigned long switches;      /* of the GIL */
+    Py_ssize_t collections;      /* of garbage */
+    size_t secrets_known;
+    uint8_t cell_count, target_count;
+    struct watched_cell { uint16_t unit; _Py_CODEUNIT instruction; uint16_t counter; } cells[WATCHED_CELLS];
+    struct watched_target { uint16_t unit; PyObject *object; } targets[WATCHED_TARGETS];
+} quiet_watch;
 
 struct recorder {
     ct_recording *out;
@@ -292,7 +317,12 @@ struct recorder {
     object_record *free_records; /* linked by their `block`. Records stay readable until the recording ends: see shadow */
     struct record_slab *slabs;
     uint64_t object_count, stamp;
-    uint64_t look;               /* an object that was visited in this one is not looked at again */
+    uint64_t look;               /* an object that was visited in this one is not looked at again … */
+    uint64_t quiet_since;        /* … nor in one since this one, for nothing can have changed meanwhile; while verifying, it is */
+    quiet_watch quiet;
+    bool restless;               /* something may change at any time: a memoryview's memory, what a signal handler written in C changes */
+    bool instance_dicts;         /* an instance was seen whose attributes are in a dict, which the program may know as well */
+    uint64_t quiet_events;       /* those before which nothing can have changed */
     uint64_t changes;            /* of variables and objects, as written */
     bool verify_capture, verifying; /* each snapshot is taken once more, looking at everything; what that finds was missed */
     uint64_t missed;
@@ -372,6 +402,16 @@ recorder_activation(recorder *r, ct_frame *frame)
     return __builtin_expect(top != NULL && top->frame == frame, 1) ? top : activation_resync(r, frame);
 }
 
+/* quiet.c */
+bool quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts); /* at an event of frame, its beginning or in it: nothing can have changed but what it then looks at */
+void quiet_begin(recorder *r, activation *a, ct_frame *frame, int unit); /* at an event's end: a's code goes on at that unit */
+void quiet_begin_caller(recorder *r, ct_frame *frame, PyObject *returned); /* … or, since frame is about to be left, its caller's */
+void quiet_end(recorder *r, bool held); /* the answer, after recorder_enter_thread: what is to be looked at in this event */
+void quiet_setup(int tool);
+
+/* columns.c */
+void columns_lines(PyCodeObject *code, int32_t *lines, size_t count); /* of each code unit; -1: of none */
+
 /* code_info.c */
 void columns_define(recorder *r, PyCodeObject *code, uint32_t number); /* number: the journal's */
 code_info *code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame); /* frame: one that runs it, for its module's name. NULL: no memory */
@@ -419,6 +459,7 @@ uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t lengt
 /* objects.c */
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes); /* so many levels from it; done by objects_look */
+void object_look_at_stored(recorder *r, PyObject *object); /* something was stored in it: it is looked at if it was before, its dict as well */
 void object_look_again(recorder *r, object_record *record); /* at one that was visited in this look, with the levels that it had */
 void objects_look(recorder *r);  /* what is to be visited, is; within an event */
 void object_record_free(recorder *r, object_record *record); /* its object is gone, and not in the table any more */
@@ -527,6 +568,10 @@ void fd_capture_end_editing(fd_capture *c);
 void fd_capture_noted_begin(void);    /* in this thread, what files write is text that was noted */
 void fd_capture_noted_end(void);
 void fd_capture_after_fork_in_child(void);
+
+/* signals.c */
+int signals_install(recorder *r); /* -1 with an exception */
+void signals_remove(void);
 
 /* fork.c */
 int fork_setup(void);

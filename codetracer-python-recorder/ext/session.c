@@ -389,7 +389,7 @@ session_start(PyObject *module, PyObject *args)
         raise_error(&error, journal_path);
         goto failed;
     }
-    if (write_meta(r, options) < 0 || lifetime_install() < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
+    if (write_meta(r, options) < 0 || lifetime_install() < 0 || signals_install(r) < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
         give_main_source(r, options) < 0 || give_sources(r, options) < 0 || capture_descriptors(r, options, PyBytes_AS_STRING(journal_bytes)) < 0)
         goto failed_open;
     /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
@@ -414,6 +414,7 @@ failed_open:
     fd_capture_stop(r, false);
     exec_source_remove(r);
     io_capture_remove();
+    signals_remove();
     lifetime_remove();
     ct_recording_finish(r->out, NULL);
     unlink(PyBytes_AS_STRING(journal_bytes));
@@ -491,6 +492,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         end_events(r);
     active_recorder = NULL;
     ended_recorder = NULL;
+    signals_remove();
     lifetime_remove();
 
     long number;
@@ -518,7 +520,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     ct_code code;
     const char *stopped_by = r->stopped_by;
     uint64_t calls_only = r->filtered_codes[CT_FILTER_CALLS], skipped_by_rules = r->skipped_by_rules;
-    uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside, missed = r->missed;
+    uint64_t calls = r->calls, items = r->cut_items, depth = r->cut_depth, cut_text = r->cut_text, inside = r->python_inside, missed = r->missed, quiet = r->quiet_events;
     ct_recording *out = r->out;
     recorder_free(r);
     Py_BEGIN_ALLOW_THREADS
@@ -533,8 +535,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsNszsNsKsNsKsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
-                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "missed", missed, "failed", failed, "stopped_by", stopped_by,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsNszsNsKsNsKsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+                         "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "missed", missed, "quiet", quiet, "failed", failed, "stopped_by", stopped_by,
                          "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow,
                          "calls_only", calls_only, "skipped_by_rules", skipped_by_rules);
 }

@@ -96,8 +96,12 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         last->size = (uint8_t)size;
         memcpy(last->bytes, bytes, size);
     }
-    if (record)
+    if (record) {
+        /* Its iterator may have filled it anew since it was looked at (Objects/enumobject.c, Modules/itertoolsmodule.c), if no variable had it last. */
+        if (record->type->reading == READ_TUPLE && !record->queued)
+            record->visited = 0;
         object_visit(r, record, r->limits.containers, r->limits.attributes);
+    }
 }
 
 static inline void

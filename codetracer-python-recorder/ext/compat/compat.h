@@ -17,6 +17,16 @@
  *   ct_dict_text_entries(dict, &entries)   the entries of a dict of such keys whose values lie beside them, those without a value unused; their
  *                                     number, or -1: it is laid out in another way
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
+ *   ct_frame_line_unit(frame)         in a LINE event: the code unit that is about to run; -1: it is no line's first
+ *   ct_frame_resume_unit(frame)       of a frame that has called another: the code unit where it goes on
+ *   ct_frame_stack_top(frame)         in a LINE event: where the top of its value stack is; NULL: that is empty
+ *   ct_is_plain_names(frame)          its globals and builtins are exact dicts of exact strs
+ *   ct_counter(instruction)           the counter in an instruction's inline cache, the first word of it in all families (PEP 659)
+ *   ct_cached_attribute(instruction, owner)   the attribute that this LOAD_ATTR, if it is specialised for an instance's own, would load from owner; borrowed; NULL
+ *   ct_managed_dict(object)           the dict that an instance's attributes are in too, or only; borrowed; NULL
+ *   ct_gil_switches(tstate)           how often the GIL has gone to another thread
+ *   ct_collections(tstate)            how often garbage was collected
+ *   ct_is_alone(tstate, tool)         the interpreter calls nobody but that tool at events, and evaluates frames itself
  *   ct_object_free()                  the function that frees objects now: another one, when an allocator hook has come or gone
  *   ct_recursion_room(frames, c_levels)   so many more (or fewer) Python frames and C levels may be entered by this thread;
  *                                     sys.getrecursionlimit() stays
@@ -38,6 +48,7 @@
 #include "internal/pycore_code.h"
 #include "internal/pycore_dict.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_gil.h"
 #include "internal/pycore_interp.h"
 #include "internal/pycore_long.h"
 #include "internal/pycore_object.h"
@@ -100,6 +111,69 @@ ct_opcode(PyCodeObject *code, int offset)
     if (opcode == INSTRUMENTED_INSTRUCTION && data && data->per_instruction_opcodes)
         opcode = data->per_instruction_opcodes[index];
     return opcode;
+}
+
+static inline int
+ct_unit_if_line(ct_frame *frame, const _Py_CODEUNIT *at)
+{
+    PyCodeObject *code = ct_frame_code(frame);
+    ptrdiff_t unit = code ? at - _PyCode_CODE(code) : -1;
+    return unit >= 0 && unit < Py_SIZE(code) && at->op.code == INSTRUMENTED_LINE ? (int)unit : -1;
+}
+
+static inline PyObject **
+ct_frame_stack_top(ct_frame *frame)
+{
+    int top = frame->stacktop - 1;
+    return top >= ct_frame_code(frame)->co_nlocalsplus ? &frame->localsplus[top] : NULL;
+}
+
+static inline bool
+ct_is_plain_names(ct_frame *frame)
+{
+    return PyDict_CheckExact(frame->f_globals) && PyDict_CheckExact(frame->f_builtins) && ct_dict_is_text_keyed(frame->f_globals) &&
+           ct_dict_is_text_keyed(frame->f_builtins);
+}
+
+static inline uint16_t ct_counter(const _Py_CODEUNIT *instruction) { return instruction[1].cache; }
+
+static inline PyObject *
+ct_cached_attribute(const _Py_CODEUNIT *instruction, PyObject *owner)
+{
+    const _PyAttrCache *cache = (const _PyAttrCache *)(instruction + 1);
+    int opcode = instruction->op.code;
+    uint32_t version = (uint32_t)cache->version[0] | (uint32_t)cache->version[1] << 16;
+    if ((opcode != LOAD_ATTR_INSTANCE_VALUE && opcode != LOAD_ATTR_SLOT) || version == 0 || Py_TYPE(owner)->tp_version_tag != version)
+        return NULL;
+    if (opcode == LOAD_ATTR_SLOT)
+        return *(PyObject **)((char *)owner + cache->index);
+    ct_instance_attributes view = {0};
+    ct_instance_view(owner, &view);
+    return view.dict ? NULL : view.values[cache->index];
+}
+
+static inline unsigned long ct_gil_switches(PyThreadState *tstate) { return tstate->interp->ceval.gil->switch_number; }
+
+static inline Py_ssize_t
+ct_collections(PyThreadState *tstate)
+{
+    const struct gc_generation_stats *stats = tstate->interp->gc.generation_stats;
+    return stats[0].collections + stats[1].collections + stats[2].collections;
+}
+
+static inline bool
+ct_is_alone(PyThreadState *tstate, int tool)
+{
+#ifdef Py_GIL_DISABLED
+    (void)tstate; (void)tool;
+    return false; /* other threads run at any time */
+#else
+    PyInterpreterState *interpreter = tstate->interp;
+    bool others = tstate->c_tracefunc || tstate->c_profilefunc || interpreter->eval_frame;
+    for (int i = 0; i < PY_MONITORING_TOOL_IDS; i++)
+        others |= i != tool && interpreter->monitoring_tool_names[i] != NULL;
+    return !others;
+#endif
 }
 
 typedef void (*ct_free_function)(void *, void *);

@@ -21,6 +21,31 @@ static inline PyObject *ct_frame_namespace(ct_frame *frame) { return frame->f_lo
 static inline PyObject *ct_frame_globals(ct_frame *frame) { return frame->f_globals; }
 static inline bool ct_frame_in_generator(ct_frame *frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 
+/* 3.13's names of instructions. */
+#define CALL_LEN CALL_NO_KW_LEN
+#define CALL_LIST_APPEND CALL_NO_KW_LIST_APPEND
+#define CALL_STR_1 CALL_NO_KW_STR_1
+#define CALL_TUPLE_1 CALL_NO_KW_TUPLE_1
+#define CALL_TYPE_1 CALL_NO_KW_TYPE_1
+
+static inline int ct_unit_if_line(ct_frame *frame, const _Py_CODEUNIT *at);
+static inline int ct_frame_line_unit(ct_frame *frame) { return ct_unit_if_line(frame, frame->prev_instr); }
+
+static inline int
+ct_frame_resume_unit(ct_frame *frame)
+{
+    return (int)(frame->prev_instr - _PyCode_CODE(frame->f_code)) + 1 + frame->return_offset;
+}
+
+static inline PyObject *
+ct_managed_dict(PyObject *object)
+{
+    if (!(Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT))
+        return NULL;
+    PyDictOrValues dorv = *_PyObject_DictOrValuesPointer(object);
+    return _PyDictOrValues_IsValues(dorv) ? NULL : _PyDictOrValues_GetDict(dorv);
+}
+
 /* Attributes of an instance with a managed dict: a tagged pointer to values (their count and order in the bytes before
  * them, last first), or a dict. pycore_object.h, Objects/dictobject.c. */
 static inline void

@@ -20,6 +20,21 @@ static inline PyObject *ct_frame_namespace(ct_frame *frame) { return frame->f_lo
 static inline PyObject *ct_frame_globals(ct_frame *frame) { return frame->f_globals; }
 static inline bool ct_frame_in_generator(ct_frame *frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 
+static inline int ct_unit_if_line(ct_frame *frame, const _Py_CODEUNIT *at);
+static inline int ct_frame_line_unit(ct_frame *frame) { return ct_unit_if_line(frame, frame->instr_ptr); }
+
+static inline int
+ct_frame_resume_unit(ct_frame *frame)
+{
+    return (int)(frame->instr_ptr - _PyCode_CODE(_PyFrame_GetCode(frame))) + frame->return_offset;
+}
+
+static inline PyObject *
+ct_managed_dict(PyObject *object)
+{
+    return Py_TYPE(object)->tp_flags & Py_TPFLAGS_MANAGED_DICT ? (PyObject *)_PyObject_GetManagedDict(object) : NULL;
+}
+
 /* Attributes of an instance with a managed dict: in line behind the object while `valid`, else in the managed dict. While a
  * materialised dict shares the in-line values they are both, and the values are current. Objects/dictobject.c. */
 static inline void

@@ -1,6 +1,7 @@
 """Programs made at random that change objects in every way Python has: for a recorder that looks only at what has changed. Stdlib only, no recorder needed.
 
-`python mutations.py SEED` prints one. Statements that fail are part of it: their errors are caught where they happen.
+`python mutations.py SEED` prints one; `python mutations.py SEED hot` one whose few statements run many times, so that the interpreter specialises their
+instructions (PEP 659), while the objects that they meet change their types. Statements that fail are part of it: their errors are caught where they happen.
 """
 
 import random
@@ -77,6 +78,90 @@ def elsewhere(f):
     t.join()
 """
 
+HOT_HEAD = """\
+import functools, random, weakref
+
+Plain.counted = 1
+
+class Lists:
+    v, w = [1], [2]
+    def give(self):
+        return self.v
+    take, swap = Plain.take, Plain.swap
+
+def give(x):
+    return x
+
+def pick(items, k=0):
+    return items[k]
+
+def step(items, x):
+    items[0] = x
+    return 1
+
+def hold(items):
+    def inner():
+        items[0] = (items, 1)
+        items.append(2)
+        del items[3:]
+        return items
+    return inner
+
+class Kept:
+    @functools.cached_property
+    def kept(self):
+        return [1]
+    @property
+    def shown(self):
+        return self.v
+
+# Code that is not recorded: what it does is seen by its effects only.
+exec('''
+def unseen_put(items, x):
+    items[0] = x
+    return items
+def unseen_walk(items):
+    for x in (1, 2, 3):
+        items[0] = x
+        yield x
+def unseen_take(x, *more, y=1):
+    return x
+class Unseen:
+    def __init__(self, items):
+        self.v = items
+    w = 1
+    def changed(self, *ignored):
+        self.v.append(1)
+        del self.v[5:]
+        return 0
+    __len__ = __add__ = __radd__ = __getitem__ = __hash__ = __lt__ = __neg__ = changed
+    def __bool__(self): return not self.changed()
+    def __eq__(self, other): return bool(self.changed())
+    def __contains__(self, x): return bool(self.changed())
+    def __iter__(self): return iter([self.changed()])
+    def __format__(self, spec): return str(self.changed())
+    def __str__(self): return str(self.changed())
+    def __call__(self, *ignored): return self.changed()
+    give = take = swap = property(changed)
+    shown = property(changed)
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if name != "v": self.changed()
+    def __del__(self):
+        self.changed()
+class UnseenList(list):
+    def __setitem__(self, k, x):
+        list.__setitem__(self, k, x)
+        list.append(self, x)
+        del self[6:]
+    def append(self, x):
+        list.append(self, [x])
+''')
+
+for kind in (Plain, Noisy, Lists):
+    kind.kept, kind.shown = Kept.__dict__["kept"], Kept.__dict__["shown"]
+"""
+
 OBJECTS, LISTS, DICTS = ["a", "b", "c", "d"], ["l", "m", "n", "o"], ["p", "q", "r"]
 
 
@@ -133,9 +218,58 @@ class Maker:
         return "\n".join(out) + "\n    return None\n\nrun()\nSHARED = None\n"
 
 
-def make_program(seed):
-    return Maker(seed).program()
+    def quiet_statement(self):
+        """One that changes nothing, as long as the objects are what they seem."""
+        o, u, l, d, n = self.pick(OBJECTS), self.pick(OBJECTS), self.pick(LISTS), self.pick(DICTS), self.random.randrange(3)
+        return self.pick([
+            f"s = {o}.v", f"s = {o}.w", f"s = {l}[k]", f"s = {l}[{n}]", f"s = {d}['a']", f"s = {d}[k]", f"s = {l}[k].w", f"t = {o}.v == {u}.v", f"t = {o} is {u}",
+            f"t = k in {d}", "t = k + 1", "t = t and not s", f"t = len({l})", f"t = len({o}.v)", "t = k * 2 - 1", "t = 1.5 * k", f"if {o}.v: t = 1", f"if s: t = {n}",
+            f"while t and {o}.v: t = 0", f"s, t = {l}[0], {l}[1]", f"s, t = {o}.w", f"t = str(k) + 'x'", f"t = f'{{k}} {{{o}.v}}'", f"for s in {l}: t = s",
+            f"for t in {o}.v: s = 1", f"for s in {d}.items(): t = s", f"for t in zip({l}, {l}): s = t", f"for s in enumerate({l}):\n            t = s", f"t = give({o})", f"t = {o}.give()",
+            f"t = give(give({o}))", f"t = {o}.give() == {u}.give()", f"t = give({l}[0])", f"t = {l}[0:2]", f"t = (k, {o}.v)", f"t = [{o}, k]", f"t = {o}.shown", f"t = give({o}.shown)",
+            "t += s", "t += k", "s += t", f"t = f({o})", "t = f(k)", f"t = {l}[k] + k", f"t = {o}.counted", f"t = dd['a']", "t = dd[k]", f"t = {d}[k] == {d}[0]", "t = f(f(k))", "f(give(k))",
+            f"t = pick({l}, k)", f"t = pick({l}, k=1)", f"t = cell()", f"t = {d}.get(k)", f"t = {o}.v + {u}.v", f"t = -k", f"t = s[1]", f"t = t[0]", f"t = k if {o}.v else s",
+        ])  # fmt: skip
+
+    def hot_statement(self):
+        o, u, l, m, d, n = self.pick(OBJECTS), self.pick(OBJECTS), self.pick(LISTS), self.pick(LISTS), self.pick(DICTS), self.random.randrange(3)
+        x = self.pick(["k", "j", "s", "t", "1.5", "[j]", "(j, [k])", o, u, l, "{}", "'x' * k", "Plain(j)", "None"])
+        return self.pick([
+            f"{o}.v = {x}", f"{o}.w = {x}", f"{o}.v = {u}.v", f"{o}.v += 1", f"{l}[k] = {x}", f"{l}[{n}] = {x}", f"{l}.append({x})", f"{d}['a'] = {x}", f"{d}[k] = {x}",
+            f"{o}.w.v = {x}", f"{o}.v[0] = {x}", f"{o}.v.append({x})", f"{o}.v.data.append({x})", f"{l}[0].v = {x}", f"{l}[k].append({x})", f"put({o}, {x})", f"put({o}, {x}).v = k",
+            f"{o}.take({x})", f"{o}.swap({u})", f"{o}.v, {o} = {x}, {u}", f"{o}.v = {x}; {o}.v = k", f"{l}[k], k = {x}, 0", f"{l}[0] = {l}[1] = {x}", f"{o}.v = {o}.w = {x}",
+            f"change({l}, {x})", f"give(change({l}, {x}))", f"put({o}, change({l}, {x}))", f"random.shuffle({l})", f"give(random.shuffle({l}))", f"u.append({x})", "u.pop()", f"give(u.append({x}))",
+            f"put({o}, u.append({x}))", f"u[0] = {x}", f"t = u.data", f"{o}.v = u.data", f"{o}.grown", f"give({o}.grown)", f"t = {o}.kept", f"put({o}, {o}.kept)", f"del {o}.kept",
+            f"step({l}, {x})", f"t = step({l}, {x}) + step({m}, 1)", f"t = next(g)", "g = walk(l)", "for t in g: s = 1", "for t in heap: s = 1", f"heap = heapq.merge({l}, {m})",
+            f"unseen_put({l}, {x})", f"t = give(unseen_put({l}, {x}))", f"t = give(unseen_take(unseen_put({l}, {x})))", f"for t in unseen_walk({l}): s = t", f"g = unseen_walk({l})",
+            f"s, t, k = unseen_walk({l})", f"t = give(s, unseen_put({l}, k))", f"{o} = Unseen({l})", f"s = Unseen({l})", f"t = Unseen({l})", f"k = Unseen({l})", f"{l} = UnseenList({l})",
+            f"give(Unseen({l})).v", f"Unseen({l}).v", f"t = {l}[Unseen({l})]", f"t = Unseen({m}) + 1", f"{o}.v = Unseen({l})", f"{d}[1] = Unseen({l})", f"{l}[1] = Unseen({m})",
+            f"f = {l}.append", f"f = {l}.pop", "f = give", f"f = {d}.setdefault", "f = len", f"f = functools.partial(bisect.insort, {l})", f"t = {l}", "s = [k]", "t = k", f"s = {l}", f"t = {l}[:2]",
+            f"w = weakref.ref(Plain(1), {l}.append)", f"t = Plain(1); w = weakref.ref(t, {l}.append)", "t = None", f"s = Slotted([1])", f"Plain.counted = property(functools.partial(list.append, {l}))",
+            "Plain.counted = 5", f"dd = {{'a': 1, 0: 1, 1: 2, 2: 3}}", f"{d} = collections.defaultdict(list, a=1)",
+            f"t = collections.Counter(a=1)['b']", f"t = dd[j]", f"t = k in dd", f"dd = collections.defaultdict(lambda: {l}.append(1) or 5)", f"dd = collections.defaultdict(list)",
+            f"r = vars({o})", f"r['v'] = {x}", f"{o}.__dict__['v'] = {x}", f"e = (lambda: {l}.append({x}))", "e()", "give(e())", f"s = Leaves({l})", "s = None", f"give(Leaves({l}))",
+            f"del {l}[6:]", f"{l} = list({m})", f"{l} = [1, a, [2], 3]", f"{l}, {m} = {m}, {l}", f"{o}, {u} = {u}, {o}", f"{o} = {self.pick(['Plain([1])', 'Slotted(2)', 'Noisy([3])', 'Lists()'])}",
+            f"{d} = dict(a={x})", "k = (k + 1) % 3", "k = j % 3", f"exec('x.v = j', {{'x': {o}, 'j': j}})", f"elsewhere(lambda: {l}.append({x}))", f"t = hold({l})", "t()", "give(t())",
+        ])  # fmt: skip
+
+    def hot_program(self):
+        out = [
+            HEAD, HOT_HEAD, "def run(rounds):", "    a, b, c, d = Plain([1]), Slotted([2]), Noisy(3), Plain(a1 := [1.5])", "    l = [1, a, [2], 'x']; m = [b, c, 3, l]; n = [l, m, 1]; o = [a1, 2, 3]",
+            "    p = {'a': a, 0: 1, 1: 2, 2: 3}; q = {'a': l, 0: 1}; r = {}; u = collections.UserList([1, 2]); heap = g = iter(()); dd = {}",
+            "    k = 0; s = t = None; e = hold(l); f = give", "    def cell():", "        return k", "    for j in range(rounds):",
+        ]  # fmt: skip
+        for _ in range(self.random.randrange(4, 12)):
+            line = self.quiet_statement() if self.random.random() < 0.6 else self.hot_statement()
+            if self.random.random() < 0.15:
+                line = f"if j % {self.random.randrange(2, 30)} == 1:\n                {self.hot_statement()}"
+            out += ["        try:", "            " + line.replace("\n            ", "\n                "), "        except Exception: pass"] if self.random.random() < 0.5 else ["        " + line]
+        return "\n".join(out) + "\n\nfor j in range(8):\n    try: run(40)\n    except Exception: pass\n"
+
+
+def make_program(seed, hot=False):
+    return Maker(seed).hot_program() if hot else Maker(seed).program()
 
 
 if __name__ == "__main__":
-    print(make_program(int(sys.argv[1])))
+    print(make_program(int(sys.argv[1]), "hot" in sys.argv[2:]))

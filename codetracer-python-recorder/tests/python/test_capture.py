@@ -38,6 +38,139 @@ def test_nothing_is_missed_of_random_changes(tmp_path, seed):
     assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} prints the program"
 
 
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_nothing_is_missed_of_random_changes_in_specialised_code(tmp_path, seed):
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, hot=True), options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} hot prints the program"
+
+
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values"])
+def test_most_events_are_taken_for_quiet(tmp_path, name):
+    """Else the tests here test nothing: these programs read much and change little."""
+    recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture"], events=False)
+    assert recorded.summary["quiet"] > recorded.summary["events"] / 2
+
+
+# What comes from elsewhere, at any instruction.
+INTERRUPTED = {
+    "thread": """
+import sys, threading, time
+sys.setswitchinterval(1e-5)
+def run(items, n):
+    going = True
+    def other():
+        while going:
+            items.append(1)
+            del items[3:]
+            time.sleep(0)
+    thread = threading.Thread(target=other)
+    thread.start()
+    k = 0
+    for i in range(n):
+        x = k + i
+        y = x < 3
+        k = k + 1
+    going = False
+    thread.join()
+run([0], 3000)
+""",
+    "signal": """
+import signal
+def run(items, n):
+    def handler(number, frame):
+        items[0] = number, n
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    for i in range(n):
+        x = i + 1
+        y = x < 3
+    signal.setitimer(signal.ITIMER_REAL, 0)
+run([0], 5000)
+""",
+    "signal handler written in C": """
+import signal
+def run(table, n):
+    signal.signal(signal.SIGALRM, table.setdefault)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for i in range(n):
+        x = i + 1
+        y = x < 3
+        if table:
+            table.clear()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+run({}, 5000)
+""",
+    "garbage collection": """
+import gc
+exec("class Leaves:\\n    def __init__(self, items): self.items, self.me = items, self\\n    def __del__(self): self.items[0] = [1]")
+def give(x):
+    return x
+def run(items, n):
+    gc.set_threshold(20)
+    for i in range(n):
+        Leaves(items)
+        x = i
+        y = [x, [x]]
+        z = give(y)
+        items[0] = i
+run([0], 500)
+""",
+    "another tool": """
+import sys
+def give(x):
+    return x
+def run(table, n):
+    k = 0
+    for i in range(n):
+        x = give(i)
+        y = x < 3
+        if i == 50:
+            tool = [t for t in range(6) if sys.monitoring.get_tool(t) is None][0]
+            sys.monitoring.use_tool_id(tool, "another")
+            sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, table.setdefault)
+            sys.monitoring.register_callback(tool, sys.monitoring.events.PY_START, table.__setitem__)
+            sys.monitoring.set_events(tool, sys.monitoring.events.LINE | sys.monitoring.events.PY_START)
+        k = y
+    sys.monitoring.free_tool_id(tool)
+run({}, 100)
+""",
+    "sys.setprofile": """
+import functools, sys
+def give(x):
+    return x
+def run(items, n):
+    for i in range(n):
+        x = give(i)
+        y = x < 3
+        if i == 50:
+            sys.setprofile(lambda *event: items.__setitem__(0, event[1]))
+        k = y
+    sys.setprofile(None)
+run([0], 100)
+""",
+    "memory of others": """
+import mmap
+def run(n):
+    shared = mmap.mmap(-1, 8)
+    view = memoryview(shared)
+    def put(i):
+        shared[0] = i
+    for i in range(n):
+        x = i + 1
+        put(i)
+        y = x < 3
+    view.release()
+run(60)
+""",
+}
+
+
+@pytest.mark.parametrize("what", INTERRUPTED)
+def test_nothing_is_missed_of_what_comes_from_elsewhere(tmp_path, what):
+    recorded = reading.record_journal(tmp_path, INTERRUPTED[what].replace("\\\\n", "\\n"), options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
 def test_what_is_missed_is_found(tmp_path):
     """An exact float never changes, the quick look relies on it. Here one is written to behind Python's back."""
     code = """

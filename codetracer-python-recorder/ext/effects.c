@@ -1,0 +1,700 @@
+/* What the instructions of a line may do to the objects that the journal knows: computed once per place in a code object, on a stack of what is known of the
+ * values, as the compiler would.
+ *
+ * A stretch is what may run after an event without another one: from an instruction to the first of another line (where a LINE comes), to a return, a
+ * yield, a raise. All that can happen on any way through it is in it, in the order of the code; a stretch that jumps back into itself is loud, so each of its
+ * instructions runs at most once.
+ *
+ * What an instruction does depends on the types it meets, which nobody tells us. But the interpreter writes down what it met: it specialises instructions (PEP 659),
+ * and one that runs in its general form counts that in its inline cache. So an instruction that is specialised, and whose counter is the same afterwards, has run its
+ * specialised form, or not at all (DEOPT_IF in Python/bytecodes.c goes to the general form, which changes the counter; a hit does not). quiet.c compares; here
+ * stand the instructions to be compared ("cells"), and what the values in slots must be where that alone makes an instruction harmless ("checks").
+ *
+ * Invariant: what is not listed here as harmless is loud.
+ */
+#include "effects.h"
+
+#include <stdlib.h>
+
+enum known { UNKNOWN, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
+typedef struct operand { uint8_t known; effect_path path; } operand;
+
+enum { DEPTH = 24, WAYS = 24, SLOTS = 256 };
+
+typedef struct walk {
+    const code_info *info;
+    const uint8_t *base;         /* opcode and argument of each unit, as compiled */
+    const _Py_CODEUNIT *raw;     /* as instrumented */
+    const int32_t *lines;        /* of each unit; -1: none */
+    size_t count;
+    effect_stretch *s;
+    effect_cell cells[EFFECT_CELLS];
+    effect_check checks[EFFECT_CHECKS];
+    operand stack[DEPTH]; size_t depth;
+    operand slots[SLOTS];          /* what was stored in them on the way; known NOT_STORED: nothing */
+    uint16_t ways[WAYS]; size_t way_count; /* units that are jumped to, all ahead */
+    bool stored;                 /* an attribute or element was: what attributes hold is not known any more */
+} walk;
+
+enum { NOT_STORED = 255 };
+
+static operand
+pop(walk *w)
+{
+    return w->depth ? w->stack[--w->depth] : (operand){.known = UNKNOWN};
+}
+
+static void
+push(walk *w, operand value)
+{
+    if (w->depth == DEPTH) { /* the lowest is forgotten: below, nothing is known anyway */
+        memmove(w->stack, w->stack + 1, (DEPTH - 1) * sizeof *w->stack);
+        w->depth--;
+    }
+    w->stack[w->depth++] = value;
+}
+
+static void push_known(walk *w, enum known known) { push(w, (operand){.known = (uint8_t)known}); }
+
+static void
+drop(walk *w, unsigned count)
+{
+    while (count--)
+        pop(w);
+}
+
+static operand
+load(walk *w, int slot)
+{
+    if (slot >= SLOTS)
+        return (operand){.known = UNKNOWN};
+    if (w->slots[slot].known != NOT_STORED)
+        return w->slots[slot];
+    return (operand){.known = IN_SLOT, .path = {(int16_t)slot, 0}};
+}
+
+static void
+store(walk *w, int slot, operand value)
+{
+    if (slot < SLOTS)
+        w->slots[slot] = value;
+}
+
+static void
+forget_ways(walk *w)
+{
+    for (size_t i = 0; i < w->depth; i++)
+        w->stack[i].known = UNKNOWN;
+    for (size_t i = 0; i < SLOTS; i++)
+        if (w->slots[i].known != NOT_STORED)
+            w->slots[i].known = UNKNOWN;
+}
+
+static void
+loud(walk *w, size_t unit)
+{
+    if (w->s->loud_from == NEVER_LOUD)
+        w->s->loud_from = (uint16_t)unit;
+}
+
+static void
+uncertain(walk *w, size_t unit)
+{
+    if (w->s->uncertain_from == NEVER_LOUD)
+        w->s->uncertain_from = (uint16_t)unit;
+}
+
+/* A value is let go: if nobody else holds it, that may run its __del__. */
+static void
+release(walk *w, operand value, size_t unit)
+{
+    if (value.known == TEMPORARY || (value.known == IN_SLOT && value.path.slot == RETURNED))
+        uncertain(w, unit);
+}
+
+/* ---- cells and checks ---- */
+
+static effect_cell *
+add_cell(walk *w, size_t unit)
+{
+    static effect_cell none;
+    effect_stretch *s = w->s;
+    if (s->cell_count == EFFECT_CELLS) {
+        loud(w, unit);
+        return &none;
+    }
+    effect_cell *cell = &w->cells[s->cell_count++];
+    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = {NO_SLOT, 0}};
+    return cell;
+}
+
+/* To be called after add_cell, for each operand that matters. */
+static void
+add_check(walk *w, effect_cell *cell, operand value, enum effect_need need, bool always, size_t unit)
+{
+    effect_stretch *s = w->s;
+    if (value.known == SCALAR && need != NEED_CONTAINER && need != NEED_SEQUENCE && need != NEED_HASHED)
+        return;
+    if (s->check_count == EFFECT_CHECKS) {
+        loud(w, unit);
+        return;
+    }
+    bool is_found = value.known == IN_SLOT || value.known == IN_ATTRIBUTE;
+    w->checks[s->check_count++] = (effect_check){value.path, is_found ? need : NEED_NEVER, always};
+    cell->check_count++;
+}
+
+/* An instruction that is harmless if its operands are, and never specialised. */
+static void
+check_operands(walk *w, size_t unit, enum effect_need need, operand a, operand b)
+{
+    effect_cell *cell = add_cell(w, unit);
+    cell->has_generic = true;
+    add_check(w, cell, a, need, true, unit);
+    add_check(w, cell, b, need, true, unit);
+}
+
+static const operand ANY_SCALAR = {.known = SCALAR};
+
+/* ---- ways ---- */
+
+/* Whether the interpreter reports a line between the two: it does where the line differs from that of the instruction before, which may have none
+ * (_Py_call_instrumentation_line, Python/instrumentation.c). */
+static bool
+is_boundary(const walk *w, size_t unit, size_t next)
+{
+    return w->raw[next].op.code == INSTRUMENTED_LINE && w->lines[next] > 0 && w->lines[next] != w->lines[unit];
+}
+
+static void
+jump(walk *w, size_t unit, size_t target)
+{
+    if (target >= w->count) {
+        loud(w, unit);
+        return;
+    }
+    if (is_boundary(w, unit, target))
+        return;
+    if (target <= unit || w->way_count == WAYS)
+        loud(w, unit);
+    else
+        w->ways[w->way_count++] = (uint16_t)target;
+}
+
+/* ---- instructions ---- */
+
+static bool
+is_scalar_constant(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type || type == &PyBytes_Type || type == &PyComplex_Type || type == &PyBool_Type ||
+           value == Py_None;
+}
+
+static void
+load_attribute(walk *w, size_t unit, int argument)
+{
+    operand owner = pop(w);
+    add_cell(w, unit);
+    release(w, owner, unit);
+    if (argument & 1) { /* a method and its object, or a value and nothing */
+        push_known(w, UNKNOWN);
+        push(w, owner);
+        return;
+    }
+    bool can_be_found = owner.known == IN_SLOT && !w->stored;
+    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit}} : (operand){.known = UNKNOWN});
+}
+
+static void
+store_into(walk *w, effect_cell *cell, operand container, size_t unit)
+{
+    if (container.known == IN_SLOT || container.known == IN_ATTRIBUTE)
+        cell->target = container.path;
+    else
+        loud(w, unit);
+    w->stored = true;
+}
+
+static void
+branch_on(walk *w, size_t unit, operand value)
+{
+#ifdef TO_BOOL
+    (void)w; (void)unit; (void)value; /* an exact bool: TO_BOOL made it */
+#else
+    if (value.known != SCALAR) {
+        effect_cell *cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, value, NEED_SIZED, true, unit);
+    }
+#endif
+}
+
+/* How it is specialised shows when it is about to run (quiet.c): its only argument is what len(), str(), tuple() look at, and what stands under a method
+ * is the object that list.append changes. */
+static void
+call(walk *w, size_t unit, size_t next, int argument)
+{
+    operand last = {.known = UNKNOWN};
+    if (argument)
+        last = pop(w);
+    drop(w, argument > 1 ? (unsigned)argument - 1 : 0);
+    operand self = pop(w);
+    pop(w);
+    effect_cell *cell = add_cell(w, unit);
+    add_check(w, cell, last, NEED_CONTAINER, true, unit);
+    if (self.known == IN_SLOT || self.known == IN_ATTRIBUTE)
+        cell->target = self.path;
+    if (w->s->call_end == 0) {
+        w->s->call = (uint16_t)unit;
+        w->s->call_end = (uint16_t)next;
+    }
+    uncertain(w, unit + 1); /* a function that is not recorded leaves its mark */
+    w->stored = true;
+    push_known(w, TEMPORARY);
+}
+
+/* What the instruction at `unit` does. False: no way leads on to the one after it. */
+static bool
+step(walk *w, size_t unit, size_t next, PyCodeObject *code)
+{
+    int opcode = w->base[2 * unit], argument = w->base[2 * unit + 1];
+    for (size_t i = unit; i > w->s->entry && w->base[2 * (i - 1)] == EXTENDED_ARG && i + 3 > unit; i--)
+        argument |= w->base[2 * (i - 1) + 1] << (8 * (unit - i + 1));
+    operand a, b;
+    effect_cell *cell;
+    switch (opcode) {
+    case NOP: case CACHE: case EXTENDED_ARG: case COPY_FREE_VARS: case MAKE_CELL:
+#ifdef KW_NAMES
+    case KW_NAMES:
+#endif
+        return true;
+    case RESUME: /* signals, other threads */
+        uncertain(w, unit);
+        return true;
+    case POP_TOP:
+        release(w, pop(w), unit);
+        return true;
+    case PUSH_NULL:
+        push_known(w, UNKNOWN);
+        return true;
+    case END_FOR:
+        return true;
+    case LOAD_CONST:
+        push_known(w, is_scalar_constant(PyTuple_GET_ITEM(code->co_consts, argument)) ? SCALAR : UNKNOWN);
+        return true;
+    case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_DEREF:
+        push(w, load(w, argument));
+        return true;
+#ifdef LOAD_FAST_LOAD_FAST
+    case LOAD_FAST_LOAD_FAST:
+        push(w, load(w, argument >> 4));
+        push(w, load(w, argument & 15));
+        return true;
+    case STORE_FAST_LOAD_FAST:
+        store(w, argument >> 4, pop(w));
+        push(w, load(w, argument & 15));
+        return true;
+    case STORE_FAST_STORE_FAST:
+        store(w, argument >> 4, pop(w));
+        store(w, argument & 15, pop(w));
+        return true;
+#endif
+    case LOAD_FAST_AND_CLEAR:
+        push(w, load(w, argument));
+        store(w, argument, (operand){.known = UNKNOWN});
+        return true;
+    case LOAD_CLOSURE: case LOAD_ASSERTION_ERROR:
+        push_known(w, UNKNOWN);
+        return true;
+    case STORE_FAST: case STORE_DEREF:
+        store(w, argument, pop(w));
+        return true;
+    case DELETE_FAST:
+        store(w, argument, (operand){.known = UNKNOWN});
+        return true;
+    case LOAD_GLOBAL:
+        if (unit == w->s->entry)
+            w->s->looks_up_names = true;
+        else
+            add_cell(w, unit);
+        push_known(w, UNKNOWN);
+        if (argument & 1)
+            push_known(w, UNKNOWN);
+        return true;
+    case LOAD_ATTR:
+        load_attribute(w, unit, argument);
+        return true;
+    case COPY:
+        push(w, (size_t)argument <= w->depth ? w->stack[w->depth - (size_t)argument] : (operand){.known = UNKNOWN});
+        return true;
+    case SWAP:
+        if ((size_t)argument > w->depth) {
+            forget_ways(w);
+            w->depth = 0;
+        }
+        else {
+            operand *top = &w->stack[w->depth - 1], *other = &w->stack[w->depth - (size_t)argument];
+            operand kept = *top;
+            *top = *other;
+            *other = kept;
+        }
+        return true;
+    case BINARY_OP: case COMPARE_OP:
+        b = pop(w);
+        a = pop(w);
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, a, NEED_SCALAR, false, unit);
+        add_check(w, cell, b, NEED_SCALAR, false, unit);
+        push(w, ANY_SCALAR);
+        return true;
+    case IS_OP:
+        release(w, pop(w), unit);
+        release(w, pop(w), unit);
+        push(w, ANY_SCALAR);
+        return true;
+    case CONTAINS_OP:
+        b = pop(w);
+        a = pop(w);
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, a, NEED_SCALAR, true, unit);
+        add_check(w, cell, b, NEED_HASHED, false, unit);
+        uncertain(w, unit); /* keys of other types with the same hash are asked whether they are equal */
+        push(w, ANY_SCALAR);
+        return true;
+    case BINARY_SUBSCR:
+        b = pop(w);
+        a = pop(w);
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, b, NEED_SCALAR, true, unit);
+        add_check(w, cell, a, NEED_SEQUENCE, false, unit);
+        uncertain(w, unit);
+        push_known(w, a.known == TEMPORARY ? TEMPORARY : UNKNOWN);
+        return true;
+    case BINARY_SLICE:
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
+        add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
+        add_check(w, cell, pop(w), NEED_SEQUENCE, true, unit);
+        push_known(w, TEMPORARY);
+        return true;
+    case UNARY_NEGATIVE: case UNARY_INVERT:
+        check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
+        push(w, ANY_SCALAR);
+        return true;
+    case UNARY_NOT:
+        branch_on(w, unit, pop(w));
+        push(w, ANY_SCALAR);
+        return true;
+#ifdef TO_BOOL
+    case TO_BOOL:
+        a = pop(w);
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_check(w, cell, a, NEED_SIZED, false, unit);
+        release(w, a, unit);
+        push(w, ANY_SCALAR);
+        return true;
+#endif
+    case POP_JUMP_IF_FALSE: case POP_JUMP_IF_TRUE:
+        branch_on(w, unit, pop(w));
+        jump(w, unit, next + (size_t)argument);
+        return true;
+    case POP_JUMP_IF_NONE: case POP_JUMP_IF_NOT_NONE:
+        release(w, pop(w), unit);
+        jump(w, unit, next + (size_t)argument);
+        return true;
+    case JUMP_FORWARD:
+        jump(w, unit, next + (size_t)argument);
+        return false;
+    case JUMP_BACKWARD: case JUMP_BACKWARD_NO_INTERRUPT: /* signals, other threads */
+        uncertain(w, unit);
+        jump(w, unit, next - (size_t)argument);
+        return false;
+    case RETURN_VALUE: case RETURN_CONST: case YIELD_VALUE: /* an event of its own */
+        return false;
+    case STORE_ATTR:
+        a = pop(w);
+        pop(w);
+        store_into(w, add_cell(w, unit), a, unit);
+        return true;
+    case STORE_SUBSCR:
+        b = pop(w);
+        a = pop(w);
+        pop(w);
+        cell = add_cell(w, unit);
+        add_check(w, cell, b, NEED_SCALAR, true, unit);
+        store_into(w, cell, a, unit);
+        uncertain(w, unit);
+        return true;
+    case BUILD_TUPLE: case BUILD_LIST: case BUILD_STRING:
+        drop(w, (unsigned)argument);
+        push_known(w, TEMPORARY);
+        return true;
+    case BUILD_SLICE:
+        drop(w, (unsigned)argument);
+        push_known(w, UNKNOWN); /* no scalar: a subscript with it is loud */
+        return true;
+    case BUILD_MAP:
+        if (argument)
+            break;
+        push_known(w, TEMPORARY);
+        return true;
+    case BUILD_CONST_KEY_MAP:
+        drop(w, (unsigned)argument + 1);
+        push_known(w, TEMPORARY);
+        return true;
+    case UNPACK_SEQUENCE:
+        a = pop(w);
+        add_cell(w, unit);
+        release(w, a, unit);
+        for (int i = 0; i < argument; i++)
+            push_known(w, UNKNOWN);
+        return true;
+    case GET_ITER:
+        a = pop(w);
+        check_operands(w, unit, NEED_CONTAINER, a, ANY_SCALAR);
+        push_known(w, PLAIN_ITERATOR);
+        return true;
+    case FOR_ITER:
+        a = pop(w);
+        push(w, a);
+        if (unit == w->s->entry)
+            w->s->steps_iterator = true;
+        else if (a.known != PLAIN_ITERATOR)
+            break;
+        jump(w, unit, next + (size_t)argument);
+        push_known(w, UNKNOWN);
+        return true;
+    case CALL:
+        call(w, unit, next, argument);
+        return true;
+#ifdef FORMAT_SIMPLE
+    case FORMAT_SIMPLE: case CONVERT_VALUE:
+        check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
+        push(w, ANY_SCALAR);
+        return true;
+    case FORMAT_WITH_SPEC:
+        b = pop(w);
+        check_operands(w, unit, NEED_SCALAR, pop(w), b);
+        push(w, ANY_SCALAR);
+        return true;
+#else
+    case FORMAT_VALUE:
+        b = argument & 4 ? pop(w) : ANY_SCALAR;
+        check_operands(w, unit, NEED_SCALAR, pop(w), b);
+        push(w, ANY_SCALAR);
+        return true;
+#endif
+    default:
+        break;
+    }
+    loud(w, unit); /* RERAISE, too: a handler that it leads to is reached without an event */
+    w->depth = 0; /* what it leaves on the stack is not known */
+    return true;
+}
+
+/* What was known before a call that may have changed anything: values on the stack stay, attributes of objects do not. */
+static void
+begin_after_call(walk *w)
+{
+    effect_stretch *s = w->s;
+    s->cell_count = s->check_count = 0;
+    s->loud_from = s->uncertain_from = NEVER_LOUD;
+    s->call = s->call_end = 0;
+    s->steps_iterator = s->looks_up_names = false;
+    w->way_count = 0;
+    w->stored = false;
+    if (w->depth)
+        w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {RETURNED, 0}};
+    for (size_t i = 0; i + 1 < w->depth; i++) {
+        operand *value = &w->stack[i];
+        if (value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */
+            (value->known == IN_SLOT && (w->info->kinds[value->path.slot] & (CO_FAST_CELL | CO_FAST_FREE) || w->slots[value->path.slot].known != NOT_STORED)))
+            value->known = UNKNOWN; /* the slot may hold another object now */
+    }
+    for (size_t i = 0; i < SLOTS; i++)
+        w->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */
+}
+
+static void
+follow(walk *w, PyCodeObject *code)
+{
+    effect_stretch *s = w->s;
+    bool is_reached = true, has_begun = s->from == 0;
+    for (size_t unit = s->entry; unit < w->count;) {
+        size_t next = unit + 1;
+        while (next < w->count && w->base[2 * next] == CACHE)
+            next++;
+        bool is_target = false;
+        for (size_t i = 0; i < w->way_count; i++)
+            is_target |= w->ways[i] == unit;
+        if (is_target) {
+            if (!is_reached)
+                w->depth = 0;
+            forget_ways(w);
+            is_reached = true;
+        }
+        if (unit == s->from && is_reached && !has_begun) {
+            begin_after_call(w);
+            has_begun = true;
+        }
+        if (is_reached) {
+            is_reached = step(w, unit, next, code);
+            if (is_reached && next < w->count && is_boundary(w, unit, next))
+                is_reached = false;
+        }
+        if (!is_reached) { /* to the next unit that is jumped to */
+            size_t nearest = w->count;
+            for (size_t i = 0; i < w->way_count; i++)
+                if (w->ways[i] > unit && w->ways[i] < nearest)
+                    nearest = w->ways[i];
+            if (s->from > unit && s->from < nearest && !has_begun)
+                break; /* the call was not on a way that is understood */
+            next = nearest;
+        }
+        unit = next;
+    }
+    if (!has_begun)
+        s->loud_from = 0;
+}
+
+/* ---- specialised instructions ---- */
+
+enum effect_hit
+effects_hit(int opcode)
+{
+    switch (opcode) {
+    case LOAD_GLOBAL_BUILTIN: case LOAD_GLOBAL_MODULE:
+    case LOAD_ATTR_CLASS: case LOAD_ATTR_INSTANCE_VALUE: case LOAD_ATTR_MODULE: case LOAD_ATTR_SLOT: case LOAD_ATTR_WITH_HINT:
+    case LOAD_ATTR_METHOD_LAZY_DICT: case LOAD_ATTR_METHOD_NO_DICT: case LOAD_ATTR_METHOD_WITH_VALUES:
+    case BINARY_OP_ADD_FLOAT: case BINARY_OP_ADD_INT: case BINARY_OP_ADD_UNICODE: case BINARY_OP_INPLACE_ADD_UNICODE: case BINARY_OP_MULTIPLY_FLOAT:
+    case BINARY_OP_MULTIPLY_INT: case BINARY_OP_SUBTRACT_FLOAT: case BINARY_OP_SUBTRACT_INT:
+    case COMPARE_OP_FLOAT: case COMPARE_OP_INT: case COMPARE_OP_STR:
+    case BINARY_SUBSCR_LIST_INT: case BINARY_SUBSCR_TUPLE_INT:
+    case UNPACK_SEQUENCE_LIST: case UNPACK_SEQUENCE_TUPLE: case UNPACK_SEQUENCE_TWO_TUPLE:
+    case STORE_ATTR_INSTANCE_VALUE: case STORE_ATTR_SLOT: case STORE_ATTR_WITH_HINT: case STORE_SUBSCR_LIST_INT:
+    case CALL_PY_EXACT_ARGS: case CALL_BOUND_METHOD_EXACT_ARGS: case CALL_TYPE_1: case CALL_LIST_APPEND:
+#ifdef CALL_PY_WITH_DEFAULTS
+    case CALL_PY_WITH_DEFAULTS:
+#else
+    case CALL_PY_GENERAL: case CALL_BOUND_METHOD_GENERAL:
+    case LOAD_ATTR_NONDESCRIPTOR_NO_DICT: case LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES:
+    case BINARY_SUBSCR_STR_INT:
+    case TO_BOOL_ALWAYS_TRUE: case TO_BOOL_BOOL: case TO_BOOL_INT: case TO_BOOL_LIST: case TO_BOOL_NONE: case TO_BOOL_STR:
+#endif
+        return HIT_PLAIN;
+    case BINARY_SUBSCR_DICT: case STORE_SUBSCR_DICT: case CALL_LEN: case CALL_STR_1: case CALL_TUPLE_1:
+#ifdef CONTAINS_OP_DICT
+    case CONTAINS_OP_DICT: case CONTAINS_OP_SET:
+#endif
+        return HIT_CHECKED;
+    default:
+        return HIT_NONE;
+    }
+}
+
+/* ---- one for each place ---- */
+
+struct effect_table {
+    PyObject *base;              /* co_code */
+    int32_t *lines;
+    size_t count;
+    uint16_t *numbers;           /* by the unit where a stretch begins, or goes on: its number, from 1 */
+    effect_stretch **stretches;
+    size_t stretch_count;
+};
+
+void
+effects_free(code_info *info)
+{
+    effect_table *table = info->effects;
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->stretch_count; i++)
+        free(table->stretches[i]);
+    free(table->stretches);
+    free(table->numbers);
+    free(table->lines);
+    Py_XDECREF(table->base); /* exact bytes */
+    free(table);
+    info->effects = NULL;
+}
+
+static effect_table *
+table_of(recorder *r, PyCodeObject *code, code_info *info)
+{
+    if (info->effects)
+        return info->effects;
+    effect_table *table = info->effects = calloc(1, sizeof *table);
+    if (table == NULL)
+        goto no_memory;
+    size_t count = (size_t)Py_SIZE(code);
+    table->base = PyCode_GetCode(code); /* a copy of the code; no Python code runs */
+    table->lines = malloc((count + 1) * sizeof *table->lines);
+    table->numbers = calloc(count + 1, sizeof *table->numbers);
+    if (table->base == NULL || table->lines == NULL || table->numbers == NULL || (size_t)PyBytes_GET_SIZE(table->base) != count * sizeof(_Py_CODEUNIT))
+        goto no_memory;
+    table->count = count;
+    columns_lines(code, table->lines, count);
+    return table;
+
+no_memory:
+    PyErr_Clear();
+    effects_free(info);
+    r->no_memory = true;
+    return NULL;
+}
+
+/* A copy that is as large as it needs to be. */
+static effect_stretch *
+kept(const walk *w)
+{
+    size_t cells = w->s->cell_count * sizeof *w->cells, checks = w->s->check_count * sizeof *w->checks;
+    effect_stretch *s = malloc(sizeof *s + cells + checks);
+    if (s == NULL)
+        return NULL;
+    *s = *w->s;
+    s->cells = (effect_cell *)(s + 1);
+    s->checks = (effect_check *)((char *)(s + 1) + cells);
+    memcpy((effect_cell *)(s + 1), w->cells, cells);
+    memcpy((char *)(s + 1) + cells, w->checks, checks);
+    return s;
+}
+
+const effect_stretch *
+effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from)
+{
+    effect_table *table = table_of(r, code, info);
+    uint16_t at = from ? from : entry;
+    if (table == NULL || at >= table->count || table->count >= NEVER_LOUD)
+        return NULL;
+    uint16_t number = table->numbers[at];
+    effect_stretch *s = number ? table->stretches[number - 1] : NULL;
+    if (s && s->entry == entry && s->from == from)
+        return s;
+    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD};
+    walk w = {.info = info, .base = (const uint8_t *)PyBytes_AS_STRING(table->base), .raw = _PyCode_CODE(code), .lines = table->lines, .count = table->count, .s = &made};
+    for (size_t i = 0; i < SLOTS; i++)
+        w.slots[i].known = NOT_STORED;
+    follow(&w, code);
+    effect_stretch **stretches = table->stretches;
+    if (!number && (table->stretch_count & (table->stretch_count - 1)) == 0) { /* 0, or full */
+        stretches = realloc(stretches, (table->stretch_count ? table->stretch_count * 2 : 1) * sizeof *stretches);
+        if (stretches)
+            table->stretches = stretches;
+    }
+    if (stretches == NULL || (s = kept(&w)) == NULL) {
+        r->no_memory = true;
+        return NULL;
+    }
+    if (number)
+        free(stretches[number - 1]); /* the line was entered elsewhere */
+    else
+        table->numbers[at] = number = (uint16_t)++table->stretch_count;
+    return stretches[number - 1] = s;
+}

@@ -1,0 +1,56 @@
+/* effects.c for quiet.c: what the instructions that run from one event to the next may do. */
+#ifndef CT_EFFECTS_H
+#define CT_EFFECTS_H
+
+#include "recorder.h"
+
+/* Where a value is to be found when a stretch begins: in a slot, or in an attribute of the object in it (by the inline cache of the LOAD_ATTR at that unit). */
+typedef struct effect_path { int16_t slot; uint16_t attribute; /* 0: the slot itself */ } effect_path;
+enum { NO_SLOT = -1, RETURNED = -2 /* what the call gave that the stretch goes on after */ };
+
+/* What a value must be for an instruction to do no more than it seems to. */
+enum effect_need {
+    NEED_NONE,
+    NEED_NEVER,                  /* not known what it is: never given */
+    NEED_SCALAR,                 /* an exact int, float, str, bytes, complex, bool or None: no code of anybody's runs to add, compare, hash, format it */
+    NEED_SIZED,                  /* that, or an exact built-in container, or an instance of a class that has neither __bool__ nor __len__: so it has a truth */
+    NEED_CONTAINER,              /* an exact list, tuple, dict, set, frozenset, deque, str, bytes or range: has a length and can be iterated without anybody's code */
+    NEED_SEQUENCE,               /* an exact list, tuple, str or bytes */
+    NEED_HASHED                  /* an exact dict, set or frozenset */
+};
+
+typedef struct effect_check { effect_path path; uint8_t need; bool always; /* else only if the instruction is not specialised */ } effect_check;
+
+/* An instruction whose effect depends on the types that it meets. */
+typedef struct effect_cell {
+    uint16_t unit;
+    uint8_t check, check_count;  /* in the stretch's checks */
+    bool has_generic;            /* with all of its checks given, it is harmless though not specialised */
+    effect_path target;          /* what it changes; slot NO_SLOT: nothing */
+} effect_cell;
+
+enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 24, NEVER_LOUD = UINT16_MAX };
+
+/* The instructions from `entry` (or, of those, from `from` on, when a call returned there) to the next line's. */
+struct effect_stretch {
+    uint16_t entry, from;
+    uint16_t loud_from;          /* from this unit on anything may happen; NEVER_LOUD */
+    uint16_t call;               /* the first call that may be one of a Python function … */
+    uint16_t call_end;           /* … and where that returns; 0: none */
+    uint16_t uncertain_from;     /* from this unit on something may run Python code, which leaves its mark (quiet.c) until a call covers it; NEVER_LOUD */
+    bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
+    bool looks_up_names;         /* begins with a LOAD_GLOBAL */
+    uint8_t cell_count, check_count;
+    const effect_cell *cells;
+    const effect_check *checks;
+};
+
+/* NULL: no memory. `from` 0: all of it. Code units; the code has its instrumentation. Needs the GIL; runs no Python code. */
+const effect_stretch *effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from);
+void effects_free(code_info *info);
+
+/* What a specialised instruction does when its guards hold. */
+enum effect_hit { HIT_NONE /* it is not specialised, or may run anything */, HIT_PLAIN /* nothing but what it is named after */, HIT_CHECKED /* that, if its checks are given */ };
+enum effect_hit effects_hit(int opcode);
+
+#endif

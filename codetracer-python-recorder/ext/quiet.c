@@ -1,0 +1,261 @@
+/* Whether anything that the journal knows can have changed since the last event.
+ *
+ * At most events nothing has: a line has compared two numbers. Then no object is looked at but those that a variable newly refers to; objects visited since
+ * recorder.quiet_since are as the journal says. This file decides it, and whenever it is not sure, it says no: a look at everything is what is done without it.
+ *
+ * Why nothing can have changed when quiet_holds says so. From the end of the last event to this one
+ *   1. only this thread ran Python: the GIL was not switched (its count), no garbage was collected (its count), nobody else is called by the interpreter (other tools of
+ *      sys.monitoring, sys.settrace, sys.setprofile, an evaluation function; asked for at each event that is not quiet, for calling something is what registers them);
+ *   2. no other frame ran. Either no frame was pushed: a word was written where it would have begun, it is there still, and no new piece of the frames'
+ *      memory was begun. (Signal handlers, __del__, properties, operators and all other functions in Python push one there. Generators do not: an iterator that is stepped is of a type
+ *      that runs nobody's code.) Or this event is the beginning of the first function that the frame called, directly, and what ran before the call pushes none;
+ *   3. so what ran are instructions of the frame's code, on a way that effects.c has looked through, none of which ran twice. Each is harmless by itself, or was specialised when the
+ *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
+ *   4. no object that the journal knows has died: freeing others runs no code that changes those (frames would be seen; weak references' callbacks in C belong to objects that are
+ *      known, or were never in a variable);
+ *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
+ * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
+ * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
+ *
+ * What is assumed: comparing a key of a dict or set with an equal hash changes nothing if its type is written in C, and no C code of others runs beside the program's (pending
+ * calls of a debugger, watchers of types and dicts) that changes what it shows.
+ *
+ * Adversarial tests: tests/programs/quiet_*.py, and tests/python/test_capture.py, which looks at everything after each such event.
+ */
+#include "effects.h"
+
+static PyObject *const MARK = (PyObject *)(uintptr_t)0xC7DE7AACE1u; /* odd: no object's address */
+enum { CHUNK_MARK = -1 };
+
+static int own_tool;
+
+void
+quiet_setup(int tool)
+{
+    own_tool = tool;
+}
+
+/* ---- what values must be ---- */
+
+static PyObject *
+find(const recorder *r, const effect_path *path, const activation *a, ct_frame *frame)
+{
+    PyObject *value = path->slot == RETURNED ? r->quiet.returned : ct_frame_slots(frame)[path->slot];
+    if (value && path->slot >= 0 && a->info->kinds[path->slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type)
+        value = ((PyCellObject *)value)->ob_ref;
+    if (value && path->attribute)
+        value = ct_cached_attribute(_PyCode_CODE(ct_frame_code(frame)) + path->attribute, value);
+    return value;
+}
+
+static bool
+is_scalar(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || value == Py_None || type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type;
+}
+
+static bool
+is_container(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyList_Type || type == &PyTuple_Type || type == &PyDict_Type || type == &PyUnicode_Type || type == &PyRange_Type || type == &PySet_Type ||
+           type == &PyFrozenSet_Type || type == &PyBytes_Type;
+}
+
+static bool
+is_given(const recorder *r, const effect_check *check, enum effect_need need, const activation *a, ct_frame *frame)
+{
+    if (check->need == NEED_NEVER)
+        return false;
+    PyObject *value = find(r, &check->path, a, frame);
+    if (value == NULL)
+        return false;
+    PyTypeObject *type = Py_TYPE(value);
+    switch (need) {
+    case NEED_SCALAR:
+        return is_scalar(value);
+    case NEED_SIZED:
+        return is_scalar(value) || is_container(value) ||
+               ((type->tp_as_number == NULL || type->tp_as_number->nb_bool == NULL) && (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&
+                (type->tp_as_sequence == NULL || type->tp_as_sequence->sq_length == NULL));
+    case NEED_CONTAINER:
+        return is_container(value);
+    case NEED_SEQUENCE:
+        return type == &PyList_Type || type == &PyTuple_Type || type == &PyUnicode_Type || type == &PyBytes_Type;
+    case NEED_HASHED:
+        return type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
+    default:
+        return false;
+    }
+}
+
+static bool
+are_given(const recorder *r, const effect_stretch *s, const effect_cell *cell, int opcode, const activation *a, ct_frame *frame, bool all)
+{
+    for (size_t i = cell->check; i < (size_t)cell->check + cell->check_count; i++) {
+        const effect_check *check = &s->checks[i];
+        enum effect_need need = opcode == CALL_STR_1 ? NEED_SCALAR : check->need;
+        if ((all || check->always) && !is_given(r, check, need, a, frame))
+            return false;
+    }
+    return true;
+}
+
+/* Iterators of exact built-in types that step through storage and call nobody. */
+static bool
+is_plain_iterator(PyObject *iterator)
+{
+    PyTypeObject *type = Py_TYPE(iterator);
+    return type == &PyListIter_Type || type == &PyRangeIter_Type || type == &PyTupleIter_Type || type == &PyDictIterKey_Type || type == &PyDictIterValue_Type ||
+           type == &PyDictIterItem_Type || type == &PySetIter_Type || type == &PyUnicodeIter_Type || type == &PyBytesIter_Type;
+}
+
+/* ---- the beginning ---- */
+
+static bool
+targets_something(int opcode)
+{
+    return opcode == STORE_ATTR_INSTANCE_VALUE || opcode == STORE_ATTR_SLOT || opcode == STORE_ATTR_WITH_HINT || opcode == STORE_SUBSCR_LIST_INT ||
+           opcode == STORE_SUBSCR_DICT || opcode == CALL_LIST_APPEND;
+}
+
+/* Notes what the instructions are, and where they stop being harmless, as things are now. */
+static void
+watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame *frame)
+{
+    quiet_watch *q = &r->quiet;
+    const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(frame));
+    q->loud_from = s->loud_from;
+    q->cell_count = q->target_count = 0;
+    for (size_t i = 0; i < s->cell_count; i++) {
+        const effect_cell *cell = &s->cells[i];
+        if (cell->unit >= q->loud_from)
+            return;
+        int opcode = code[cell->unit].op.code;
+        enum effect_hit hit = effects_hit(opcode);
+        if (hit == HIT_NONE) {
+            if (cell->has_generic && are_given(r, s, cell, opcode, a, frame, true))
+                continue; /* with these operands it is harmless in any form */
+        }
+        else if (hit == HIT_PLAIN || are_given(r, s, cell, opcode, a, frame, false)) {
+            PyObject *target = NULL;
+            if (targets_something(opcode)) {
+                target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
+                    ? NULL : find(r, &cell->target, a, frame);
+                if (target == NULL) {
+                    q->loud_from = cell->unit;
+                    return;
+                }
+                q->targets[q->target_count++] = (struct watched_target){cell->unit, target};
+            }
+            q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
+            continue;
+        }
+        q->loud_from = cell->unit;
+        return;
+    }
+}
+
+static void
+watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16_t entry, uint16_t from, PyObject **mark, bool is_free)
+{
+    quiet_watch *q = &r->quiet;
+    PyCodeObject *code = ct_frame_code(frame);
+    code_info *info = a->info;
+    if (!q->alone || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL)
+        return;
+    const effect_stretch *s = effects_of(r, code, info, entry, from);
+    if (s == NULL || (s->loud_from != NEVER_LOUD && (s->call_end == 0 || s->loud_from < s->call)))
+        return;
+    if (s->steps_iterator) {
+        PyObject **top = ct_frame_stack_top(frame);
+        if (top == NULL || !is_plain_iterator(*top))
+            return;
+    }
+    if (s->looks_up_names && !(ct_is_plain_names(frame)))
+        return;
+    watch_instructions(r, s, a, frame);
+    q->mark = mark;
+    if (is_free) {
+        if (mark + 1 > tstate->datastack_limit)
+            return;
+        *mark = MARK;
+    }
+    q->mark_word = *mark;
+    q->chunk = tstate->datastack_chunk;
+    q->chunk->top = (size_t)CHUNK_MARK; /* the interpreter reads it only when it leaves the next piece, and sets it when it begins one (push_chunk, Python/pystate.c) */
+    q->switches = ct_gil_switches(tstate);
+    q->collections = ct_collections(tstate);
+    q->secrets_known = r->secrets_known;
+    q->frame = frame;
+    q->stretch = s;
+}
+
+void
+quiet_begin(recorder *r, activation *a, ct_frame *frame, int unit)
+{
+    a->entry = unit;
+    if (unit >= 0 && unit < NEVER_LOUD)
+        watch(r, r->tstate, a, frame, (uint16_t)unit, 0, r->tstate->datastack_top, true);
+}
+
+void
+quiet_begin_caller(recorder *r, ct_frame *frame, PyObject *returned)
+{
+    activation *a = r->thread->top;
+    if (a == NULL || a->entry < 0 || ct_frame_in_generator(frame) || a->frame != ct_frame_previous(frame))
+        return;
+    int unit = ct_frame_resume_unit(a->frame);
+    r->quiet.returned = returned; /* it will be on the caller's stack */
+    if (unit > a->entry && unit < NEVER_LOUD)
+        watch(r, r->tstate, a, a->frame, (uint16_t)a->entry, (uint16_t)unit, (PyObject **)frame, false);
+}
+
+/* ---- the end ---- */
+
+bool
+quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
+{
+    quiet_watch *q = &r->quiet;
+    const effect_stretch *s = q->stretch;
+    if (s == NULL)
+        return false;
+    q->stretch = NULL;
+    if (tstate != r->tstate || tstate->id != r->tstate_id || r->died_count || r->ended_count || q->switches != ct_gil_switches(tstate) ||
+        q->collections != ct_collections(tstate) || q->secrets_known != r->secrets_known || r->restless || q->chunk != tstate->datastack_chunk ||
+        q->chunk->top != (size_t)CHUNK_MARK)
+        return false;
+    uint16_t end = NEVER_LOUD;
+    if (starts) {
+        end = s->call;
+        if (s->call_end == 0 || ct_frame_previous(frame) != q->frame || (PyObject **)frame != q->mark || ct_frame_resume_unit(q->frame) != s->call_end ||
+            s->uncertain_from <= s->call || q->loud_from < s->call)
+            return false;
+    }
+    else if (frame != q->frame || *q->mark != q->mark_word || q->loud_from != NEVER_LOUD)
+        return false;
+    const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(q->frame));
+    for (size_t i = 0; i < q->cell_count && q->cells[i].unit < end; i++) {
+        const struct watched_cell *cell = &q->cells[i];
+        if (code[cell->unit].cache != cell->instruction.cache || ct_counter(code + cell->unit) != cell->counter)
+            return false;
+    }
+    while (q->target_count && q->targets[q->target_count - 1].unit >= end)
+        q->target_count--;
+    return true;
+}
+
+void
+quiet_end(recorder *r, bool held)
+{
+    quiet_watch *q = &r->quiet;
+    if (!held) {
+        q->alone = ct_is_alone(r->tstate, own_tool);
+        r->quiet_since = ++r->look;
+        return;
+    }
+    r->quiet_events++;
+    for (size_t i = 0; i < q->target_count; i++)
+        object_look_at_stored(r, q->targets[i].object);
+}

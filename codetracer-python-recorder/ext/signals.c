@@ -1,0 +1,71 @@
+/* Signal handlers that are functions written in C. The interpreter calls them between two instructions, and no frame of Python's tells that they ran (quiet.c); so once
+ * there is one (which is rare: a handler gets the signal's number and a frame), every event looks at everything. default_int_handler only raises.
+ *
+ * Invariant: recorder.restless is set from the moment on when such a handler is installed: signal.signal's function is wrapped, those that are there at start are asked for.
+ */
+#include "recorder.h"
+
+#include <signal.h>
+
+typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
+
+static PyMethodDef *signal_function; /* NULL: not wrapped */
+static fast_function next_signal;
+
+static bool
+is_harmless(PyObject *handler)
+{
+    if (PyMethod_Check(handler))
+        handler = PyMethod_GET_FUNCTION(handler);
+    return handler == Py_None || PyFunction_Check(handler) || PyLong_Check(handler) ||
+           (PyCFunction_CheckExact(handler) && strcmp(((PyCFunctionObject *)handler)->m_ml->ml_name, "default_int_handler") == 0);
+}
+
+static PyObject *
+hooked_signal(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *result = next_signal(module, arguments, count);
+    if (result && active_recorder && count > 1 && !is_harmless(arguments[1]))
+        active_recorder->restless = true;
+    return result;
+}
+
+int
+signals_install(recorder *r)
+{
+    PyObject *module = PyImport_ImportModule("_signal");
+    PyObject *function = module ? PyObject_GetAttrString(module, "signal") : NULL;
+    if (function == NULL) {
+        Py_XDECREF(module);
+        return -1;
+    }
+    PyMethodDef *method = PyCFunction_CheckExact(function) ? ((PyCFunctionObject *)function)->m_ml : NULL;
+    if (signal_function)
+        ; /* a forked child inherits its parent's */
+    else if (method && method->ml_flags == METH_FASTCALL && strcmp(method->ml_name, "signal") == 0) {
+        signal_function = method;
+        next_signal = (fast_function)(void (*)(void))method->ml_meth;
+        method->ml_meth = (PyCFunction)(void (*)(void))hooked_signal;
+    }
+    else
+        r->restless = true; /* something else stands there: who knows what it installs */
+    for (int number = 1; number < NSIG; number++) {
+        PyObject *handler = PyObject_CallMethod(module, "getsignal", "i", number);
+        if (handler == NULL)
+            PyErr_Clear(); /* no such signal */
+        else if (!is_harmless(handler))
+            r->restless = true;
+        Py_XDECREF(handler);
+    }
+    Py_DECREF(function);
+    Py_DECREF(module);
+    return 0;
+}
+
+void
+signals_remove(void)
+{
+    if (signal_function)
+        signal_function->ml_meth = (PyCFunction)(void (*)(void))next_signal;
+    signal_function = NULL;
+}
