@@ -146,6 +146,10 @@ typedef struct ct_object {
     size_t item_count; const ct_value *items;   /* flat: of a dict keys and values alternate */
     uint32_t shape; size_t field_count; const ct_value *fields; /* named by the shape */
     bool items_unknown;          /* only its length was looked at since its last full state */
+    /* Only with ct_replay_track_parts(), else NULL: for each item and field the number of the event at which it last changed or came; and of the event at which
+     * something was removed, or the state became another one as a whole (as at its first definition): what changed then, the numbers of the parts do not tell. */
+    const uint64_t *items_changed, *fields_changed;
+    uint64_t reshaped;
 } ct_object;
 
 typedef struct ct_slot {
@@ -199,6 +203,8 @@ typedef struct ct_replay ct_replay;
 /* Stands before the first event. The caller frees it, before the journal is closed. */
 CT_API ct_code ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error);
 CT_API void ct_replay_free(ct_replay *replay); /* NULL is allowed */
+/* From here on objects tell which of their items and fields changed, which takes memory and time. To be called before the first event is read. NULL is allowed. */
+CT_API void ct_replay_track_parts(ct_replay *replay);
 /* Goes behind the next event with all its changes; *event is filled only with CT_OK. CT_END at the end. */
 CT_API ct_code ct_replay_next(ct_replay *replay, const ct_event **event, ct_error *error);
 /* Goes behind step number `step` (CT_E_PARAM when there is none): nearest key state, then forward. What did not change since the key state has

@@ -29,6 +29,7 @@ allocate(ct_state *state)
         *place = chunk;
         for (size_t i = CHUNK; i-- > 0;) {
             chunk[i].items.allocator = chunk[i].fields.allocator = state->allocator;
+            chunk[i].items.numbered = chunk[i].fields.numbered = state->tracks_parts;
             chunk[i].next = state->free_objects;
             state->free_objects = &chunk[i];
         }
@@ -96,10 +97,23 @@ is_paired(const ct_state *state, const ct_object *object)
     return type->look != CT_LOOK_DICT || object->item_count % 2 == 0;
 }
 
+/* Whether the value that follows in the input is the one that is there. */
+static bool
+is_same_again(const ct_value *value, const ct_input *in)
+{
+    ct_input ahead = *in;
+    ct_value next;
+    ct_take_value(&ahead, &next);
+    return !ahead.bad && ct_value_same(value, &next);
+}
+
+/* Of numbered values the first `known` are compared with those that they replace. */
 static ct_code
-take_values(ct_state *state, ct_values *values, size_t start, size_t count, ct_input *in)
+take_values(ct_state *state, ct_values *values, size_t start, size_t count, size_t known, ct_input *in, uint64_t event)
 {
     for (size_t i = start; i < start + count; i++) {
+        if (values->changed && !(i - start < known && is_same_again(&values->values[i], in)))
+            values->changed[i] = event;
         if (!ct_values_take(values, i, in))
             return ct_state_no_memory(state);
         if (CT_UNLIKELY(in->bad))
@@ -146,7 +160,7 @@ take_payload(ct_state *state, ct_object_cell *cell, ct_input *in)
 }
 
 static ct_code
-take_items(ct_state *state, ct_object_cell *cell, ct_input *in)
+take_items(ct_state *state, ct_object_cell *cell, const ct_object *before, ct_input *in)
 {
     ct_object *object = &cell->object;
     object->true_length = ct_take_varint(in);
@@ -155,14 +169,27 @@ take_items(ct_state *state, ct_object_cell *cell, ct_input *in)
         return ct_state_corrupt(state, "an object's items are not all there");
     if (!ct_values_reserve(&cell->items, count))
         return ct_state_no_memory(state);
-    CT_TRY(take_values(state, &cell->items, 0, count, in));
+    if (!before->items || count < before->item_count)
+        object->reshaped = object->changed;
+    CT_TRY(take_values(state, &cell->items, 0, count, before->items ? before->item_count : 0, in, object->changed));
     object->items = cell->items.values;
+    object->items_changed = cell->items.changed;
     object->item_count = count;
     return is_paired(state, object) ? CT_OK : ct_state_corrupt(state, "a dict has a key without a value");
 }
 
+/* How many names two shapes begin with that are the same. */
+static size_t
+same_names(const ct_shape_info *a, const ct_shape_info *b)
+{
+    size_t count = 0;
+    while (count < a->count && count < b->count && a->names[count] == b->names[count])
+        count++;
+    return count;
+}
+
 static ct_code
-take_fields(ct_state *state, ct_object_cell *cell, ct_input *in)
+take_fields(ct_state *state, ct_object_cell *cell, const ct_object *before, ct_input *in)
 {
     ct_object *object = &cell->object;
     object->shape = ct_take_varint32(in);
@@ -173,8 +200,12 @@ take_fields(ct_state *state, ct_object_cell *cell, ct_input *in)
     }
     if (!ct_values_reserve(&cell->fields, shape->count))
         return ct_state_no_memory(state);
-    CT_TRY(take_values(state, &cell->fields, 0, shape->count, in));
+    size_t known = state->tracks_parts && before->fields ? same_names(ct_journal_shape(state->journal, before->shape), shape) : 0;
+    if (!before->fields || known < before->field_count)
+        object->reshaped = object->changed;
+    CT_TRY(take_values(state, &cell->fields, 0, shape->count, known, in, object->changed));
     object->fields = cell->fields.values;
+    object->fields_changed = cell->fields.changed;
     object->field_count = shape->count;
     return CT_OK;
 }
@@ -191,6 +222,7 @@ take_object(ct_state *state, ct_input *in, uint64_t id, uint64_t event)
     ct_object_cell *cell;
     CT_TRY(find_or_add(state, id, &cell));
     ct_object *object = &cell->object;
+    const ct_object before = *object;
     object->type = type;
     object->flags = (uint8_t)(flags | (object->flags & CT_O_ADDRESS));
     object->true_length = 0;
@@ -198,6 +230,9 @@ take_object(ct_state *state, ct_input *in, uint64_t id, uint64_t event)
     object->payload = (ct_value){0};
     object->item_count = object->field_count = 0;
     object->items = object->fields = NULL;
+    object->items_changed = object->fields_changed = NULL;
+    if (!(before.flags & CT_O_ADDRESS) || type != before.type || (flags & ~CT_O_ADDRESS) != (before.flags & ~CT_O_ADDRESS) || flags & (CT_O_PAYLOAD | CT_O_LENGTH))
+        object->reshaped = event;
     object->shape = 0;
     object->items_unknown = flags & CT_O_LENGTH;
     state->objects_touched = true;
@@ -206,11 +241,11 @@ take_object(ct_state *state, ct_input *in, uint64_t id, uint64_t event)
     if (flags & CT_O_PAYLOAD)
         CT_TRY(take_payload(state, cell, in));
     if (flags & CT_O_ITEMS)
-        CT_TRY(take_items(state, cell, in));
+        CT_TRY(take_items(state, cell, &before, in));
     if (flags & CT_O_LENGTH)
         object->true_length = ct_take_varint(in);
     if (flags & CT_O_FIELDS)
-        CT_TRY(take_fields(state, cell, in));
+        CT_TRY(take_fields(state, cell, &before, in));
     return CT_OK;
 }
 
@@ -224,23 +259,26 @@ take_splice(ct_state *state, ct_object_cell *cell, ct_input *in)
         return ct_state_corrupt(state, "items are replaced that are not there");
     size_t from = (size_t)(start + removed), to = (size_t)start + added;
     object->item_count = (size_t)start; /* what is whole, should the rest fail */
+    if (removed)
+        object->reshaped = object->changed;
     if (!ct_values_reserve(&cell->items, count - (size_t)removed + added))
         return ct_state_no_memory(state);
     ct_values_move(&cell->items, to, from, count - from);
     object->items = cell->items.values;
-    CT_TRY(take_values(state, &cell->items, (size_t)start, added, in));
+    object->items_changed = cell->items.changed;
+    CT_TRY(take_values(state, &cell->items, (size_t)start, added, 0, in, object->changed));
     object->item_count = to + (count - from);
     object->true_length = ct_take_varint(in);
     return is_paired(state, object) ? CT_OK : ct_state_corrupt(state, "a dict has a key without a value");
 }
 
 static ct_code
-take_one(ct_state *state, ct_values *values, size_t count, ct_input *in)
+take_one(ct_state *state, ct_values *values, size_t count, ct_input *in, uint64_t event)
 {
     uint64_t index = ct_take_varint(in);
     if (in->bad || index >= count)
         return ct_state_corrupt(state, "an item or field is changed that is not there");
-    return take_values(state, values, (size_t)index, 1, in);
+    return take_values(state, values, (size_t)index, 1, 0, in, event);
 }
 
 ct_code
@@ -260,9 +298,9 @@ ct_state_object_record(ct_state *state, ct_input *in, uint8_t tag, uint64_t even
     case CT_R_SPLICE:
         return take_splice(state, cell, in);
     case CT_R_ITEM:
-        return take_one(state, &cell->items, cell->object.item_count, in);
+        return take_one(state, &cell->items, cell->object.item_count, in, event);
     case CT_R_FIELD:
-        return take_one(state, &cell->fields, cell->object.field_count, in);
+        return take_one(state, &cell->fields, cell->object.field_count, in, event);
     case CT_R_DIED:
         cell->dead = true;
         cell->next = state->dead;
@@ -272,7 +310,9 @@ ct_state_object_record(ct_state *state, ct_input *in, uint8_t tag, uint64_t even
         cell->object.true_length = ct_take_varint(in);
         cell->object.flags = (uint8_t)((cell->object.flags & ~CT_O_ITEMS) | CT_O_LENGTH);
         cell->object.items_unknown = true;
+        cell->object.reshaped = event;
         cell->object.items = NULL;
+        cell->object.items_changed = NULL;
         cell->object.item_count = 0;
         return CT_OK;
     }

@@ -407,6 +407,13 @@ ct_replay_new(ct_journal *journal, ct_replay **replay, ct_error *error)
 }
 
 void
+ct_replay_track_parts(ct_replay *replay)
+{
+    if (replay)
+        replay->state.tracks_parts = true;
+}
+
+void
 ct_replay_free(ct_replay *replay)
 {
     if (!replay)

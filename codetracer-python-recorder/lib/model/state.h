@@ -44,6 +44,7 @@ typedef struct ct_state {
     uint64_t object_count;                   /* ids so far: at the last event boundary, and now */
     uint64_t object_count_now;
     uint64_t address;                        /* last written */
+    bool tracks_parts;                       /* objects number their items and fields */
     bool objects_touched;                    /* since somebody set it to false */
     ct_activation_cell *ended, *suspended;   /* in the event at hand */
     ct_thread_cell *exited;

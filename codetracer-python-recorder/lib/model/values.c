@@ -32,6 +32,10 @@ ct_values_reserve(ct_values *values, size_t count)
         values->texts = texts;
         point_to_texts(values, 0, old);
     }
+    uint64_t *changed = values->numbered ? ct_resize(values->allocator, values->changed, capacity * sizeof *changed) : NULL;
+    if (values->numbered && !changed)
+        return false;
+    values->changed = changed;
     ct_value *grown = ct_resize(values->allocator, values->values, capacity * sizeof *grown);
     if (!grown)
         return false;
@@ -58,6 +62,8 @@ ct_values_move(ct_values *values, size_t to, size_t from, size_t count)
         memmove(values->texts + to, values->texts + from, count * sizeof *values->texts);
         point_to_texts(values, to, count);
     }
+    if (values->changed)
+        memmove(values->changed + to, values->changed + from, count * sizeof *values->changed);
 }
 
 void
@@ -65,7 +71,8 @@ ct_values_free(ct_values *values)
 {
     ct_free(values->allocator, values->values);
     ct_free(values->allocator, values->texts);
-    *values = (ct_values){.allocator = values->allocator};
+    ct_free(values->allocator, values->changed);
+    *values = (ct_values){.numbered = values->numbered, .allocator = values->allocator};
 }
 
 bool

@@ -13,7 +13,9 @@
 typedef struct ct_values {
     ct_value *values;
     ct_inline *texts; /* as many, or NULL */
+    uint64_t *changed; /* as many, when they are `numbered`: events at which each was taken; else NULL */
     size_t capacity;
+    bool numbered;
     const ct_allocator *allocator;
 } ct_values;
 

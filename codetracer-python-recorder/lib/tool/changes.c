@@ -1,4 +1,4 @@
-/* Which locals changed since an activation's previous step. Owns per living activation the event up to which its locals were shown and, if removals are
+/* Which locals changed since an activation's previous step, and where within them. Owns per living activation the event up to which its locals were shown and, if removals are
  * asked for, the names that were bound then: the replayed state keeps nothing of a name that lost its value.
  * Invariant: an activation that was never shown has every local changed, and none removed. */
 #include <stdlib.h>
@@ -181,16 +181,25 @@ static bool visit(changes *c, uint64_t id, uint32_t containers, uint32_t attribu
     return true;
 }
 
-static bool object_changed(changes *c, const ct_value *value, uint64_t since, uint32_t containers, uint32_t attributes)
+/* The object, if the walk comes to it for the first time within the recording's depth; else NULL. */
+static const ct_object *arrive(changes *c, const ct_value *value, uint32_t containers, uint32_t attributes, const ct_type_info **type)
 {
     if (value->kind != CT_OBJECT || !visit(c, value->object, containers, attributes))
-        return false;
+        return NULL;
     const ct_object *o = ct_replay_object(c->reader->replay, value->object);
-    const ct_type_info *type = o ? ct_journal_type(c->reader->journal, o->type) : NULL;
-    if (!type)
-        return false;
-    bool container = type->look >= CT_LOOK_LIST && type->look <= CT_LOOK_SET;
-    if ((container && containers >= c->reader->container_limit) || (type->look == CT_LOOK_STRUCT && attributes >= c->reader->attribute_limit))
+    *type = o ? ct_journal_type(c->reader->journal, o->type) : NULL;
+    if (!*type)
+        return NULL;
+    bool container = (*type)->look >= CT_LOOK_LIST && (*type)->look <= CT_LOOK_SET;
+    bool beyond = (container && containers >= c->reader->container_limit) || ((*type)->look == CT_LOOK_STRUCT && attributes >= c->reader->attribute_limit);
+    return beyond ? NULL : o;
+}
+
+static bool object_changed(changes *c, const ct_value *value, uint64_t since, uint32_t containers, uint32_t attributes)
+{
+    const ct_type_info *type;
+    const ct_object *o = arrive(c, value, containers, attributes, &type);
+    if (!o)
         return false;
     if (o->changed > since)
         return true;
@@ -203,6 +212,145 @@ static bool object_changed(changes *c, const ct_value *value, uint64_t since, ui
     return false;
 }
 
+static void begin_walk(changes *c)
+{
+    if (c->visits)
+        memset(c->visited, 0, sizeof c->visited);
+    c->visits = 0;
+}
+
+/* ---- where within a variable ---- */
+
+typedef struct parts_walk { changes *c; uint64_t since; text path; changed_parts *found; } parts_walk;
+
+static void add_part(parts_walk *w, const ct_value *value, uint32_t containers, uint32_t attributes)
+{
+    changed_parts *found = w->found;
+    if (found->count == MOST_PARTS) {
+        found->more = true;
+        return;
+    }
+    changed_part *part = &found->parts[found->count++];
+    *part = (changed_part){.value = *value, .containers = containers, .attributes = attributes};
+    text_add(&part->path, w->path.bytes, w->path.size);
+}
+
+static size_t changed_since(const uint64_t *numbers, size_t count, uint64_t since)
+{
+    size_t changed = 0;
+    for (size_t i = 0; i < count; i++)
+        changed += numbers[i] > since;
+    return changed;
+}
+
+/* Whether what changed is better told by its items and fields than by the whole: a container that fits says more when it is seen as it is now. */
+static bool in_parts(const parts_walk *w, const ct_object *o, const ct_type_info *type, uint32_t containers, uint32_t attributes)
+{
+    enum { FITS = 60 };
+    if (o->reshaped > w->since || o->items_unknown)
+        return false;
+    if (type->look == CT_LOOK_STRUCT)
+        return o->fields_changed && o->item_count == 0;
+    bool named = type->look == CT_LOOK_LIST || type->look == CT_LOOK_TUPLE || type->look == CT_LOOK_DICT;
+    if (!named || !o->items_changed || o->field_count || changed_since(o->items_changed, o->item_count, w->since) > 2 * MOST_PARTS)
+        return false;
+    text whole = {0};
+    value_text_within(w->c->reader, &(ct_value){.kind = CT_OBJECT, .object = o->id}, containers, attributes, FITS, &whole);
+    bool fits = whole.size <= FITS;
+    text_free(&whole);
+    return !fits;
+}
+
+static void walk_parts(parts_walk *w, const ct_value *value, uint32_t containers, uint32_t attributes);
+
+static void walk_part(parts_walk *w, const ct_value *value, bool changed, uint32_t containers, uint32_t attributes)
+{
+    if (changed)
+        add_part(w, value, containers, attributes);
+    else
+        walk_parts(w, value, containers, attributes);
+}
+
+static void walk_items(parts_walk *w, const ct_object *o, const ct_type_info *type, bool changed, uint32_t containers, uint32_t attributes)
+{
+    enum { KEY_BUDGET = 40 };
+    size_t size = w->path.size, step = type->look == CT_LOOK_DICT ? 2 : 1;
+    if (type->look == CT_LOOK_SET) {
+        for (size_t i = 0; i < o->item_count; i++) /* which have no places: what is within them is told of the set */
+            if (object_changed(w->c, &o->items[i], w->since, containers + 1, attributes)) {
+                add_part(w, &(ct_value){.kind = CT_OBJECT, .object = o->id}, containers, attributes);
+                return;
+            }
+        return;
+    }
+    for (size_t i = 0; i + step <= o->item_count && !w->found->more; i += step) {
+        const ct_value *item = &o->items[i + step - 1];
+        bool item_changed = changed && (o->items_changed[i] > w->since || o->items_changed[i + step - 1] > w->since);
+        if (!item_changed && item->kind != CT_OBJECT)
+            continue;
+        text_char(&w->path, '[');
+        if (step == 2)
+            value_text_within(w->c->reader, &o->items[i], containers + 1, attributes, KEY_BUDGET, &w->path);
+        else
+            text_format(&w->path, "%zu", i);
+        text_char(&w->path, ']');
+        walk_part(w, item, item_changed, containers + 1, attributes);
+        w->path.size = size;
+    }
+}
+
+static void walk_fields(parts_walk *w, const ct_object *o, bool changed, uint32_t containers, uint32_t attributes)
+{
+    const ct_shape_info *shape = o->flags & CT_O_FIELDS ? ct_journal_shape(w->c->reader->journal, o->shape) : NULL;
+    size_t size = w->path.size;
+    for (size_t i = 0; shape && i < o->field_count && i < shape->count && attributes < w->c->reader->attribute_limit && !w->found->more; i++) {
+        ct_text name = ct_journal_name(w->c->reader->journal, shape->names[i]);
+        text_char(&w->path, '.');
+        text_safe(&w->path, name.bytes, name.size);
+        walk_part(w, &o->fields[i], changed && o->fields_changed[i] > w->since, containers, attributes + 1);
+        w->path.size = size;
+    }
+}
+
+static void walk_parts(parts_walk *w, const ct_value *value, uint32_t containers, uint32_t attributes)
+{
+    const ct_type_info *type;
+    const ct_object *o = w->found->more ? NULL : arrive(w->c, value, containers, attributes, &type);
+    if (!o)
+        return;
+    bool changed = o->changed > w->since;
+    if (changed && !in_parts(w, o, type, containers, attributes)) {
+        add_part(w, value, containers, attributes);
+        return;
+    }
+    if (!o->items_unknown)
+        walk_items(w, o, type, changed, containers, attributes);
+    walk_fields(w, o, changed, containers, attributes);
+}
+
+bool changes_within(changes *c, const ct_activation *activation, const ct_slot *slot, changed_parts *parts)
+{
+    const seen *s = find(c, activation->id);
+    *parts = (changed_parts){0};
+    if (!s || slot->changed > s->event)
+        return false;
+    begin_walk(c);
+    parts_walk w = {.c = c, .since = s->event, .found = parts};
+    walk_parts(&w, &slot->value, 0, 0);
+    text_free(&w.path);
+    if (parts->count > 0 && parts->parts[0].path.size > 0)
+        return true;
+    changed_parts_free(parts);
+    return false;
+}
+
+void changed_parts_free(changed_parts *parts)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        text_free(&parts->parts[i].path);
+    *parts = (changed_parts){0};
+}
+
 bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *slot)
 {
     const seen *s = find(c, activation->id);
@@ -210,8 +358,6 @@ bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *sl
         return true;
     if (slot->value.kind != CT_OBJECT || s->objects == ct_replay_objects_changed(c->reader->replay))
         return false;
-    if (c->visits)
-        memset(c->visited, 0, sizeof c->visited);
-    c->visits = 0;
+    begin_walk(c);
     return object_changed(c, &slot->value, s->event, 0, 0);
 }

@@ -110,7 +110,7 @@ static void others(text *out, ct_journal *journal, uint32_t metas)
     static const char *const known[] = {"program", "arg", "workdir", "python", "recorder", "script", "limit.container-depth",
                                         "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
                                         "cut.items", "cut.depth", "cut.string", "redaction", "redacted.variables", "redacted.returns",
-                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown",
+                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown", "recovered",
                                         "span", "stem"};
     for (uint32_t i = 0; i < metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
@@ -268,7 +268,12 @@ int command_info(int argc, char **argv)
     if (own)
         label(&out, "complete");
     if (own) {
-        text_puts(&out, counts.complete ? "yes" : "no: ");
+        ct_text recovered = ct_journal_meta_value(journal, "recovered");
+        text_puts(&out, !counts.complete ? "no: " : recovered.size ? "recovered (" : "yes");
+        if (counts.complete && recovered.size) {
+            text_safe(&out, recovered.bytes, recovered.size);
+            text_char(&out, ')');
+        }
         if (trace_is_cut(place, &counts))
             text_puts(&out, "the end of the file is missing");
         else if (!counts.complete)

@@ -14,7 +14,8 @@ static const char HELP[] =
     "usage: codetracer-trace print TRACE [options]\n"
     "\n"
     "Prints what the program did, one line per event: each line of source it reached, with the locals that\n"
-    "changed since the step before in the same call; calls with arguments, returned values, exceptions, output.\n"
+    "changed since the step before in the same call (or, where an object changed within, what changed in it);\n"
+    "calls with arguments, returned values, exceptions, output.\n"
     "TRACE is the folder that was recorded into, or the trace's file.\n"
     "\n"
     "  --from STEP        begin at this step (at once, however long the trace is); --from -20: the last 20 steps\n"
@@ -28,6 +29,7 @@ static const char HELP[] =
     "  --limit N          end after N lines\n"
     "  --calls            only calls and how they ended: no lines, no output\n"
     "  --functions        instead of events each function that was called, how often, and where it is\n"
+    "  --ids              objects that can change with a number of their own, as Room#7(...): the same number, the same object\n"
     "  --width N          cut lines to N columns; 0: not at all\n"
     "  --json             one JSON object per line, with all locals, for scripts; see docs/print-json.md\n"
     "  --color WHEN       auto (on a terminal, unless NO_COLOR is set), always or never\n"
@@ -350,6 +352,9 @@ static int print_journal(const char *path, ct_journal *journal, const print_opti
     }
     value_reader_init(&p.values, journal, p.replay);
     p.sources = sources_new(journal, path);
+    p.values.ids = options->ids;
+    if (!options->json)
+        ct_replay_track_parts(p.replay); /* changes_within() */
     p.changes = changes_new(&p.values, options->json);
     p.step_digits = 1;
     for (uint64_t n = counts.steps; n >= 10; n /= 10)
@@ -462,6 +467,7 @@ int command_print(int argc, char **argv)
         {"limit", OPTION_NUMBER, &o.limit, &o.has_limit, NULL},
         {"calls", OPTION_FLAG, &o.calls, NULL, NULL},
         {"functions", OPTION_FLAG, &o.functions, NULL, NULL},
+        {"ids", OPTION_FLAG, &o.ids, NULL, NULL},
         {"width", OPTION_NUMBER, &width, &has_width, NULL},
         {"json", OPTION_FLAG, &o.json, NULL, NULL},
         {"color", OPTION_CHOICE, &color, NULL, when},
@@ -477,6 +483,10 @@ int command_print(int argc, char **argv)
     }
     if (o.calls && o.functions) {
         complain("print", "--calls prints events, --functions counts calls: give one of them.");
+        return STATUS_USAGE;
+    }
+    if (o.ids && o.json) {
+        complain("print", "--ids is for people's lines, and does not go with --json.");
         return STATUS_USAGE;
     }
     if (has_width && width != 0 && width < NARROWEST) {

@@ -1,6 +1,7 @@
 /* One event as a line for people. A line is put together twice over: as pieces with a style each, of which the terminal sees as many as
  * fit its width. Invariant: exactly one line, and every style that is begun is ended. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tool/tool.h"
@@ -82,48 +83,91 @@ static void add_name(line *l, uint32_t name)
     text_safe(&l->piece, n.bytes, n.size);
 }
 
-/* Shown at a step: with --all-locals every local, else those that changed. Names like __name__ are the interpreter's own; a person asks for them. */
-static bool is_shown(const line *l, const ct_activation *a, const ct_slot *slot)
+/* ---- locals: what is shown at a step ---- */
+
+/* Of a local, or of a place within one. name: its beginning in shown_list.names. */
+typedef struct shown { size_t name, name_size; ct_value value; uint32_t containers, attributes; bool changed, more; } shown;
+typedef struct shown_list { shown *items; size_t count, room; text names; } shown_list;
+
+static shown *show(shown_list *list)
 {
-    if (l->p->options->all_locals)
-        return true;
-    ct_text n = ct_journal_name(l->p->journal, slot->name);
-    bool dunder = n.size > 4 && memcmp(n.bytes, "__", 2) == 0 && memcmp(n.bytes + n.size - 2, "__", 2) == 0;
-    return !dunder && changes_slot(l->p->changes, a, slot);
+    if (list->count == list->room) {
+        list->room = list->room ? list->room * 2 : 16;
+        list->items = must_have(realloc(list->items, list->room * sizeof *list->items));
+    }
+    shown *item = &list->items[list->count++];
+    *item = (shown){.name = list->names.size};
+    return item;
 }
 
-static void put_slots(line *l, const ct_activation *a, const ct_slot *slots, size_t count, size_t budget, const char *mark, bool *first)
+static void show_name(const line *l, shown_list *list, const char *mark, uint32_t name, const text *path)
 {
-    for (size_t i = 0; i < count && !l->cut; i++) {
-        bool changed = changes_slot(l->p->changes, a, &slots[i]);
-        if (!is_shown(l, a, &slots[i]))
-            continue;
-        puts_as(l, DIM, *first ? "| " : ", ");
-        *first = false;
-        text_puts(&l->piece, mark);
-        add_name(l, slots[i].name);
-        text_puts(&l->piece, " = ");
-        value_text(&l->p->values, &slots[i].value, budget, &l->piece);
-        put_piece(l, changed ? CHANGED : PLAIN);
+    ct_text n = ct_journal_name(l->p->journal, name);
+    shown *item = show(list);
+    text_puts(&list->names, mark);
+    text_safe(&list->names, n.bytes, n.size);
+    if (path)
+        text_add(&list->names, path->bytes, path->size);
+    item->name_size = list->names.size - item->name;
+}
+
+/* With --all-locals every local, else those that changed, and where an object changed within, what changed there. Names like __name__ are the interpreter's own; a
+ * person asks for them. */
+static void show_slot(const line *l, shown_list *list, const ct_activation *a, const ct_slot *slot, const char *mark)
+{
+    bool all = l->p->options->all_locals, changed = changes_slot(l->p->changes, a, slot);
+    ct_text n = ct_journal_name(l->p->journal, slot->name);
+    bool dunder = n.size > 4 && memcmp(n.bytes, "__", 2) == 0 && memcmp(n.bytes + n.size - 2, "__", 2) == 0;
+    changed_parts parts;
+    if (!all && (dunder || !changed))
+        return;
+    if (all || !changes_within(l->p->changes, a, slot, &parts)) {
+        show_name(l, list, mark, slot->name, NULL);
+        list->items[list->count - 1].value = slot->value;
+        list->items[list->count - 1].changed = changed;
+        return;
     }
+    for (size_t i = 0; i < parts.count; i++) {
+        const changed_part *part = &parts.parts[i];
+        show_name(l, list, mark, slot->name, &part->path);
+        shown *item = &list->items[list->count - 1];
+        item->value = part->value;
+        item->containers = part->containers;
+        item->attributes = part->attributes;
+        item->changed = true;
+    }
+    if (parts.more) {
+        show_name(l, list, "more in ", slot->name, NULL);
+        list->items[list->count - 1].more = list->items[list->count - 1].changed = true;
+    }
+    changed_parts_free(&parts);
 }
 
 /* The locals that changed since the activation's previous step, or all; behind a "|". */
 static void put_locals(line *l, const ct_activation *a, size_t column)
 {
-    size_t wanted = 0;
-    bool first = true;
+    shown_list list = {0};
     for (size_t i = 0; i < a->slot_count; i++)
-        wanted += is_shown(l, a, &a->slots[i]);
+        show_slot(l, &list, a, &a->slots[i], "");
     for (size_t i = 0; i < a->global_count; i++)
-        wanted += is_shown(l, a, &a->globals[i]);
-    if (wanted == 0)
-        return;
-    fill_to(l, column);
-    puts_as(l, PLAIN, "  ");
-    size_t budget = value_budget(l, wanted);
-    put_slots(l, a, a->slots, a->slot_count, budget, "", &first);
-    put_slots(l, a, a->globals, a->global_count, budget, "global ", &first);
+        show_slot(l, &list, a, &a->globals[i], "global ");
+    if (list.count) {
+        fill_to(l, column);
+        puts_as(l, PLAIN, "  ");
+    }
+    size_t budget = value_budget(l, list.count);
+    for (size_t i = 0; i < list.count && !l->cut; i++) {
+        const shown *item = &list.items[i];
+        puts_as(l, DIM, i ? ", " : "| ");
+        text_add(&l->piece, list.names.bytes + item->name, item->name_size);
+        if (!item->more) {
+            text_puts(&l->piece, " = ");
+            value_text_within(&l->p->values, &item->value, item->containers, item->attributes, budget, &l->piece);
+        }
+        put_piece(l, item->changed ? CHANGED : PLAIN);
+    }
+    text_free(&list.names);
+    free(list.items);
 }
 
 static void add_function(line *l, const ct_activation *a)

@@ -115,6 +115,7 @@ typedef struct value_reader {
     uint64_t open[2 * VALUE_DEPTH + 2];        /* objects open on the path from the variable */
     size_t open_count;
     size_t stop;                               /* value_text: bytes of output behind which nothing more is begun */
+    bool ids;                                  /* value_text: objects that can change have their number, as Room#7(…) and #8[…] */
     uint64_t nodes;                            /* value_json: values still to be written */
     ct_error error;                            /* of the last content that could not be read */
 } value_reader;
@@ -122,6 +123,8 @@ void value_reader_init(value_reader *reader, ct_journal *journal, ct_replay *rep
 
 /* value_text.c: Python-like, on one line, about `budget` bytes. */
 void value_text(value_reader *reader, const ct_value *value, size_t budget, text *out);
+/* The same for a value that is met so many levels deep within a variable. */
+void value_text_within(value_reader *reader, const ct_value *value, uint32_t containers, uint32_t attributes, size_t budget, text *out);
 /* An exception as TYPE(arguments). */
 void value_text_exception(value_reader *reader, const ct_value *value, size_t budget, text *out);
 void text_python_string(text *out, const uint8_t *bytes, size_t count, size_t budget); /* 'quoted' */
@@ -145,6 +148,13 @@ changes *changes_new(value_reader *reader, bool with_removed);
 void changes_free(changes *c);
 /* True when the slot's value, or an object within it, changed after this activation's last changes_seen(). */
 bool changes_slot(changes *c, const ct_activation *activation, const ct_slot *slot);
+/* A place within a variable and what stands there now. path: from the variable on, as `.rooms[0].booked`; within: levels above it. */
+typedef struct changed_part { text path; ct_value value; uint32_t containers, attributes; } changed_part;
+enum { MOST_PARTS = 4 };
+typedef struct changed_parts { changed_part parts[MOST_PARTS]; size_t count; bool more; } changed_parts;
+/* Of a slot whose value is the object that it was, and that changed within since changes_seen(): where. False: it is not known, or the variable changed as a whole. */
+bool changes_within(changes *c, const ct_activation *activation, const ct_slot *slot, changed_parts *parts);
+void changed_parts_free(changed_parts *parts);
 /* Names' ids of locals and globals that had a value at that time and have none now; until the next call. Empty without with_removed. */
 size_t changes_removed(changes *c, const ct_activation *activation, const uint32_t **removed);
 void changes_seen(changes *c, const ct_activation *activation, uint64_t event);
@@ -153,7 +163,7 @@ void changes_ended(changes *c, const ct_activation *activation);
 /* ---- print ---- */
 typedef struct print_options {
     uint64_t from, to, thread, limit;
-    bool has_to, has_thread, has_limit, all_locals, calls, functions, json, color;
+    bool has_to, has_thread, has_limit, all_locals, calls, functions, ids, json, color;
     const char *function, *grep;
     size_t columns;              /* 0: do not cut */
 } print_options;

@@ -190,12 +190,20 @@ static bool is_plain(const ct_type_info *type)
     return named(type, "list") || named(type, "tuple") || named(type, "dict") || named(type, "set");
 }
 
+/* Tuples and frozensets cannot change: which of two equal ones it is tells nothing. */
+static void number(const value_reader *r, const ct_object *o, const ct_type_info *type, text *out)
+{
+    if (r->ids && (type->look == CT_LOOK_LIST || type->look == CT_LOOK_DICT || type->look == CT_LOOK_STRUCT || (type->look == CT_LOOK_SET && !named(type, "frozenset"))))
+        text_format(out, "#%" PRIu64, o->id);
+}
+
 /* An object that is not looked into: open already, or beyond the depth. */
 static void closed_object(value_reader *r, const ct_object *o, const ct_type_info *type, const char *dots, text *out)
 {
     bool plain = is_container(type->look) && is_plain(type);
     if (!plain)
         type_name(r, type, out);
+    number(r, o, type, out);
     text_puts(out, plain ? LOOK_OPEN[type->look] : "(");
     if (is_container(type->look) && strcmp(dots, "…") == 0)
         text_format(out, "‹… %" PRIu64 "›", o->true_length);
@@ -209,6 +217,7 @@ static void container(value_reader *r, const ct_object *o, const ct_type_info *t
     bool plain = is_plain(type);
     bool one_tuple = type->look == CT_LOOK_TUPLE && o->true_length == 1 && !o->items_unknown;
     if (type->look == CT_LOOK_SET && plain && o->true_length == 0) {
+        number(r, o, type, out);
         text_puts(out, "set()");
         return;
     }
@@ -216,6 +225,7 @@ static void container(value_reader *r, const ct_object *o, const ct_type_info *t
     bool wrap = !plain && type->look != CT_LOOK_TUPLE;
     if (!plain)
         type_name(r, type, out);
+    number(r, o, type, out);
     if (wrap)
         text_char(out, '(');
     text_puts(out, LOOK_OPEN[type->look]);
@@ -259,6 +269,7 @@ static void object(value_reader *r, const ct_object *o, uint32_t containers, uin
         break;
     case CT_LOOK_STRUCT:
         type_name(r, type, out);
+        number(r, o, type, out);
         text_char(out, '(');
         fields(r, o, 0, true, containers, attributes, out);
         text_char(out, ')');
@@ -359,11 +370,16 @@ static void any_value(value_reader *r, const ct_value *given, uint32_t container
     }
 }
 
-void value_text(value_reader *reader, const ct_value *value, size_t budget, text *out)
+void value_text_within(value_reader *reader, const ct_value *value, uint32_t containers, uint32_t attributes, size_t budget, text *out)
 {
     reader->open_count = 0;
     reader->stop = out->size + budget;
-    any_value(reader, value, 0, 0, out);
+    any_value(reader, value, containers, attributes, out);
+}
+
+void value_text(value_reader *reader, const ct_value *value, size_t budget, text *out)
+{
+    value_text_within(reader, value, 0, 0, budget, out);
 }
 
 void value_text_exception(value_reader *reader, const ct_value *value, size_t budget, text *out)

@@ -786,6 +786,83 @@ open_all(const char *name)
     CHECK_EQ_INT(ct_journal_open(name, NULL, &journal, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &replay, &error), CT_OK);
     CHECK_EQ_INT(ct_replay_new(journal, &other, &error), CT_OK);
+    ct_replay_track_parts(replay); /* and not the other: the state is the same */
+}
+
+/* ---- which items and fields changed: against what each was at the event before, by hashes ---- */
+
+static struct { uint64_t *items, *fields; size_t item_count, field_count; bool there; } before[OBJECTS];
+
+static uint64_t *
+hashes_of(const ct_value *values, size_t count)
+{
+    static bytes b;
+    uint64_t *hashes = malloc((count + 1) * sizeof *hashes);
+    for (size_t i = 0; i < count; i++) {
+        b.size = 0;
+        replay_value(&b, &values[i]);
+        hashes[i] = XXH3_64bits(b.at, b.size);
+    }
+    return hashes;
+}
+
+static void
+forget_parts(uint32_t i)
+{
+    free(before[i].items);
+    free(before[i].fields);
+    memset(&before[i], 0, sizeof before[i]);
+}
+
+/* What is not numbered with this event is what it was: at its place, or, where items came in between, in its order. */
+static bool
+parts_are_right(const ct_object *o, uint32_t i, const uint64_t *items, const uint64_t *fields, uint64_t event)
+{
+    if (o->reshaped > event || (o->item_count && !o->items_changed) || (o->field_count && !o->fields_changed))
+        return false;
+    if (o->reshaped == event)
+        return true;
+    if (!before[i].there || o->item_count < before[i].item_count || o->field_count < before[i].field_count)
+        return false;
+    bool in_place = o->item_count == before[i].item_count;
+    size_t at = 0;
+    for (size_t j = 0; j < o->item_count; j++) {
+        if (o->items_changed[j] == event && o->changed == event) {
+            at += in_place;
+            continue;
+        }
+        while (!in_place && at < before[i].item_count && before[i].items[at] != items[j])
+            at++;
+        if (o->items_changed[j] >= event || at >= before[i].item_count || before[i].items[at++] != items[j])
+            return false;
+    }
+    for (size_t j = 0; j < o->field_count; j++)
+        if (o->fields_changed[j] != event && (o->fields_changed[j] > event || j >= before[i].field_count || before[i].fields[j] != fields[j]))
+            return false;
+    return true;
+}
+
+static bool
+check_parts(uint32_t objects, uint64_t event)
+{
+    bool right = true;
+    for (uint32_t i = 0; i < objects && right; i++) {
+        const ct_object *o = ct_replay_object(replay, i);
+        if (!o || (before[i].there && o->changed != event)) {
+            if (!o)
+                forget_parts(i);
+            continue;
+        }
+        uint64_t *items = hashes_of(o->items, o->item_count), *fields = hashes_of(o->fields, o->field_count);
+        right = parts_are_right(o, i, items, fields, event);
+        forget_parts(i);
+        before[i].items = items;
+        before[i].fields = fields;
+        before[i].item_count = o->item_count;
+        before[i].field_count = o->field_count;
+        before[i].there = true;
+    }
+    return right;
 }
 
 static void
@@ -816,8 +893,12 @@ check_walk(uint64_t *walked, ct_code *end)
         replay_snapshot(&b, replay, event, e->objects, true);
         if (XXH3_64bits(b.at, b.size) != e->hash_changed)
             CHECK_FAIL("other numbers of changes at event %" PRIu64, *walked);
+        if (!check_parts(e->objects, *walked))
+            CHECK_FAIL("other parts changed at event %" PRIu64, *walked);
         ++*walked;
     }
+    for (uint32_t i = 0; i < OBJECTS; i++)
+        forget_parts(i);
 }
 
 static void
@@ -1188,6 +1269,7 @@ read_all(const ct_allocator *allocator, ct_journal **opened, ct_replay **reading
     *events = 0;
     CT_TRY(ct_journal_open(folder, allocator, opened, &error));
     CT_TRY(ct_replay_new(*opened, reading, &error));
+    ct_replay_track_parts(*reading);
     ct_replay_verify_keys(*reading, true);
     while ((code = ct_replay_next(*reading, &event, &error)) == CT_OK)
         ++*events;

@@ -191,7 +191,7 @@ def test_disk_full(limited, tmp_path, options, status, by):
         done = subprocess.run([reading.trace_tool(), command, tmp_path / "trace"], capture_output=True, text=True)
         assert "(File too large)" in done.stdout + done.stderr and "killed" not in done.stdout + done.stderr, command
     done = subprocess.run([reading.trace_tool(), "info", tmp_path / "trace"], capture_output=True, text=True)
-    assert f"recovered = the recording was cut: it could not be written (error {errno.EFBIG})" in done.stdout
+    assert f"recovered (the recording was cut: it could not be written (error {errno.EFBIG}))" in done.stdout
 
 
 def test_disk_full_and_the_programs_status(limited):

@@ -198,6 +198,75 @@ def test_a_call_that_ended_while_nothing_was_recorded(tmp_path, record_script, o
     assert lost and {event["reason"] for event in lost} == {reason}
 
 
+CHANGED_WITHIN = """
+class Room:
+    def __init__(self, name):
+        self.name = name
+        self.booked = []
+class Office:
+    def __init__(self):
+        self.rooms = [Room("N" * 30 + str(i)) for i in range(6)]
+        self.count = 0
+def number_all(rooms):
+    for room in rooms:
+        room.n = 1
+def book(room):
+    room.booked.append("Ann")
+def main():
+    office = Office()
+    numbers = list(range(1000, 1100))
+    table = {i: [i] * 9 for i in range(30)}
+    pair = ({1, 2}, [3])
+    book(office.rooms[2])           #| office.rooms[2].booked = ['Ann']
+    office.count += 1               #| office.count = 1
+    office.extra = 5                #| office.extra = 5
+    numbers.append(7)               #| numbers[100] = 7
+    numbers[50] = 8; numbers[51]=9  #| numbers[50] = 8, numbers[51] = 9
+    table[3].append(4)              #| table[3] = [3, 3, 3, 3, 3, 3, 3, 3, 3, 4]
+    table["k"] = office.rooms[0]    #| table['k'] = Room(
+    pair[1].append(pair[0])         #| pair[1] = [3, {1, 2}]
+    pair[0].add(3)                  #| pair[0] = {1, 2, 3}
+    office.rooms[0].name = "x"      #| office.rooms[0].name = 'x', table['k'].name = 'x'
+    number_all(office.rooms)        #| office.rooms[0].n = 1, office.rooms[1].n = 1, office.rooms[2].n = 1, office.rooms[3].n = 1, more in office, table['k'].n = 1
+    office.count += 0               #
+    del numbers[0]                  #| numbers = [1001, 1002,
+    office = None                   #| office = None
+    return
+main()
+"""
+
+
+def test_what_changed_within_an_object(tmp_path):
+    """Its place and its new value, not the whole object. The next line of the program shows what a line changed: expected by hand, beside it."""
+    trace = reading.record_journal(tmp_path, re.sub(" *#.*", "", CHANGED_WITHIN), events=False).trace
+    lines = CHANGED_WITHIN.splitlines()
+    shown = {}
+    for line in run("print", trace, "--function", "main").out.splitlines():
+        found = re.match(r" *\d+ +prog\.py:(\d+) .*?(\| [a-z].*)?$", line.replace(lines[int(re.findall(r"py:(\d+)", line)[0]) - 1].split("#")[0].strip(), "", 1)) if "py:" in line else None
+        if found:
+            shown[int(found[1])] = found[2] or ""
+    for number, line in enumerate(lines, 1):
+        if "#" in line:
+            after = next(n for n in range(number + 1, 99) if n in shown)
+            expected = line.split("#")[1]
+            assert shown[after].startswith(expected) if expected.endswith(("(", ",")) else shown[after] == expected, (number, shown[after])
+    colored = run("print", trace, "--function", "main", "--color=always").out
+    assert "\x1b[1;33moffice.rooms[2].booked = ['Ann']\x1b[0m" in colored
+    assert "office.rooms[2].booked = ['Ann']" in run("print", trace, "--function", "main", "--width=100").out
+
+
+def test_the_same_object_has_the_same_number(tmp_path):
+    """--ids: what two names or places mean is one object or two."""
+    program = "def f():\n    a = [1]\n    b = [1]\n    c = {'a': a, 'b': b, 't': (a,), 's': set(), 'f': frozenset()}\n    a.append(2)\n    return c\nf()\n"
+    trace = reading.record_journal(tmp_path, program, events=False).trace
+    shown = run("print", trace, "--ids", "--function", "f").out
+    found = re.search(r"c = #(\d+)\{'a': #(\d+)\[1\], 'b': #(\d+)\[1\], 't': \(#(\d+)\[1\],\), 's': #(\d+)set\(\), 'f': frozenset\(\{\}\)\}", shown)
+    assert found and found[2] == found[4] and len(set(found.groups())) == 4, shown
+    assert f"a = #{found[2]}[1, 2]" in shown and f"return #{found[1]}{{" in shown
+    assert "#" not in run("print", trace, "--function", "f").out
+    assert "does not go with --json" in run("print", trace, "--ids", "--json", status=2).err
+
+
 def test_wrong_arguments_are_one_sentence_and_status_2(loop, tmp_path):
     for arguments in (["print"], ["print", loop, "x"], ["print", loop, "--from"], ["print", loop, "--from", "--1"], ["print", loop, "--from", "-"],
                       ["print", loop, "--to", "-999999999"], ["print", loop, "--from", "-3", "--to", "-4"], ["print", loop, "--width", "39"], ["print", loop, "--width", "-1"],
@@ -445,7 +514,7 @@ def test_recover_a_killed_recording(tmp_path):
     recovered = run("print", tmp_path)
     assert recovered.out == shown.out and recovered.err == ""
     info = run("info", tmp_path).out
-    assert "complete      yes" in info and "recovered = " in info
+    assert "complete      recovered (the recording was cut: its process was killed)\n" in info and "recovered = " not in info
     assert "nothing to recover" in run("recover", tmp_path).err
     assert "is complete" in run("recover", tmp_path / "loop.ctj").err
 
