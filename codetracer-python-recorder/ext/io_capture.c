@@ -41,6 +41,20 @@ write_output(recorder *r, uint8_t stream, const char *bytes, size_t size)
     }
 }
 
+/* What was held, for it may have been the beginning of a secret, of each stream where it is no longer than `most`. */
+static void
+write_held(recorder *r, size_t most)
+{
+    for (int stream = 0; stream < OUTPUT_STREAMS; stream++) {
+        ct_masked_stream *masked = &r->masked[stream];
+        if (masked->held_size == 0 || masked->held_size > most)
+            continue;
+        uint8_t number = (uint8_t)(stream < OUTPUT_DESCRIPTOR ? stream : (stream - OUTPUT_DESCRIPTOR) | r->held_flags[stream - OUTPUT_DESCRIPTOR]);
+        write_output(r, number, (const char *)masked->held, masked->held_size);
+        masked->held_size = 0;
+    }
+}
+
 static void
 note(enum ct_stream_number stream, PyObject *text)
 {
@@ -53,6 +67,8 @@ note(enum ct_stream_number stream, PyObject *text)
     if (tstate->id == r->muted_tstate_id)
         return;
     recorder_enter_thread(r, tstate); /* writes what came before, and uses the room that the text is about to be in */
+    if (stream == CT_STDIN)
+        write_held(r, CT_SECRET_LEAST - 1); /* a question stands before its answer; so few bytes are hidden nowhere by themselves */
     if (!text_utf8(r, text, SIZE_MAX, &bytes, &size))
         return;
     if (stream == CT_STDIN)
@@ -75,17 +91,11 @@ io_capture_write_bytes(recorder *r, enum ct_stream_number stream, bool either, c
     r->held_flags[stream] = flags;
 }
 
-/* What was held, for it may have been the beginning of a secret, and was not. */
 void
 io_capture_flush(recorder *r)
 {
     recorder_enter_thread(r, ct_thread_state());
-    for (int stream = 0; stream < OUTPUT_STREAMS; stream++) {
-        ct_masked_stream *masked = &r->masked[stream];
-        uint8_t number = (uint8_t)(stream < OUTPUT_DESCRIPTOR ? stream : (stream - OUTPUT_DESCRIPTOR) | r->held_flags[stream - OUTPUT_DESCRIPTOR]);
-        write_output(r, number, (const char *)masked->held, masked->held_size);
-        masked->held_size = 0;
-    }
+    write_held(r, SIZE_MAX);
 }
 
 static bool

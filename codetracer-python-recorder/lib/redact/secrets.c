@@ -5,7 +5,7 @@
  * secrets with a common beginning (`sk_live_…`) do not share a chain. Of a long secret only the beginning is kept: then a match costs at most that
  * much, and a text that holds the secret cut is hidden, too.
  *
- * Invariant: `filter` has the bit of every window, and `openings` that of every beginning of one to eight bytes.
+ * Invariant: `filter` has the bit of every window, `openings` that of every beginning of one to eight bytes, and `beginnings` those of one to seven bytes themselves.
  */
 #include "codetracer/redact.h"
 
@@ -35,6 +35,9 @@ struct ct_secrets {
     unsigned chain_bits;
     uint64_t *filter;         /* by window: a bit, 16 for each chain */
     uint64_t openings[(1 << OPENING_BITS) / 64];
+    uint64_t *beginnings;     /* open addressing, at most half full */
+    size_t beginning_count;
+    unsigned beginning_bits;
     uint8_t *masked, *joined; /* results of ct_secrets_mask */
     int32_t *cover;
     size_t mask_capacity;
@@ -71,6 +74,62 @@ opening_of(const uint8_t *at, size_t size)
     return hash_of(bytes + size) >> (64 - OPENING_BITS);
 }
 
+/* One to seven bytes and how many they are, as a number that is not 0. */
+static uint64_t
+beginning_of(const uint8_t *at, size_t size)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < size; i++)
+        bytes = bytes << 8 | at[i];
+    return bytes << 8 | size;
+}
+
+/* Where a beginning is in the table, or the empty place where it belongs. */
+static size_t
+beginning_place(const uint64_t *table, unsigned bits, uint64_t beginning)
+{
+    size_t place = hash_of(beginning) >> (64 - bits);
+    while (table[place] && table[place] != beginning)
+        place = (place + 1) & (((size_t)1 << bits) - 1);
+    return place;
+}
+
+static bool
+is_beginning(const ct_secrets *s, const uint8_t *at, size_t size)
+{
+    return s->beginnings[beginning_place(s->beginnings, s->beginning_bits, beginning_of(at, size))] != 0;
+}
+
+static void
+add_beginnings(ct_secrets *s, const uint8_t *bytes)
+{
+    for (size_t size = 1; size < WINDOW; size++) {
+        uint64_t beginning = beginning_of(bytes, size);
+        uint64_t *place = &s->beginnings[beginning_place(s->beginnings, s->beginning_bits, beginning)];
+        s->beginning_count += *place == 0;
+        *place = beginning;
+    }
+}
+
+/* Room for the beginnings of one more secret. */
+static bool
+grow_beginnings(ct_secrets *s)
+{
+    if (s->beginning_bits && s->beginning_count + WINDOW <= (size_t)1 << (s->beginning_bits - 1))
+        return true;
+    unsigned bits = s->beginning_bits ? s->beginning_bits + 1 : 7;
+    uint64_t *fresh = ct_allocate_zero(s->allocator, (size_t)1 << bits, sizeof *fresh);
+    if (fresh == NULL)
+        return false;
+    for (size_t i = 0; s->beginning_bits && i < (size_t)1 << s->beginning_bits; i++)
+        if (s->beginnings[i])
+            fresh[beginning_place(fresh, bits, s->beginnings[i])] = s->beginnings[i];
+    ct_free(s->allocator, s->beginnings);
+    s->beginnings = fresh;
+    s->beginning_bits = bits;
+    return true;
+}
+
 ct_secrets *
 ct_secrets_new(const ct_allocator *allocator)
 {
@@ -91,6 +150,9 @@ ct_secrets_free(ct_secrets *s)
     ct_free(s->allocator, s->bytes);
     ct_free(s->allocator, s->chains);
     ct_free(s->allocator, s->filter);
+    if (s->beginnings)
+        memset(s->beginnings, 0, sizeof *s->beginnings << s->beginning_bits);
+    ct_free(s->allocator, s->beginnings);
     ct_free(s->allocator, s->masked);
     ct_free(s->allocator, s->joined);
     ct_free(s->allocator, s->cover);
@@ -213,7 +275,7 @@ ct_secrets_add(ct_secrets *s, const void *given, size_t size)
         size = KEPT;
     if (s->count && find_same(s, bytes, size, whole))
         return CT_SECRET_KNOWN;
-    if (s->count >= MOST_SECRETS || !grow_chains(s) || !grow_lists(s, size))
+    if (s->count >= MOST_SECRETS || !grow_chains(s) || !grow_lists(s, size) || !grow_beginnings(s))
         return CT_SECRET_FULL;
 
     const size_t offsets[] = {size - WINDOW, 0, (size - WINDOW) / 2};
@@ -230,6 +292,7 @@ ct_secrets_add(ct_secrets *s, const void *given, size_t size)
     s->byte_count += size;
     for (size_t opening = 1; opening <= WINDOW; opening++)
         set_bit(s->openings, opening_of(bytes, opening));
+    add_beginnings(s, bytes);
     link_secret(s, s->count++);
     return CT_SECRET_NEW;
 }
@@ -298,8 +361,7 @@ mask_room(ct_secrets *s, size_t size)
 
 static bool continues(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
-/* Where the longest end of the text begins that is the beginning of a secret, not before `from`; size: nowhere. Up to eight bytes only `openings` is
- * asked, which may be wrong: then a few bytes are held for nothing. */
+/* Where the longest end of the text begins that is the beginning of a secret, not before `from`; size: nowhere. `openings` dismisses nearly all. */
 static size_t
 unfinished(const ct_secrets *s, const uint8_t *text, size_t size, size_t from)
 {
@@ -308,8 +370,11 @@ unfinished(const ct_secrets *s, const uint8_t *text, size_t size, size_t from)
         size_t left = size - at;
         if (continues(text[at]) || !has_bit(s->openings, opening_of(text + at, left < WINDOW ? left : WINDOW)))
             continue;
-        if (left <= WINDOW)
-            return at;
+        if (left < WINDOW) {
+            if (is_beginning(s, text + at, left))
+                return at;
+            continue;
+        }
         for (uint32_t i = *opening_chain(s, text + at); i; i = s->items[i - 1].next_opening)
             if (s->items[i - 1].size > left && memcmp(s->bytes + s->items[i - 1].at, text + at, left) == 0)
                 return at;

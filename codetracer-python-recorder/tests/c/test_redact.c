@@ -184,7 +184,7 @@ random_texts_against_a_plain_search(void)
         memcpy(got + masked_size, stream.held, stream.held_size);
         CHECK_MEM(got, masked_size + stream.held_size, expected, used);
 
-        /* In pieces: of no secret all bytes are there. */
+        /* In pieces: of no secret all bytes are there, and nothing is held but beginnings. */
         stream = (ct_masked_stream){0};
         used = 0;
         for (size_t at = 0; at < size;) {
@@ -195,6 +195,10 @@ random_texts_against_a_plain_search(void)
             memcpy(got + used, masked, masked_size);
             used += masked_size;
             at += piece;
+            bool begins = stream.held_size == 0;
+            for (size_t i = 0; i < count; i++)
+                begins = begins || (sizes[i] > stream.held_size && memcmp(secrets[i], stream.held, stream.held_size) == 0);
+            CHECK(begins);
         }
         memcpy(got + used, stream.held, stream.held_size);
         used += stream.held_size;
@@ -239,6 +243,23 @@ a_secret_split_anywhere(void)
     CHECK(ct_secrets_mask(s, &stream, "!", 1, &masked, &size, &count));
     CHECK_MEM(masked, size, "hunter2!", 8);
     CHECK_EQ_INT(count, 0);
+    ct_secrets_free(s);
+}
+
+/* Seven bytes whose hash is that of the first two of the secret. */
+static void
+what_only_looks_like_a_beginning(void)
+{
+    ct_secrets *s = ct_secrets_new(NULL);
+    CHECK(s != NULL);
+    add(s, "hunter2-very-long");
+    ct_masked_stream stream = {0};
+    const void *masked;
+    size_t size;
+    uint64_t count = 0;
+    CHECK(ct_secrets_mask(s, &stream, "API key: ", 9, &masked, &size, &count));
+    CHECK_MEM(masked, size, "API key: ", 9);
+    CHECK_EQ_INT(stream.held_size, 0);
     ct_secrets_free(s);
 }
 
@@ -329,6 +350,7 @@ main(int argc, char **argv)
     RUN(long_secrets_are_found_by_their_beginning);
     RUN(random_texts_against_a_plain_search);
     RUN(a_secret_split_anywhere);
+    RUN(what_only_looks_like_a_beginning);
     RUN(many_secrets_of_one_beginning);
     RUN(no_memory_is_said);
     return check_summary();

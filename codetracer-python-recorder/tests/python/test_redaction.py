@@ -229,6 +229,19 @@ def test_fifty_nested_values_do_not_leak(traced, format):
     assert texts[0] in shown(traced("x = 'Zq{0:020d}xY'.format(0)\npass", format=format).trace)
 
 
+def test_a_question_stands_before_its_answer(traced):
+    """Also one that ends as a secret begins, and one that an earlier version took for that."""
+    code = "password = 'hunter2-' + 'very-long'\na = input('API key: ')\nb = input('What is h')\nprint('end')\n"
+    answer = traced(code, stdin="1\n2\n")
+    outputs = [(e["stream"], e["text"]) for e in reading.print_json(answer.trace) if e["event"] == "output"]
+    joined = [[outputs[0][0], ""]]
+    for stream, text in outputs:
+        if joined[-1][0] != stream:
+            joined.append([stream, ""])
+        joined[-1][1] += text
+    assert joined == [["stdout", "API key: "], ["stdin", "<redacted>\n"], ["stdout", "What is h"], ["stdin", "2\n"], ["stdout", "end\n"]]
+
+
 # ---- hostile ones ----
 
 HOSTILE = {
