@@ -81,7 +81,7 @@ def built_in(framework: str) -> Source | None:
     """The rules for a framework that runs the program; None: there are none."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"builtin-{framework}.toml")
     if framework not in _built_in and os.path.isfile(path):
-        _built_in[framework] = load(path, True)
+        _built_in[framework] = load(path)
     return _built_in.get(framework)
 
 
@@ -94,11 +94,11 @@ def chain(program_folder: str, given: "Iterable[str]", framework: str | None = N
     paths += split(os.environ.get(VARIABLE, ""))
     paths += given
     for path in paths:
-        sources.append(load(path, not sources))
+        sources.append(load(path))
     return [below, *sources] if below else sources
 
 
-def load(path: str, first: bool) -> Source:
+def load(path: str) -> Source:
     shown, path = path, os.path.abspath(os.path.expanduser(path))
     try:
         with open(path, "rb") as file:
@@ -112,11 +112,11 @@ def load(path: str, first: bool) -> Source:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _wrong(f"{shown}:{line}: the file must be UTF-8") from None
-    return parse(text, path, first, shown, content)
+    return parse(text, path, shown, content)
 
 
-def parse(text: str, path: str, first: bool, shown: str, content: bytes) -> Source:
-    reader = _Reader(shown, _root(path), first)
+def parse(text: str, path: str, shown: str, content: bytes) -> Source:
+    reader = _Reader(shown, _root(path))
     try:
         document = toml_lines.loads(text)
     except toml_lines.TomlError as error:
@@ -170,12 +170,11 @@ def _wrong(message: str) -> errors.UsageError:
 class _Reader:
     """Checks one document and turns it into what the extension takes."""
 
-    __slots__ = ("shown", "root", "first")
+    __slots__ = ("shown", "root")
 
-    def __init__(self, shown: str, root: str, first: bool) -> None:
+    def __init__(self, shown: str, root: str) -> None:
         self.shown = shown
         self.root = root
-        self.first = first
 
     def fail(self, line: int, message: str) -> errors.UsageError:
         return _wrong(f"{self.shown}:{line}: {message}")
@@ -199,9 +198,6 @@ class _Reader:
         self.keys(scope, "[scope]", ("default_exec", "default_value_action", "rules"))
         default_exec = self.choice(scope, "default_exec", "[scope]", EXEC, needed=True)
         default_action = self.choice(scope, "default_value_action", "[scope]", ACTIONS, needed=True)
-        for key, chosen in (("default_exec", default_exec), ("default_value_action", default_action)):
-            if chosen == 0 and self.first:
-                raise self.fail(scope.lines[key], f'{key} must not be "inherit" in the first filter: there is nothing to inherit from')
         rules = [self.rule(rule) for rule in self.tables(scope, "rules", "[[scope.rules]]")]
         return (self.root, default_exec, default_action, rules), name, io
 
