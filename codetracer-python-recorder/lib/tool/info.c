@@ -21,22 +21,10 @@ static void label(text *out, const char *name)
     text_format(out, "%-14s", name);
 }
 
-/* 1234567 as 1,234,567. */
-static void number(text *out, uint64_t n)
-{
-    char digits[24];
-    int count = snprintf(digits, sizeof digits, "%" PRIu64, n);
-    for (int i = 0; i < count; i++) {
-        text_char(out, digits[i]);
-        if ((count - i) % 3 == 1 && i + 1 < count)
-            text_char(out, ',');
-    }
-}
-
-/* The same with its noun. */
+/* A number with its noun. */
 static void counted(text *out, uint64_t n, const char *one, const char *many)
 {
-    number(out, n);
+    text_number(out, n);
     text_format(out, " %s", ct_plural(n, one, many));
 }
 
@@ -143,9 +131,9 @@ static ct_code add_span(void *context, const ct_span *span)
     text_puts(out, ")");
     if (span->has_steps) {
         text_puts(out, ", steps ");
-        number(out, span->first_step);
+        text_number(out, span->first_step);
         text_puts(out, " to ");
-        number(out, span->last_step);
+        text_number(out, span->last_step);
     }
     else
         text_puts(out, ", no step");
@@ -177,7 +165,7 @@ static void amounts(text *out, ct_journal *journal, const ct_journal_counts *c, 
 {
     static const char *const kinds[] = {"events", "definitions", "content"};
     label(out, "steps");
-    number(out, c->steps);
+    text_number(out, c->steps);
     text_puts(out, " of ");
     counted(out, c->events, "event", "events");
     text_puts(out, counts_calls(journal, c) ? "; in this layout each call has a step of its own, which the recording did not count\n" : "\n");
@@ -202,7 +190,7 @@ static void amounts(text *out, ct_journal *journal, const ct_journal_counts *c, 
     for (int i = 0; i < 3; i++) {
         text_format(out, "  %-12s", kinds[i]);
         counted(out, c->stored_bytes[i], "byte of ", "bytes of ");
-        number(out, c->raw_bytes[i]);
+        text_number(out, c->raw_bytes[i]);
         text_char(out, '\n');
     }
 }

@@ -244,27 +244,35 @@ static char *write_trace(ct_journal *journal, int format, const char *place, boo
     return final;
 }
 
-static void report(const char *path, ct_journal *journal)
+static void report(const char *path, ct_journal *journal, int format)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
     text out = {0};
     text_safe(&out, path, strlen(path));
-    text_format(&out, ": %" PRIu64 " %s recovered", CT_COUNTED(counts.steps, "step"));
+    text_puts(&out, ": ");
+    text_number(&out, counts.steps);
+    text_format(&out, " %s recovered", ct_plural(counts.steps, "step", "steps"));
     ct_text program = ct_journal_meta_value(journal, "program");
     if (program.size) {
         text_puts(&out, " of ");
         text_safe(&out, program.bytes, program.size);
     }
     if (counts.complete)
-        text_puts(&out, "; the recording was complete.\n");
+        text_puts(&out, "; the recording was complete.");
     else if (counts.failed == CT_OK)
-        text_puts(&out, "; the recording ends where its program was killed.\n");
+        text_puts(&out, "; the recording ends where its program was killed.");
     else {
         text_puts(&out, "; ");
         why_unfinished(&out, counts.failed, counts.failed_system);
-        text_puts(&out, ".\n");
+        text_puts(&out, ".");
     }
+    if (format == FORMAT_JOURNAL) {
+        text word = {0};
+        text_format(&out, " For CodeTracer: codetracer-trace convert %s OUT.ct --to ct", shell_path(path, &word));
+        text_free(&word);
+    }
+    text_char(&out, '\n');
     output_write(out.bytes, out.size);
     output_finish();
     text_free(&out);
@@ -298,7 +306,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
     }
     char *path = write_trace(journal, format, folder, true, private_folder);
     if (path) {
-        report(path, journal);
+        report(path, journal, format);
         remove_private(private_folder);
     }
     ct_journal_close(journal);
@@ -358,7 +366,7 @@ static int recover_file(const char *file, int format)
         }
         text_free(&private_name);
         if (path)
-            report(path, journal);
+            report(path, journal, format);
         status = path ? STATUS_OK : STATUS_TRACE;
     }
     free(path);

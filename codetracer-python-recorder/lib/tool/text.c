@@ -1,6 +1,7 @@
 /* A growing text, and UTF-8 as terminals see it. See text.h. Invariant: size <= room, bytes may be NULL only while room is 0. */
 #include "tool/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,4 +157,15 @@ bool utf8_unsafe(uint32_t point)
     if (point >= 0x20 && point < 0x7F)
         return false;
     return in_ranges(point, unsafe, sizeof unsafe / sizeof *unsafe);
+}
+
+void text_number(text *out, uint64_t n)
+{
+    char digits[24];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    for (int i = 0; i < count; i++) {
+        text_char(out, digits[i]);
+        if ((count - i) % 3 == 1 && i + 1 < count)
+            text_char(out, ',');
+    }
 }

@@ -15,6 +15,7 @@ void text_add(text *t, const void *bytes, size_t count);
 void text_puts(text *t, const char *string);
 void text_char(text *t, char c);
 void text_insert(text *t, size_t at, const char *string);
+void text_number(text *out, uint64_t n); /* 1234567 as 1,234,567 */
 void text_format(text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_format_list(text *t, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 /* UTF-8 of a code point; a surrogate gets its three-byte form. */

@@ -1,4 +1,4 @@
-"""docs/quick-start.md, done as it says: the programs are run, and each command shows what the page shows."""
+"""docs/quick-start.md and the README's example, done as they say: the programs are run, and each command shows what the page shows."""
 
 import re
 import shlex
@@ -17,14 +17,28 @@ pytestmark = [
 ]
 
 
+def test_the_readme_is_what_happens(tmp_path, record_script):
+    text = (PAGE.parents[1] / "README.md").read_text()
+    (tmp_path / "examples").symlink_to(PAGE.parents[1] / "examples")
+    block = re.search(r"^```\n\$ (codetracer-record.*?)^```", text, re.M | re.S)[1]
+    shown = [part.split("\n", 1) for part in re.split(r"^\$ ", block, flags=re.M)]
+    assert [line.split()[0] for line, _ in shown] == ["codetracer-record", "codetracer-trace"]
+    compare(tmp_path, record_script, shown)
+
+
 def test_the_page_is_what_happens(tmp_path, record_script):
     text = PAGE.read_text()
     programs = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     for name, program in zip(("prices.py", "look.py"), programs, strict=True):
         (tmp_path / name).write_text(program)
-    commands = {"codetracer-record": [sys.executable, str(record_script)], "codetracer-trace": [reading.trace_tool()], "python": [sys.executable]}
     shown = re.findall(r"^```console\n\$ (.*?)\n(.*?)^```", text, re.M | re.S)
     assert len(shown) == 3
+    compare(tmp_path, record_script, shown)
+
+
+def compare(tmp_path, record_script, shown):
+    """Each command, in this order, prints what stands behind it."""
+    commands = {"codetracer-record": [sys.executable, str(record_script)], "codetracer-trace": [reading.trace_tool()], "python": [sys.executable]}
     for line, expected in shown:
         name, *arguments = shlex.split(line)
         done = subprocess.run(

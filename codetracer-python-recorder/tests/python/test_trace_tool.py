@@ -356,7 +356,7 @@ def test_a_recovery_that_is_stopped_can_be_begun_again(tmp_path, number, form, n
     output, error = process.communicate(timeout=60)
     assert (process.returncode, output) == (-number, b""), error
     assert os.listdir(tmp_path) == [".recording-test"] and sorted(os.listdir(private)) == before
-    assert f": {steps} steps recovered" in run("recover", tmp_path, "--format", form).out
+    assert f": {steps:,} steps recovered" in run("recover", tmp_path, "--format", form).out
     assert not private.exists()
 
 
@@ -509,7 +509,11 @@ def test_recover_a_killed_recording(tmp_path):
     sizes = {name: int(size.replace(",", "")) for name, size in sizes.items()}
     assert sizes.pop("size") >= sum(sizes.values()) > 64, "also what lies in the live file is counted"
     done = run("recover", tmp_path)
-    assert f"loop.ctj: {steps} steps recovered of /p/loop.py" in done.out and done.out.count("\n") == 1
+    assert f"loop.ctj: {steps:,} steps recovered of /p/loop.py" in done.out and done.out.count("\n") == 1
+    command = done.out.partition("For CodeTracer: ")[2].split()
+    converted = tmp_path.parent / f"{tmp_path.name}.ct"
+    assert command[0] == "codetracer-trace" and run(*command[1:3], converted, *command[4:]).err == ""
+    assert converted.exists()
     assert sorted(os.listdir(tmp_path)) == ["loop.ctj"]
     recovered = run("print", tmp_path)
     assert recovered.out == shown.out and recovered.err == ""
