@@ -48,6 +48,34 @@ def points(name: str, value: object) -> list[tuple[str, int, bool]]:
     return [(*point(text, name), name == "start_at") for text in texts]
 
 
+def why_not_reached(points: "list[tuple[str, int, bool]]", script: str) -> str:
+    """Each start point as it was written, with the reason where that can be known: nobody sees by himself that line 18 is a comment."""
+    return ", ".join(_why_not(where, line, script) for where, line, starts in points if starts)
+
+
+def _why_not(where: str, line: int, script: str) -> str:
+    if line == 0:
+        return f"{where} (no function of this name was called)"
+    shown = f"{where}:{line}" if line > 0 else where
+    files = [file for file in [script, *_files_of_modules()] if file == where or file.endswith(os.sep + where)]
+    if not files:
+        return f"{shown} (no module of this file was loaded)"
+    try:
+        with open(files[0], "rb") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return shown
+    if line > len(lines):
+        return f"{shown} (the file has {len(lines)} lines)"
+    return f"{shown} (the line is {'blank' if not lines[line - 1].strip() else 'a comment'})" if line > 0 and lines[line - 1].strip()[:1] in (b"", b"#") else shown
+
+
+def _files_of_modules() -> list[str]:
+    """Without asking the modules themselves: an attribute may be code of theirs."""
+    spaces = [vars(module) for module in list(sys.modules.values()) if type(module) is type(sys)]
+    return [os.path.abspath(file) for space in spaces if type(file := space.get("__file__")) is str]
+
+
 def milliseconds(value: object, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0.001 <= value <= 10**9:
         raise ValueError(f"{name} must be a number of seconds from 0.001 to 1000000000, not {value!r}")

@@ -115,6 +115,8 @@ def _within(bounds: tuple[int, int], name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a whole number, not {value!r}")
     least, most = bounds
+    if value < least and most == 1 << 62:  # which nobody means
+        raise ValueError(f"{name} must be {least} or more, not {value}")
     if not least <= value <= most:
         raise ValueError(f"{name} must be from {least} to {most}, not {value}")
     return value
@@ -195,7 +197,7 @@ class Recording:
 
     __slots__ = (
         "format", "stem", "limits", "policy", "folder", "process", "state", "is_command_line", "autoformat", "program_failed", "raised", "unwanted", "result",
-        "dumps",
+        "dumps", "script",
     )  # fmt: skip
 
     def __init__(
@@ -210,6 +212,7 @@ class Recording:
             from . import reporting
 
             reporting.begin(policy)
+        self.script = ""  # absolute path of the program, or "": known when the recording begins
         self.policy = policy  # of policy.effective(); None: nobody asked for anything but the defaults
         self.format = format
         self.stem = stem_for_file(stem)
@@ -265,7 +268,8 @@ class Recording:
             *meta,
         ]
         if script:
-            lines.append(("script", _tidy(script)))
+            self.script = _tidy(script)
+            lines.append(("script", self.script))
         try:
             rules = filters.chain(os.path.dirname(script) if script else workdir, self.limits.filters, framework)
         except BaseException:
@@ -414,6 +418,12 @@ class Recording:
             why = f"nothing was recorded, because the program did not get to its first line; {self.folder.shown!r} is as it was"
             self.result = Result(None, 0, summary, None, why)
             return self.result
+        if nothing and not summary.get("calls", 0) and self.limits.begins_paused and summary.get("stopped_by") is None:
+            self.discard()
+            points = self.limits.recording.get("points")
+            why = f"nothing was recorded, because no start point was reached: {periods.why_not_reached(points, self.script)}" if isinstance(points, list) else "the recording was never switched on"
+            self.result = Result(None, 0, summary, None, f"{why}; {self.folder.shown!r} is as it was")
+            return self.result
         try:
             exported = export.export(
                 self.folder.journal, self.format, self.folder.exported, self.stem, self.limits.budget, self.limits.keeps_end, progress, self._views()
@@ -444,8 +454,6 @@ class Recording:
         note = self._slow_patterns(summary)
         if summary.get("stopped_by") not in (None, "activation-path"):
             note = (note and note + "; ") + f"not recorded to the program's end (--{summary['stopped_by']})"
-        elif nothing and self.limits.begins_paused:
-            note = "nothing was recorded, because no start point was reached" if self.limits.recording.get("points") else "the recording was never switched on"
         elif nothing and filtered:
             note = (note and note + "; ") + f"no line was recorded: {filtered} (codetracer-trace info names the filters)"
         elif nothing and self.is_command_line and not self.limits.recording.get("include_stdlib"):

@@ -135,8 +135,22 @@ def test_a_path_is_matched_by_its_end(record, tmp_path):
 
 
 def test_a_point_that_is_never_reached(record):
-    seen = record(code=PROGRAM, options=["--start-at", "nothing.py:3"])
-    assert seen.status == 0 and "no start point was reached" in seen.err and steps(seen.trace) == []
+    """Why is said where it can be known, and the trace that was there stays."""
+    program = "# a comment\n\ndef f():\n    return 1\nif False:\n    f()\n"
+    assert record(code=program).status == 0
+    for points, said in ((["nothing.py:3"], "nothing.py:3 (no module of this file was loaded)"), (["prog.py:1"], "prog.py:1 (the line is a comment)"),
+                         (["prog.py:2"], "prog.py:2 (the line is blank)"), (["prog.py:99"], "prog.py:99 (the file has 6 lines)"), (["prog.py:6"], "prog.py:6"),
+                         (["mod.f", "prog.py:4"], "mod.f (no function of this name was called), prog.py:4")):  # fmt: skip
+        seen = record(code=program, options=[f"--start-at={point}" for point in points])
+        assert seen.status == 0 and seen.err == f"codetracer: nothing was recorded, because no start point was reached: {said}; {str(seen.trace)!r} is as it was\n"
+        assert [line for line, _, _ in steps(seen.trace)] == [3, 5]
+
+
+def test_calls_alone_from_a_start_point_on(record, tmp_path):
+    """No step, and yet something was recorded."""
+    (tmp_path / "calls.toml").write_text('[meta]\nname = "calls"\nversion = 1\n[scope]\ndefault_exec = "calls"\ndefault_value_action = "allow"\n')
+    seen = record(code="def f():\n    return 1\nf()\n", options=["--start-at=f", "--trace-filter", str(tmp_path / "calls.toml")])
+    assert [event["event"] for event in reading.print_json(seen.trace) if event.get("function") == "f"][:1] == ["call"], seen
 
 
 @pytest.mark.parametrize("limit", [1, 5, 13])
@@ -526,7 +540,8 @@ def test_a_long_running_program_is_switched_from_outside(tmp_path, record_script
         ("--start-at=a.py:x", "start-at must be FILE:LINE or FUNCTION"),
         ("--stop-at=a b", "stop-at must be FILE:LINE or FUNCTION"),
         ("--stop-at=", "stop-at must be FILE:LINE or FUNCTION"),
-        ("--max-steps=0", "max-steps must be from 1"),
+        ("--max-steps=0", "max-steps must be 1 or more, not 0"),
+        ("--max-steps=-1", "max-steps must be 1 or more, not -1"),
         ("--max-steps=ten", "needs a whole number"),
         ("--max-seconds=soon", "needs a number of seconds"),
         ("--max-seconds=-1", "max-seconds must be a number of seconds"),
