@@ -54,7 +54,7 @@ class CodeTracerMagics(Magics):
             policy = session.effective_policy()
             recording = session.Recording(options.out, options.format, f"cell-{number}", session.Limits({}), policy=policy)
             session._register_at_exit()
-            recording.begin([], program=f"In [{number}]", script=None, framework="ipython", sources=_cells(shell), left_out=_names(shell))
+            recording.begin([], program=f"In [{number}]", script=None, framework="ipython", sources=_cells(shell), left_out=_names(shell, number))
         except (errors.RecorderError, ValueError, RuntimeError) as error:
             if isinstance(error, errors.EnvironmentError) and session.runs_anyway(policy):
                 print(f"codetracer: {error.message}")
@@ -108,10 +108,11 @@ def _cells(shell: "Any") -> dict[str, str]:
     return found
 
 
-_OF_HISTORY = re.compile(r"_i{1,3}|_i?[0-9]+")
+_OF_HISTORY = re.compile(r"_{1,3}|_i{1,3}|_i?[0-9]+")
 
 
-def _names(shell: "Any") -> list[str]:
-    """Variables in the user's namespace that are IPython's: what %who leaves out, and the history of inputs and outputs."""
+def _names(shell: "Any", number: int) -> list[str]:
+    """Variables in the user's namespace that are IPython's: what %who leaves out, and the history of inputs and outputs, also that of cell `number`, which is
+    to run."""
     hidden = shell.user_ns_hidden
-    return [name for name, value in list(shell.user_ns.items()) if _OF_HISTORY.fullmatch(name) or (name in hidden and hidden[name] is value)]
+    return [f"_{number}", *(name for name, value in list(shell.user_ns.items()) if _OF_HISTORY.fullmatch(name) or (name in hidden and hidden[name] is value))]

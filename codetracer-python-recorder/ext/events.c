@@ -195,6 +195,8 @@ CALLBACK(on_line, CAN_DISABLE, PERIOD_LINE)
     activation *a = recorder_activation(r, frame);
     if (a) {
         int line = line_of(args);
+        if (__builtin_expect(line == 0, 0))
+            line = info->first_line; /* CPython's number for a module without code, which no file has */
         ct_event_begin(r->out);
         ct_put_step(r->out, line - a->line);
         a->line = line;

@@ -59,6 +59,15 @@ is_secret_word(piece word)
     return is_any_pair(word);
 }
 
+static bool
+is_named_thing(piece word)
+{
+    for (size_t i = 0; i < COUNT_OF(NAMED_THINGS); i++)
+        if (is_word(word, NAMED_THINGS[i]))
+            return true;
+    return false;
+}
+
 /* The same with an s at its end taken off. */
 static piece
 singular(piece word)
@@ -71,7 +80,8 @@ ct_name_is_secret(const char *name, size_t size)
 {
     /* The words, small and one behind the other, so that two neighbours are one piece of text. */
     char words[LONGEST_NAME];
-    size_t used = 0, start = 0, before = 0, count = 0;
+    size_t used = 0, start = 0, before = 0, earlier = 0, count = 0;
+    bool secret = false;
     if (size > LONGEST_NAME)
         size = LONGEST_NAME;
     for (size_t i = 0; i <= size; i++) {
@@ -81,17 +91,17 @@ ct_name_is_secret(const char *name, size_t size)
         bool ends = used > start && (now == SEPARATOR || (now == CAPITAL && (last == SMALL || (last == CAPITAL && next == SMALL))));
         if (ends) {
             piece word = {words + start, used - start}, both = {words + before, used - before};
-            if (is_secret_word(word) || is_secret_word(singular(word)))
-                return true;
-            if (count > 0 && (is_any_pair(both) || is_any_pair(singular(both))))
-                return true;
+            secret = secret || is_secret_word(word) || is_secret_word(singular(word)) || (count > 0 && (is_any_pair(both) || is_any_pair(singular(both))));
             count++;
+            earlier = before;
             before = start;
             start = used;
         }
         if (now != SEPARATOR)
             words[used++] = now == CAPITAL ? (char)(name[i] - 'A' + 'a') : name[i];
     }
+    if (secret)
+        return !(count > 1 && is_word((piece){words + before, start - before}, "name") && is_named_thing((piece){words + earlier, before - earlier}));
     piece whole = {words, used};
     for (size_t i = 0; i < COUNT_OF(SECRET_NAMES); i++)
         if (strchr(SECRET_NAMES[i], ' ') ? is_pair(whole, SECRET_NAMES[i]) : is_word(whole, SECRET_NAMES[i]))

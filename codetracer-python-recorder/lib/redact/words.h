@@ -24,6 +24,9 @@ static const char *const SECRET_PAIRS[] = {
     "social security", "security code", "security answer", "seed phrase", "recovery phrase", "recovery code", "backup code",
 };
 
+/* What has a name of its own that is no secret: a name that ends in one of these and `name` is not one, as `SESSION_COOKIE_NAME`. */
+static const char *const NAMED_THINGS[] = {"cookie", "header", "field", "parameter", "param", "variable", "column"};
+
 /* The whole name. */
 static const char *const SECRET_NAMES[] = {"authorization", "proxy authorization"};
 

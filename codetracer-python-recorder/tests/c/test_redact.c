@@ -9,6 +9,8 @@ static void
 names_that_are_secrets(void)
 {
     static const char *const names[] = {
+        "session_cookie_name_secret", "secret_name", "password_name", "session_cookie_named", "cookie_name_password", "session_cookie", "password_field",
+        "name_session_cookie", "password_fieldname",
         "password", "PASSWORD", "passwords", "password1", "_password", "__password__", "Config__password", "db_password", "dbPassword", "dbpassword", "DB-PASSWORD",
         "user.password", "passwd", "pwd", "PGPASSWORD", "pw", "passphrase", "pass_phrase", "passPhrase", "passcode", "secret", "secrets", "SECRET_KEY",
         "clientSecret", "client-secret", "mysecret1", "api_key", "apiKey", "APIKey", "APIkey", "apikey", "API_KEYS", "x-api-key", "X-Api-Key", "privateKey",
@@ -29,6 +31,7 @@ static void
 names_that_are_harmless(void)
 {
     static const char *const names[] = {
+        "SESSION_COOKIE_NAME", "sessionCookieName", "password_field_name", "api_key_header_name", "csrf_token_param_name_", "secret_column_name",
         "", "_", "x", "key", "keys", "Key", "token", "tokens", "TOKEN", "auth", "session", "sessions", "card", "cards", "pan", "company", "author", "authors",
         "authority", "compass", "expand", "panel", "discard", "discard_card", "keyboard", "keyword", "monkey", "turkey", "donkey", "hockey", "passenger", "passage",
         "bypass", "pass_count", "passed", "passes", "first_pass", "trespass", "secretary", "secretaries", "secretion", "tokenize", "tokenizer", "token_type",

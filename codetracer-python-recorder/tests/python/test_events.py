@@ -849,3 +849,10 @@ def test_steps_are_numbered(journal):
     seen = journal("def f():\n    return 1\nfor i in range(3): f()\n")
     assert [event["step"] for event in seen.of("step")] == list(range(seen.summary["steps"]))
     assert len(seen.events) == seen.summary["events"] and len(seen.of("call")) == seen.summary["calls"]
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "\n\n"])
+def test_a_file_without_code_is_a_step_at_its_first_line(journal, text):
+    """CPython tells of a line 0, which no file has; its code object begins at line 1."""
+    assert compile(text, "prog.py", "exec").co_firstlineno == 1
+    assert journal(text).lines("<module>") == [1]

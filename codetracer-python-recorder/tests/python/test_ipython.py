@@ -65,7 +65,7 @@ def test_a_cell_is_recorded(tmp_path, driver):
     # nothing of IPython, and of its variables none
     assert [(line, function) for line, function, _ in seen] == [(1, "<module>"), (2, "<module>"), (2, "price"), (3, "price"), (3, "<module>")]
     assert seen[3][2] == {"n": 2, "twice": 4}
-    assert set(seen[-1][2]) - {"_", "__", "___", "__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtin__"} == {"price", "x", "total"}
+    assert set(seen[-1][2]) - {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__builtin__"} == {"price", "x", "total"}
     # the texts of both cells are in the trace, as they were
     shown = subprocess.run([reading.trace_tool(), "print", str(tmp_path / "out")], capture_output=True, text=True).stdout
     for text in ("x = 2", "total = price(x)", "twice = n * 2", "return twice"):

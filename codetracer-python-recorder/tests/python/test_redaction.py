@@ -473,3 +473,5 @@ def test_the_documented_words_are_those_of_the_table():
 
     assert listed("One of these words") == table("SECRET_WORDS") and listed("A word that ends in") == table("SECRET_ENDINGS")
     assert listed("Two of these in a row") == table("SECRET_PAIRS") and listed("The whole name") == table("SECRET_NAMES")
+    ends = document[document.index("Not if the name ends") : document.index(", as in\n`SESSION_COOKIE_NAME`")]
+    assert sorted(word.removesuffix(" name") for word in re.findall(r"`([^`]+)`", ends)) == table("NAMED_THINGS")
