@@ -30,7 +30,7 @@ Record every line, local, call and value of a Python program.
   {name} --pytest args...               record a run of pytest, without pytest's own lines
   {name} --unittest args...             the same of unittest
   {name} --format=json prog.py          another format
-  codetracer-trace print trace-out                   read a trace
+  {reader}read a trace
 
 What stands behind the program's name belongs to the program.
 
@@ -54,6 +54,10 @@ What is recorded:
   --globals=referenced      for each line of a function also the globals that it refers to;
                             codetracer-trace shows them, CodeTracer has no place for them (default: none)
   --no-redaction            passwords, keys and other secrets, too, which are hidden otherwise
+  --io-capture MODE         what it writes to its text streams: proxies (default); also what C code and child
+                            processes write: proxies+fd; or off
+  --no-module-name-from-globals
+                            modules are named after their files; --module-name-from-globals: by __name__ (default)
   --max-depth N             containers inside containers (6)
   --max-attr-depth N        attributes of attributes (3)
   --max-items N             items of a container (10000)
@@ -64,6 +68,7 @@ What is recorded:
 Which part of the run is recorded (what is left out is marked; the program runs at its own speed meanwhile):
   --start-at POINT          from here on; POINT is FILE:LINE or FUNCTION, as app.py:120 or Account.withdraw
   --stop-at POINT           up to here, and on from the next --start-at; both may be given several times
+  --activation-path FILE    begin when code of this file begins, and end with it
   --max-steps N             at most N lines
   --max-seconds S           at most so long
   --max-size SIZE           until the recording takes 50MB, 2GB …
@@ -79,30 +84,25 @@ How much of it the formats but journal repeat at each line:
   --export-depth N[,M]      containers inside containers, and attributes of attributes (6,2; 6,0: objects without any)
   --export-string BYTES     of a string (16384)
 
-  --activation-path FILE    begin when code of this file begins, and end with it
-  --io-capture MODE         what it writes to its text streams: proxies (default); also what C code and child
-                            processes write: proxies+fd; or off
-  --no-module-name-from-globals
-                            modules are named after their files; --module-name-from-globals: by __name__ (default)
-
 How it ends:
   --propagate-script-exit     exit status: the program's{propagates}
   --no-propagate-script-exit  exit status: 0 when recording worked{does_not}
                               ($CODETRACER_PROPAGATE_SCRIPT_EXIT decides when neither is given)
   --on-recorder-error abort   when recording fails, it ends, what was seen is kept, the program runs on; status 1
                               (default)
-  --on-recorder-error disable the same, with the program's status
+  --on-recorder-error disable
+                              the same, with the program's status
   --require-trace             status 1 when no line was recorded
   --keep-partial-trace        when recording fails, make a trace of what was seen
   --json-errors               errors as a line of JSON
   --log-level LEVEL           off, error, warn, info, debug, trace: log lines in JSON on standard error
   --log-file FILE             or here
-  -q, --quiet               do not say at the end where the trace is
+  -q, --quiet                 do not say at the end where the trace is
   --autoformat, --no-autoformat
-                            whether ct and ct-multi keep formatted views of minified sources, by black (yes)
-  --omniscient-db MODE      known from earlier versions, without effect
-  -V, --version             print the version
-  -h, --help                print this
+                              whether ct and ct-multi keep formatted views of minified sources, by black (yes)
+  --omniscient-db MODE        known from earlier versions, without effect
+  -V, --version               print the version
+  -h, --help                  print this
 """
 
 # Options with a value. The rest of the table: switches, and what they set.
@@ -211,7 +211,7 @@ class Options:
                 break
             if argument in ("-h", "--help"):
                 self.show = HELP.format(
-                    name=name, propagates=" (default)" if propagate else "", does_not="" if propagate else " (default)"
+                    name=name, reader="codetracer-trace print trace-out".ljust(len(name) + 32), propagates=" (default)" if propagate else "", does_not="" if propagate else " (default)"
                 )
                 return
             if argument in ("-V", "--version"):

@@ -1,6 +1,7 @@
 """The command line: options, the closing line, exit statuses, names of traces, what is replaced."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -105,6 +106,14 @@ def test_environment_default_and_nonsense():
     assert read("a.py", environment={"CODETRACER_PYTHON_RECORDER_OUT_DIR": "e"}).out_dir == "e"
     assert read("-od", "a.py", environment={"CODETRACER_PYTHON_RECORDER_OUT_DIR": "e"}).out_dir == "d"
     assert read("a.py", environment={"CODETRACER_PYTHON_RECORDER_OUT_DIR": ""}).out_dir == "trace-out"
+
+
+@pytest.mark.parametrize("name", ["codetracer-record", "python -m codetracer_python_recorder"])
+def test_help_has_columns(name):
+    """In each section all that is said of options begins in one column."""
+    for section in cli.Options(name, ["--help"], {}, True).show.split("\n\n"):
+        texts = [re.search(r"(?<=  )\S", line[2:]) for line in section.splitlines() if line.startswith("  ")]
+        assert len({text.start() for text in texts if text}) <= 1, section
 
 
 @pytest.mark.parametrize("by", ["record", "module"])
