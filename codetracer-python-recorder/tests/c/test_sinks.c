@@ -75,7 +75,8 @@ static ct_code
 append_in_memory(void *context, const void *bytes, size_t count, ct_error *error)
 {
     named_file *file = context;
-    CHECK(!file->closed);
+    if (file->closed)
+        return ct_fail(error, CT_E_PARAM, "a file that was closed is written to", 0, 0);
     if (count > place.room)
         return ct_fail(error, CT_E_IO, "full", 0, ENOSPC);
     place.room -= count;
@@ -85,9 +86,9 @@ append_in_memory(void *context, const void *bytes, size_t count, ct_error *error
 static ct_code
 close_in_memory(void *context, ct_error *error)
 {
-    (void)error;
     named_file *file = context;
-    CHECK(!file->closed);
+    if (file->closed)
+        return ct_fail(error, CT_E_PARAM, "a file is closed twice", 0, 0);
     file->closed = true;
     return CT_OK;
 }
@@ -95,13 +96,15 @@ close_in_memory(void *context, ct_error *error)
 static ct_code
 create_in_memory(void *context, const char *name, ct_sink *sink, ct_error *error)
 {
-    CHECK(context == &place);
+    if (context != &place)
+        return ct_fail(error, CT_E_PARAM, "another folder's context", 0, 0);
     if (place.no_such && strncmp(name, place.no_such, strlen(place.no_such)) == 0)
         return ct_fail(error, CT_END, "no such name here", 0, EISDIR);
     for (size_t i = 0; i < place.count; i++)
         if (strcmp(place.files[i].name, name) == 0)
             return ct_fail(error, CT_END, "twice", 0, EEXIST);
-    CHECK(place.count < sizeof place.files / sizeof *place.files);
+    if (place.count == sizeof place.files / sizeof *place.files)
+        return ct_fail(error, CT_E_PARAM, "more files than the test has room for", 0, 0);
     named_file *file = &place.files[place.count++];
     snprintf(file->name, sizeof file->name, "%s", name);
     *sink = (ct_sink){.context = file, .append = append_in_memory, .close = close_in_memory};

@@ -532,7 +532,9 @@ def test_a_worker_that_ends(run, tmp_path, options, workers):
     frameworks.need("xdist")
     seen = run("-n2", "--codetracer=out", *options, files={"test_it.py": CRASH})
     written = {path.parent.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.ct")}
-    assert len(written) == (0 if "--codetracer-failed-only" in options else 2 * len(workers)), seen
+    # A worker that ended at its first test is replaced, and the new one goes on with the others, if that happens before the run is over (xdist's timing).
+    most = 0 if "--codetracer-failed-only" in options else 2 * len(workers)
+    assert min(most, 2) <= len(written) <= most, seen
     assert f"{len(written)} trace{'' if len(written) == 1 else 's'} in out" in seen.stdout
     for worker in workers:
         path = f"out/{worker}test_it.py/test_ends"
