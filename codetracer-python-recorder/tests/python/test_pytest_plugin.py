@@ -534,9 +534,11 @@ def test_a_worker_that_ends(run, tmp_path, options, workers):
     written = {path.parent.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.ct")}
     # A worker that ended at its first test is replaced, and the new one goes on with the others, if that happens before the run is over (xdist's timing).
     most = 0 if "--codetracer-failed-only" in options else 2 * len(workers)
-    assert min(most, 2) <= len(written) <= most, seen
+    assert min(most, 1) <= len(written) <= most, seen
     assert f"{len(written)} trace{'' if len(written) == 1 else 's'} in out" in seen.stdout
-    for worker in workers:
+    met = [worker for worker in workers if (tmp_path / "out" / worker / "test_it.py" / "test_ends").exists()]
+    assert met, "of --dist=each the second worker's end may come when the run is over"
+    for worker in met:
         path = f"out/{worker}test_it.py/test_ends"
         assert f"test_it.py::test_ends: its process ended; what was seen until then: codetracer-trace recover {path}\n" in seen.stdout
         assert subprocess.run([reading.trace_tool(), "recover", path], cwd=tmp_path).returncode == 0
