@@ -147,14 +147,14 @@ ct_journal_goes_on(ct_journal *journal)
 static ct_code
 put_note(saving *s)
 {
-    static const char killed[] = "the recording was cut: its process was killed", dumped[] = "while the recording went on";
+    static const char killed[] = "the recording was cut: its process was killed", cut[] = "the end of its file was missing", dumped[] = "while the recording went on";
     const char *key = s->journal->goes_on ? "dumped" : "recovered";
     size_t key_size = strlen(key);
     char value[120];
     if (s->journal->goes_on)
         memcpy(value, dumped, sizeof dumped);
     else if (s->journal->counts.failed == CT_OK)
-        memcpy(value, killed, sizeof killed);
+        strcpy(value, s->journal->live ? killed : cut); /* only a process that is killed leaves a live file */
     else if (s->journal->counts.failed_system)
         snprintf(value, sizeof value, "the recording was cut: it could not be written (error %d)", s->journal->counts.failed_system);
     else

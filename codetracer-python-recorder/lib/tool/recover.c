@@ -244,7 +244,7 @@ static char *write_trace(ct_journal *journal, int format, const char *place, boo
     return final;
 }
 
-static void report(const char *path, ct_journal *journal, int format)
+static void report(const char *path, ct_journal *journal, bool killed, int format)
 {
     ct_journal_counts counts;
     ct_journal_count(journal, &counts);
@@ -261,7 +261,7 @@ static void report(const char *path, ct_journal *journal, int format)
     if (counts.complete)
         text_puts(&out, "; the recording was complete.");
     else if (counts.failed == CT_OK)
-        text_puts(&out, "; the recording ends where its program was killed.");
+        text_puts(&out, killed ? "; the recording ends where its program was killed." : "; the recording ends where its file was cut.");
     else {
         text_puts(&out, "; ");
         why_unfinished(&out, counts.failed, counts.failed_system);
@@ -306,7 +306,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
     }
     char *path = write_trace(journal, format, folder, true, private_folder);
     if (path) {
-        report(path, journal, format);
+        report(path, journal, true, format);
         remove_private(private_folder);
     }
     ct_journal_close(journal);
@@ -366,7 +366,7 @@ static int recover_file(const char *file, int format)
         }
         text_free(&private_name);
         if (path)
-            report(path, journal, format);
+            report(path, journal, false, format);
         status = path ? STATUS_OK : STATUS_TRACE;
     }
     free(path);
