@@ -582,7 +582,7 @@ def test_a_file_that_was_cut_off(tmp_path, loop):
     assert run("print", tmp_path, status=1).err == said  # the folder it lies in
     assert "complete      no: the end of the file is missing\n" in run("info", cut, status=1).out
     assert said in run("convert", cut, tmp_path / "converted", "--to", "json", status=1).err
-    assert re.search(r"loop\.ctj: \d+ steps recovered of /p/loop\.py; the recording ends where its file was cut\.", run("recover", cut).out)
+    assert re.search(r"loop\.ctj: [\d,]+ steps recovered of /p/loop\.py; the recording ends where its file was cut\.", run("recover", cut).out)
     assert "complete      recovered (the end of its file was missing)\n" in run("info", tmp_path / "loop.ctj").out
     assert run("print", tmp_path / "loop.ctj").out == printed.out
 
