@@ -188,12 +188,12 @@ def test_line_ends_and_empty_lines(tmp_path):
 
 
 def test_an_empty_module(tmp_path):
-    """Python says that it begins in line 0, which containers by column do not have: both halves agree all the same."""
+    """Python says that it begins in line 0, which no file has: it is a step at line 1, without a column, and both halves agree."""
     (tmp_path / "empty.py").write_text("")
     (tmp_path / "main.py").write_text("import empty\nx = 1\n")
     out = record(tmp_path, tmp_path / "main.py")
     with read(out) as trace:
-        assert [(step.line, step.column) for step in trace.steps if step.path.endswith("empty.py")] == [(0, None)]
+        assert [(step.line, step.column) for step in trace.steps if step.path.endswith("empty.py")] == [(1, None)]
     run(reading.trace_tool(), "verify", out)
 
 
