@@ -93,19 +93,19 @@ static void pairs(text *out, const char *name, ct_journal *journal, const char *
 }
 
 /* META that this program does not know by name: kept visible. */
-static void others(text *out, ct_journal *journal, uint32_t metas)
+static void others(text *out, ct_journal *journal, uint32_t metas, bool own)
 {
     static const char *const known[] = {"program", "arg", "workdir", "python", "recorder", "script", "limit.container-depth",
                                         "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
                                         "cut.items", "cut.depth", "cut.string", "redaction", "redacted.variables", "redacted.returns",
-                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown", "recovered",
+                                        "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown",
                                         "span", "stem"};
     for (uint32_t i = 0; i < metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
         bool is_known = !meta;
         for (size_t k = 0; meta && k < sizeof known / sizeof *known; k++)
             is_known = is_known || (meta->key.size == strlen(known[k]) && memcmp(meta->key.bytes, known[k], meta->key.size) == 0);
-        if (is_known)
+        if (is_known || (own && meta->key.size == 9 && memcmp(meta->key.bytes, "recovered", 9) == 0)) /* of its own journal `complete` says it */
             continue;
         text_safe(out, meta->key.bytes, meta->key.size);
         text_puts(out, " = ");
@@ -274,7 +274,7 @@ int command_info(int argc, char **argv)
     pairs(&out, "limits", journal, limits);
     pairs(&out, "cut", journal, cuts);
     pairs(&out, "redacted", journal, redacted);
-    others(&out, journal, counts.metas);
+    others(&out, journal, counts.metas, own);
     ct_journal_spans(journal, add_span, &out);
     output_write(out.bytes, out.size);
     output_finish();
