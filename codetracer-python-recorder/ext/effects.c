@@ -421,6 +421,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         a = pop(w);
         pop(w);
         store_into(w, add_cell(w, unit), a, unit);
+        uncertain(w, unit); /* what was there is let go */
         return true;
     case STORE_SUBSCR:
         b = pop(w);

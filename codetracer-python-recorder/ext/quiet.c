@@ -12,7 +12,7 @@
  *   3. so what ran are instructions of the frame's code, on a way that effects.c has looked through, none of which ran twice. Each is harmless by itself, or was specialised when the
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
  *   4. no object that the journal knows has died: freeing others runs no code that changes those (frames would be seen; weak references' callbacks in C belong to objects that are
- *      known, or were never in a variable);
+ *      known, or were never in a variable). What a store replaces is known, for paths are shorter than the limits of depth, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
  * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
  * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
@@ -120,6 +120,13 @@ targets_something(int opcode)
            opcode == STORE_SUBSCR_DICT || opcode == CALL_LIST_APPEND;
 }
 
+/* Whether all that is directly in the object is known: what a store lets go is then seen to die. */
+static bool
+is_known_whole(const recorder *r, PyObject *object)
+{
+    return PyList_Check(object) ? PyList_GET_SIZE(object) <= r->limits.items : !PyDict_Check(object) || PyDict_GET_SIZE(object) <= r->limits.items;
+}
+
 /* Notes what the instructions are, and where they stop being harmless, as things are now. */
 static void
 watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame *frame)
@@ -143,7 +150,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
             if (targets_something(opcode)) {
                 target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
                     ? NULL : find(r, &cell->target, a, frame);
-                if (target == NULL) {
+                if (target == NULL || !is_known_whole(r, target)) {
                     q->loud_from = cell->unit;
                     return;
                 }
@@ -163,7 +170,7 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
     quiet_watch *q = &r->quiet;
     PyCodeObject *code = ct_frame_code(frame);
     code_info *info = a->info;
-    if (!q->alone || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL)
+    if (!q->alone || r->limits.containers < 2 || r->limits.attributes < 2 || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL)
         return;
     const effect_stretch *s = effects_of(r, code, info, entry, from);
     if (s == NULL || (s->loud_from != NEVER_LOUD && (s->call_end == 0 || s->loud_from < s->call)))

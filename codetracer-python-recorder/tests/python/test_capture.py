@@ -51,6 +51,13 @@ def test_most_events_are_taken_for_quiet(tmp_path, name):
     assert recorded.summary["quiet"] > recorded.summary["events"] / 2
 
 
+@pytest.mark.parametrize("options", [["--max-depth=1", "--max-attr-depth=1"], ["--max-depth=2", "--max-attr-depth=2"], ["--max-attr-depth=0"], ["--max-items=2"], ["--globals=referenced"]], ids=" ".join)
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values", "quiet_unseen"])
+def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
+    recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture", *options], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
 # What comes from elsewhere, at any instruction.
 INTERRUPTED = {
     "thread": """
