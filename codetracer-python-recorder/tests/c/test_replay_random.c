@@ -791,7 +791,7 @@ open_all(const char *name)
 
 /* ---- which items and fields changed: against what each was at the event before, by hashes ---- */
 
-static struct { uint64_t *items, *fields; size_t item_count, field_count; bool there; } before[OBJECTS];
+static struct { uint64_t *items, *fields; size_t item_count, field_count; bool there; } known[OBJECTS];
 
 static uint64_t *
 hashes_of(const ct_value *values, size_t count)
@@ -809,9 +809,9 @@ hashes_of(const ct_value *values, size_t count)
 static void
 forget_parts(uint32_t i)
 {
-    free(before[i].items);
-    free(before[i].fields);
-    memset(&before[i], 0, sizeof before[i]);
+    free(known[i].items);
+    free(known[i].fields);
+    memset(&known[i], 0, sizeof known[i]);
 }
 
 /* What is not numbered with this event is what it was: at its place, or, where items came in between, in its order. */
@@ -822,22 +822,22 @@ parts_are_right(const ct_object *o, uint32_t i, const uint64_t *items, const uin
         return false;
     if (o->reshaped == event)
         return true;
-    if (!before[i].there || o->item_count < before[i].item_count || o->field_count < before[i].field_count)
+    if (!known[i].there || o->item_count < known[i].item_count || o->field_count < known[i].field_count)
         return false;
-    bool in_place = o->item_count == before[i].item_count;
+    bool in_place = o->item_count == known[i].item_count;
     size_t at = 0;
     for (size_t j = 0; j < o->item_count; j++) {
         if (o->items_changed[j] == event && o->changed == event) {
             at += in_place;
             continue;
         }
-        while (!in_place && at < before[i].item_count && before[i].items[at] != items[j])
+        while (!in_place && at < known[i].item_count && known[i].items[at] != items[j])
             at++;
-        if (o->items_changed[j] >= event || at >= before[i].item_count || before[i].items[at++] != items[j])
+        if (o->items_changed[j] >= event || at >= known[i].item_count || known[i].items[at++] != items[j])
             return false;
     }
     for (size_t j = 0; j < o->field_count; j++)
-        if (o->fields_changed[j] != event && (o->fields_changed[j] > event || j >= before[i].field_count || before[i].fields[j] != fields[j]))
+        if (o->fields_changed[j] != event && (o->fields_changed[j] > event || j >= known[i].field_count || known[i].fields[j] != fields[j]))
             return false;
     return true;
 }
@@ -848,7 +848,7 @@ check_parts(uint32_t objects, uint64_t event)
     bool right = true;
     for (uint32_t i = 0; i < objects && right; i++) {
         const ct_object *o = ct_replay_object(replay, i);
-        if (!o || (before[i].there && o->changed != event)) {
+        if (!o || (known[i].there && o->changed != event)) {
             if (!o)
                 forget_parts(i);
             continue;
@@ -856,11 +856,11 @@ check_parts(uint32_t objects, uint64_t event)
         uint64_t *items = hashes_of(o->items, o->item_count), *fields = hashes_of(o->fields, o->field_count);
         right = parts_are_right(o, i, items, fields, event);
         forget_parts(i);
-        before[i].items = items;
-        before[i].fields = fields;
-        before[i].item_count = o->item_count;
-        before[i].field_count = o->field_count;
-        before[i].there = true;
+        known[i].items = items;
+        known[i].fields = fields;
+        known[i].item_count = o->item_count;
+        known[i].field_count = o->field_count;
+        known[i].there = true;
     }
     return right;
 }
