@@ -31,7 +31,7 @@ typedef struct walk {
     effect_cell cells[EFFECT_CELLS];
     effect_check checks[EFFECT_CHECKS];
     operand stack[DEPTH]; size_t depth;
-    operand slots[SLOTS];          /* what was stored in them on the way; known NOT_STORED: nothing */
+    operand slots[SLOTS];        /* what was stored in them on the way; known NOT_STORED: nothing */
     uint16_t ways[WAYS]; size_t way_count; /* units that are jumped to, all ahead */
     bool stored;                 /* an attribute or element was: what attributes hold is not known any more */
 } walk;

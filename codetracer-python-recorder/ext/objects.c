@@ -362,14 +362,13 @@ object_look_again(recorder *r, object_record *record)
 }
 
 void
-object_look_at_stored(recorder *r, PyObject *object)
+object_look_at_stored(recorder *r, object_record *record)
 {
-    object_record *record = pointer_map_get(&r->objects, object);
-    if (record)
-        object_look_again(r, record);
-    PyObject *dict = ct_managed_dict(object);
-    if (dict && (record = pointer_map_get(&r->objects, dict)) != NULL)
-        object_look_again(r, record);
+    object_look_again(r, record);
+    PyObject *dict = ct_managed_dict(record->object);
+    object_record *its_dict = dict ? pointer_map_get(&r->objects, dict) : NULL;
+    if (its_dict)
+        object_look_again(r, its_dict);
 }
 
 /* A field of a container, where no attribute level is left, is named in its state, and not looked into. */

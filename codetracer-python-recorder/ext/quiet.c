@@ -150,11 +150,12 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
             if (targets_something(opcode)) {
                 target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
                     ? NULL : find(r, &cell->target, a, frame);
-                if (target == NULL || !is_known_whole(r, target)) {
+                object_record *record = target && is_known_whole(r, target) ? pointer_map_get(&r->objects, target) : NULL;
+                if (record == NULL) { /* what the journal does not know is not seen to die either */
                     q->loud_from = cell->unit;
                     return;
                 }
-                q->targets[q->target_count++] = (struct watched_target){cell->unit, target};
+                q->targets[q->target_count++] = (struct watched_target){cell->unit, record};
             }
             q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
             continue;
@@ -264,5 +265,5 @@ quiet_end(recorder *r, bool held)
     }
     r->quiet_events++;
     for (size_t i = 0; i < q->target_count; i++)
-        object_look_at_stored(r, q->targets[i].object);
+        object_look_at_stored(r, q->targets[i].record);
 }

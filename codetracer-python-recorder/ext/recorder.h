@@ -262,7 +262,7 @@ typedef struct quiet_watch {
     size_t secrets_known;
     uint8_t cell_count, target_count;
     struct watched_cell { uint16_t unit; _Py_CODEUNIT instruction; uint16_t counter; } cells[WATCHED_CELLS];
-    struct watched_target { uint16_t unit; PyObject *object; } targets[WATCHED_TARGETS];
+    struct watched_target { uint16_t unit; object_record *record; } targets[WATCHED_TARGETS];
 } quiet_watch;
 
 struct recorder {
@@ -459,7 +459,7 @@ uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t lengt
 /* objects.c */
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes); /* so many levels from it; done by objects_look */
-void object_look_at_stored(recorder *r, PyObject *object); /* something was stored in it: it is looked at if it was before, its dict as well */
+void object_look_at_stored(recorder *r, object_record *record); /* something was stored in the object, which is alive: it is looked at if it was before, its dict as well */
 void object_look_again(recorder *r, object_record *record); /* at one that was visited in this look, with the levels that it had */
 void objects_look(recorder *r);  /* what is to be visited, is; within an event */
 void object_record_free(recorder *r, object_record *record); /* its object is gone, and not in the table any more */

@@ -876,7 +876,7 @@ threads = [threading.Thread(target=reads) for _ in range(2)]
 for _ in range(20):
     pid = os.fork()
     if not pid:
-        signal.alarm(20)
+        signal.alarm(50)
         try:
             same = [trace.steps[n].locals for n in range(20)] == wanted and [trace.steps[n].changed for n in range(20)] == changed
             trace.close()
