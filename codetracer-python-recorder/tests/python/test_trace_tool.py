@@ -136,7 +136,8 @@ def test_the_end(loop):
     assert run("print", loop, "--from=-5", "--to=-4").out == run("print", loop, "--from", steps - 5, "--to", steps - 4).out
     assert run("print", loop, "--from", -steps - 7, "--limit", 3).out == run("print", loop, "--limit", 3).out
     (read, shown), (as_much, same) = bytes_read("print", loop, "--from", -5), bytes_read("print", loop, "--from", steps - 5)
-    assert abs(read - as_much) < 1000 and shown == same, "the loader reads a few bytes more or less"
+    # A sanitizer's runtime reads /proc/self/maps when it begins, whose length varies with the addresses in it.
+    assert abs(read - as_much) <= (1000 if "CODETRACER_SANITIZE" in os.environ else 0) and shown == same
     assert run("print", loop, "--to", -steps - 1, status=2).err == f"codetracer-trace print: --to -{steps + 1} lies before the first step: the trace has {steps} steps.\n"
 
 
