@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -530,12 +531,18 @@ def test_after(): z = 3
 def test_a_worker_that_ends(run, tmp_path, options, workers):
     """What it has written is counted, what it was writing is brought back. Of --dist=each all workers run each test: in folders of their own."""
     frameworks.need("xdist")
-    seen = run("-n2", "--codetracer=out", *options, files={"test_it.py": CRASH})
+    for _ in range(10):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        seen = run("-n2", "--codetracer=out", *options, files={"test_it.py": CRASH})
+        # xdist 3.8's scheduler of --dist=each now and then raises KeyError when two workers are replaced at once; then pytest prints no summary, plugins or none.
+        if "xdist/scheduler/each.py" not in seen.stdout:
+            break
     written = {path.parent.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.ct")}
-    # Of --dist=each a second worker's end may come when the run is over already (xdist's timing); of the others all is certain.
+    # Of --dist=each a second worker's end may come when the run is over already, and what it writes after the count is taken (xdist's timing); of the others all is certain.
     most = 0 if "--codetracer-failed-only" in options else 2 * len(workers)
     assert len(written) <= most and len(written) >= (1 if len(workers) > 1 else most), seen
-    assert f"{len(written)} trace{'' if len(written) == 1 else 's'} in out" in seen.stdout
+    counted = int(re.search(r"(\d+) traces? in out", seen.stdout).group(1))
+    assert counted == len(written) or (len(workers) > 1 and 1 <= counted < len(written)), seen
     met = [worker for worker in workers if (tmp_path / "out" / worker / "test_it.py" / "test_ends").exists()]
     assert met and (met == workers or len(workers) > 1), seen
     for worker in met:

@@ -918,20 +918,19 @@ def test_closed_while_another_thread_reads(folder):
         assert answers == ["the trace is closed"] * 2
 
 
-def test_a_step_within_20_ms(long):
-    """The best of three for each of 20 steps: the machine may be busy."""
-    if os.environ.get("CODETRACER_SANITIZE"):
-        pytest.skip("under a sanitizer everything is slow")
+def test_a_step_far_away_costs_little_of_a_walk(long):
+    """Held against a walk over the steps in the same process, not against a clock: the machine may be busy (docs/performance.md has the milliseconds)."""
+    begin = time.process_time()
+    for _ in zip(range(len(long.steps) // 4), long.steps):
+        pass
+    walk = 4 * (time.process_time() - begin)
     chosen, times = random.Random(7), []
     for number in chosen.sample(range(len(long.steps)), 20):
-        best = 1.0
-        for _ in range(3):
-            long.steps[(number + len(long.steps) // 2) % len(long.steps)]  # elsewhere
-            begin = time.process_time()
-            long.steps[number].locals
-            best = min(best, time.process_time() - begin)
-        times.append(best)
-    assert sorted(times)[10] < 0.02, times
+        long.steps[(number + len(long.steps) // 2) % len(long.steps)]  # elsewhere
+        begin = time.process_time()
+        long.steps[number].locals
+        times.append(time.process_time() - begin)
+    assert sorted(times)[10] < walk / 25, (walk, times)
 
 
 # ---- the manual ----
