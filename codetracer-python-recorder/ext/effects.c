@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum known { UNKNOWN, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
+enum known { UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
 typedef struct operand { uint8_t known; effect_path path; } operand;
 
 enum { DEPTH = 24, WAYS = 24, SLOTS = 256 };
@@ -74,13 +74,6 @@ load(walk *w, int slot)
 }
 
 static void
-store(walk *w, int slot, operand value)
-{
-    if (slot < SLOTS)
-        w->slots[slot] = value;
-}
-
-static void
 forget_ways(walk *w)
 {
     for (size_t i = 0; i < w->depth; i++)
@@ -108,8 +101,17 @@ uncertain(walk *w, size_t unit)
 static void
 release(walk *w, operand value, size_t unit)
 {
-    if (value.known == TEMPORARY || (value.known == IN_SLOT && value.path.slot == RETURNED))
+    if (value.known == TEMPORARY || value.known == UNKNOWN || (value.known == IN_SLOT && value.path.slot == RETURNED))
         uncertain(w, unit);
+}
+
+/* What was in the slot is let go. */
+static void
+store(walk *w, int slot, operand value, size_t unit)
+{
+    if (slot < SLOTS)
+        w->slots[slot] = value;
+    uncertain(w, unit);
 }
 
 /* ---- cells and checks ---- */
@@ -198,12 +200,12 @@ load_attribute(walk *w, size_t unit, int argument)
     add_cell(w, unit);
     release(w, owner, unit);
     if (argument & 1) { /* a method and its object, or a value and nothing */
-        push_known(w, UNKNOWN);
+        push_known(w, HELD);
         push(w, owner);
         return;
     }
     bool can_be_found = owner.known == IN_SLOT && !w->stored;
-    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit}} : (operand){.known = UNKNOWN});
+    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit}} : (operand){.known = owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD});
 }
 
 static void
@@ -226,6 +228,7 @@ branch_on(walk *w, size_t unit, operand value)
         effect_cell *cell = add_cell(w, unit);
         cell->has_generic = true;
         add_check(w, cell, value, NEED_SIZED, true, unit);
+        release(w, value, unit);
     }
 #endif
 }
@@ -276,12 +279,12 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         release(w, pop(w), unit);
         return true;
     case PUSH_NULL:
-        push_known(w, UNKNOWN);
+        push_known(w, HELD);
         return true;
     case END_FOR:
         return true;
     case LOAD_CONST:
-        push_known(w, is_scalar_constant(PyTuple_GET_ITEM(code->co_consts, argument)) ? SCALAR : UNKNOWN);
+        push_known(w, is_scalar_constant(PyTuple_GET_ITEM(code->co_consts, argument)) ? SCALAR : HELD);
         return true;
     case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_DEREF:
         push(w, load(w, argument));
@@ -292,35 +295,35 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         push(w, load(w, argument & 15));
         return true;
     case STORE_FAST_LOAD_FAST:
-        store(w, argument >> 4, pop(w));
+        store(w, argument >> 4, pop(w), unit);
         push(w, load(w, argument & 15));
         return true;
     case STORE_FAST_STORE_FAST:
-        store(w, argument >> 4, pop(w));
-        store(w, argument & 15, pop(w));
+        store(w, argument >> 4, pop(w), unit);
+        store(w, argument & 15, pop(w), unit);
         return true;
 #endif
     case LOAD_FAST_AND_CLEAR:
         push(w, load(w, argument));
-        store(w, argument, (operand){.known = UNKNOWN});
+        store(w, argument, (operand){.known = HELD}, unit);
         return true;
     case LOAD_CLOSURE: case LOAD_ASSERTION_ERROR:
-        push_known(w, UNKNOWN);
+        push_known(w, HELD);
         return true;
     case STORE_FAST: case STORE_DEREF:
-        store(w, argument, pop(w));
+        store(w, argument, pop(w), unit);
         return true;
     case DELETE_FAST:
-        store(w, argument, (operand){.known = UNKNOWN});
+        store(w, argument, (operand){.known = UNKNOWN}, unit);
         return true;
     case LOAD_GLOBAL:
         if (unit == w->s->entry)
             w->s->looks_up_names = true;
         else
             add_cell(w, unit);
-        push_known(w, UNKNOWN);
+        push_known(w, HELD);
         if (argument & 1)
-            push_known(w, UNKNOWN);
+            push_known(w, HELD);
         return true;
     case LOAD_ATTR:
         load_attribute(w, unit, argument);
@@ -372,7 +375,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         add_check(w, cell, b, NEED_SCALAR, true, unit);
         add_check(w, cell, a, NEED_SEQUENCE, false, unit);
         uncertain(w, unit);
-        push_known(w, a.known == TEMPORARY ? TEMPORARY : UNKNOWN);
+        push_known(w, a.known == TEMPORARY || a.known == UNKNOWN ? UNKNOWN : HELD);
         return true;
     case BINARY_SLICE:
         cell = add_cell(w, unit);

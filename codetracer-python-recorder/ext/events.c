@@ -87,6 +87,7 @@ begin(PyObject *const *args, enum period_event event, code_info **info, ct_frame
             period_skipped(r, event, event == PERIOD_LINE ? line_of(args) : 0, *info, *frame);
             *keep = true;
         }
+        r->quiet.stretch = NULL; /* a generator that is closed as it dies leaves no other trace: an exception is thrown into it */
         return NULL;
     }
     r->busy = RECORDER_INSIDE;

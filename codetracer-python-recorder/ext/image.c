@@ -218,6 +218,7 @@ storage(walk *w, enum walk_mode mode, PyObject *object, const type_info *type, P
         for (size_t i = 0; i < type->member_count; i++)
             if (!word(w, mode, *(PyObject **)((char *)object + type->members[i].offset), true))
                 return false;
+        w->r->instance_dicts |= exception->dict != NULL;
         return word(w, mode, exception->dict, false) &&
             (exception->dict == NULL || !PyDict_Check(exception->dict) || entries(w, mode, exception->dict, w->r->limits.items));
     }

@@ -8,7 +8,7 @@
  * The hook costs a byte load per free: a table counts the watched blocks per hash of the address, and only a non-zero count looks further.
  * Hooks stay in place for ever once another allocator hook (tracemalloc) was put over ours: taking them out then would drop that one.
  *
- * This, events.c, signals.c and io_capture.c are the only files that change the interpreter; with fork.c, quiet.c and fd_capture.c the only ones with global state.
+ * This, events.c, signals.c, weakrefs.c and io_capture.c are the only files that change the interpreter; with fork.c, quiet.c and fd_capture.c the only ones with global state.
  */
 #include "recorder.h"
 

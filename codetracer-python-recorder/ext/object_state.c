@@ -456,6 +456,7 @@ object_encode_state(recorder *r, object_record *record, Py_ssize_t length)
             if (value)
                 append_field(r, type->members[i].name, value);
         }
+        r->instance_dicts |= exception->dict != NULL;
         if (exception->dict && PyDict_Check(exception->dict))
             append_dict_fields(r, exception->dict);
         break;

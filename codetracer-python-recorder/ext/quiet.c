@@ -7,18 +7,23 @@
  *   1. only this thread ran Python: the GIL was not switched (its count), no garbage was collected (its count), nobody else is called by the interpreter (other tools of
  *      sys.monitoring, sys.settrace, sys.setprofile, an evaluation function; asked for at each event that is not quiet, for calling something is what registers them);
  *   2. no other frame ran. Either no frame was pushed: a word was written where it would have begun, it is there still, and no new piece of the frames'
- *      memory was begun. (Signal handlers, __del__, properties, operators and all other functions in Python push one there. Generators do not: an iterator that is stepped is of a type
- *      that runs nobody's code.) Or this event is the beginning of the first function that the frame called, directly, and what ran before the call pushes none;
+ *      memory was begun. (Signal handlers, __del__, properties, operators and all other functions in Python push one there; while a frame that returned is cleared, behind that, where
+ *      a second word is. Generators do not: an iterator that is stepped is of a type that runs nobody's code, and one that is closed as it dies gets an exception thrown into it, which
+ *      is an event of any code.) Or this event is the beginning of the first function that the frame called, directly, and nothing was let go before the call that could run a
+ *      __del__: its frame would have been where the function's is now;
  *   3. so what ran are instructions of the frame's code, on a way that effects.c has looked through, none of which ran twice. Each is harmless by itself, or was specialised when the
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
- *   4. no object that the journal knows has died: freeing others runs no code that changes those (frames would be seen; weak references' callbacks in C belong to objects that are
- *      known, or were never in a variable). What a store replaces is known, for paths are shorter than the limits of depth, and containers with more elements than are kept are left to a look;
+ *   4. no object that the journal knows has died, and freeing others runs no code that changes those: frames would be seen, a weak reference with a function in C makes every
+ *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for paths are shorter than the limits of
+ *      depth, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
+ *      Attributes in a dict that something else holds, too, are left to a look.
  * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
  * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
  *
- * What is assumed: comparing a key of a dict or set with an equal hash changes nothing if its type is written in C, and no C code of others runs beside the program's (pending
- * calls of a debugger, watchers of types and dicts) that changes what it shows.
+ * What is assumed: what compares a key of a dict or set with an equal one, or finalizes an object that the journal does not know, changes nothing that is shown if it is written in C (a
+ * class in Python may have such a function for its __eq__ or __del__: `C.__eq__ = items.append`), and no C code of others runs beside the program's (pending calls of a debugger, watchers
+ * of types and dicts, weak references of extensions) that changes what it shows.
  *
  * Adversarial tests: tests/programs/quiet_*.py, and tests/python/test_capture.py, which looks at everything after each such event.
  */
@@ -150,6 +155,9 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
             if (targets_something(opcode)) {
                 target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
                     ? NULL : find(r, &cell->target, a, frame);
+                PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;
+                if (dict && Py_REFCNT(dict) != 1) /* whose attributes are there as well? */
+                    target = NULL;
                 object_record *record = target && is_known_whole(r, target) ? pointer_map_get(&r->objects, target) : NULL;
                 if (record == NULL) { /* what the journal does not know is not seen to die either */
                     q->loud_from = cell->unit;
@@ -165,8 +173,9 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
     }
 }
 
+/* `mark`: where the next frame will begin; the word there is kept, unless it is free. */
 static void
-watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16_t entry, uint16_t from, PyObject **mark, bool is_free)
+watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16_t entry, uint16_t from, PyObject **mark)
 {
     quiet_watch *q = &r->quiet;
     PyCodeObject *code = ct_frame_code(frame);
@@ -185,11 +194,10 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
         return;
     watch_instructions(r, s, a, frame);
     q->mark = mark;
-    if (is_free) {
-        if (mark + 1 > tstate->datastack_limit)
-            return;
-        *mark = MARK;
-    }
+    q->behind = tstate->datastack_top; /* the same, or behind the frame that returns: what dies with that one runs there */
+    if (q->behind + 1 > tstate->datastack_limit)
+        return;
+    *q->behind = MARK;
     q->mark_word = *mark;
     q->chunk = tstate->datastack_chunk;
     q->chunk->top = (size_t)CHUNK_MARK; /* the interpreter reads it only when it leaves the next piece, and sets it when it begins one (push_chunk, Python/pystate.c) */
@@ -205,7 +213,7 @@ quiet_begin(recorder *r, activation *a, ct_frame *frame, int unit)
 {
     a->entry = unit;
     if (unit >= 0 && unit < NEVER_LOUD)
-        watch(r, r->tstate, a, frame, (uint16_t)unit, 0, r->tstate->datastack_top, true);
+        watch(r, r->tstate, a, frame, (uint16_t)unit, 0, r->tstate->datastack_top);
 }
 
 void
@@ -217,7 +225,7 @@ quiet_begin_caller(recorder *r, ct_frame *frame, PyObject *returned)
     int unit = ct_frame_resume_unit(a->frame);
     r->quiet.returned = returned; /* it will be on the caller's stack */
     if (unit > a->entry && unit < NEVER_LOUD)
-        watch(r, r->tstate, a, a->frame, (uint16_t)a->entry, (uint16_t)unit, (PyObject **)frame, false);
+        watch(r, r->tstate, a, a->frame, (uint16_t)a->entry, (uint16_t)unit, (PyObject **)frame);
 }
 
 /* ---- the end ---- */
@@ -238,10 +246,10 @@ quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
     if (starts) {
         end = s->call;
         if (s->call_end == 0 || ct_frame_previous(frame) != q->frame || (PyObject **)frame != q->mark || ct_frame_resume_unit(q->frame) != s->call_end ||
-            s->uncertain_from <= s->call || q->loud_from < s->call)
+            s->uncertain_from <= s->call || q->loud_from < s->call || (q->behind != q->mark && *q->behind != MARK))
             return false;
     }
-    else if (frame != q->frame || *q->mark != q->mark_word || q->loud_from != NEVER_LOUD)
+    else if (frame != q->frame || *q->mark != q->mark_word || *q->behind != MARK || q->loud_from != NEVER_LOUD)
         return false;
     const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(q->frame));
     for (size_t i = 0; i < q->cell_count && q->cells[i].unit < end; i++) {

@@ -19,6 +19,7 @@
  *   io_capture.c    text through sys.stdout, stderr, stdin
  *   fd_capture.c    what else is written to descriptors 1 and 2, by fd_channel.c and forward/
  *   signals.c       signal handlers written in C
+ *   weakrefs.c      weak references' functions written in C
  *   fork.c          what a fork does to a recording
  *   period.c        pauses, start and stop points, limits
  *   session.c       start, stop, failure
@@ -256,6 +257,7 @@ typedef struct quiet_watch {
     uint16_t loud_from;          /* unit from where on anything may happen, as things are now */
     bool alone;                  /* nobody else is called by the interpreter */
     PyObject **mark; PyObject *mark_word; /* where the next frame would be pushed, and what stood there */
+    PyObject **behind;           /* where one would be while the frame at `mark`, which returns, is cleared */
     _PyStackChunk *chunk;
     unsigned long switches;      /* of the GIL */
     Py_ssize_t collections;      /* of garbage */
@@ -320,7 +322,7 @@ struct recorder {
     uint64_t look;               /* an object that was visited in this one is not looked at again … */
     uint64_t quiet_since;        /* … nor in one since this one, for nothing can have changed meanwhile; while verifying, it is */
     quiet_watch quiet;
-    bool restless;               /* something may change at any time: a memoryview's memory, what a signal handler written in C changes */
+    bool restless;               /* something may change at any time: a memoryview's memory, what a signal's or a weak reference's function in C changes */
     bool instance_dicts;         /* an instance was seen whose attributes are in a dict, which the program may know as well */
     uint64_t quiet_events;       /* those before which nothing can have changed */
     uint64_t changes;            /* of variables and objects, as written */
@@ -572,6 +574,10 @@ void fd_capture_after_fork_in_child(void);
 /* signals.c */
 int signals_install(recorder *r); /* -1 with an exception */
 void signals_remove(void);
+
+/* weakrefs.c: before monitoring begins, and after it ended */
+int weakrefs_install(recorder *r); /* -1 with an exception */
+void weakrefs_remove(void);
 
 /* fork.c */
 int fork_setup(void);

@@ -389,7 +389,7 @@ session_start(PyObject *module, PyObject *args)
         raise_error(&error, journal_path);
         goto failed;
     }
-    if (write_meta(r, options) < 0 || lifetime_install() < 0 || signals_install(r) < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
+    if (write_meta(r, options) < 0 || lifetime_install() < 0 || signals_install(r) < 0 || weakrefs_install(r) < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
         give_main_source(r, options) < 0 || give_sources(r, options) < 0 || capture_descriptors(r, options, PyBytes_AS_STRING(journal_bytes)) < 0)
         goto failed_open;
     /* Frames of the command line's below the program's: they are not to count against its recursion limit. The limit that it sees stays. */
@@ -415,6 +415,7 @@ failed_open:
     exec_source_remove(r);
     io_capture_remove();
     signals_remove();
+    weakrefs_remove();
     lifetime_remove();
     ct_recording_finish(r->out, NULL);
     unlink(PyBytes_AS_STRING(journal_bytes));
@@ -493,6 +494,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     active_recorder = NULL;
     ended_recorder = NULL;
     signals_remove();
+    weakrefs_remove();
     lifetime_remove();
 
     long number;

@@ -170,8 +170,19 @@ ct_is_alone(PyThreadState *tstate, int tool)
 #else
     PyInterpreterState *interpreter = tstate->interp;
     bool others = tstate->c_tracefunc || tstate->c_profilefunc || interpreter->eval_frame;
-    for (int i = 0; i < PY_MONITORING_TOOL_IDS; i++)
-        others |= i != tool && interpreter->monitoring_tool_names[i] != NULL;
+    /* By its functions, not by its name: giving an id back leaves them, and they are called on (sys.monitoring.free_tool_id, Python/instrumentation.c). Ids from 6 on
+     * are sys.setprofile's and sys.settrace's own, asked for above. */
+    enum { TOOLS = 6 };
+    uintptr_t functions = 0;
+    for (int i = 0; i < TOOLS; i++)
+        for (int event = 0; i != tool && event < _PY_MONITORING_EVENTS; event++)
+            functions |= (uintptr_t)interpreter->monitoring_callables[i][event];
+    others |= functions != 0;
+    /* Called for an asynchronous generator that dies: one in Python is seen as others are. */
+    PyObject *finalizer = tstate->async_gen_finalizer;
+    if (finalizer && PyMethod_Check(finalizer))
+        finalizer = PyMethod_GET_FUNCTION(finalizer);
+    others |= finalizer && !PyFunction_Check(finalizer);
     return !others;
 #endif
 }

@@ -124,6 +124,14 @@ def unseen_walk(items):
     for x in (1, 2, 3):
         items[0] = x
         yield x
+def unseen_closing(items):
+    try:
+        yield 1
+        yield 2
+    finally:
+        items[0] = 'closed'
+def unseen_adding(items):
+    return lambda *ignored: items.append(1)
 def unseen_take(x, *more, y=1):
     return x
 class Unseen:
@@ -245,7 +253,8 @@ class Maker:
             f"s, t, k = unseen_walk({l})", f"t = give(s, unseen_put({l}, k))", f"{o} = Unseen({l})", f"s = Unseen({l})", f"t = Unseen({l})", f"k = Unseen({l})", f"{l} = UnseenList({l})",
             f"give(Unseen({l})).v", f"Unseen({l}).v", f"t = {l}[Unseen({l})]", f"t = Unseen({m}) + 1", f"{o}.v = Unseen({l})", f"{d}[1] = Unseen({l})", f"{l}[1] = Unseen({m})",
             f"f = {l}.append", f"f = {l}.pop", "f = give", f"f = {d}.setdefault", "f = len", f"f = functools.partial(bisect.insort, {l})", f"t = {l}", "s = [k]", "t = k", f"s = {l}", f"t = {l}[:2]",
-            f"w = weakref.ref(Plain(1), {l}.append)", f"t = Plain(1); w = weakref.ref(t, {l}.append)", "t = None", f"s = Slotted([1])", f"Plain.counted = property(functools.partial(list.append, {l}))",
+            f"w = weakref.ref(Plain(1), {l}.append)", f"t = Plain(1); w = weakref.ref(t, {l}.append)", "t = None", f"s = Slotted([1])", f"for s in unseen_closing({l}): break", f"s = unseen_closing({l}); next(s)",
+            f"w = weakref.ref(Plain(1), unseen_adding({l}))", f"t = Plain(1); w = weakref.ref(t, unseen_adding({l}))", f"{o}.__dict__ = {u}.__dict__", f"Plain.counted = property(functools.partial(list.append, {l}))",
             "Plain.counted = 5", f"dd = {{'a': 1, 0: 1, 1: 2, 2: 3}}", f"{d} = collections.defaultdict(list, a=1)",
             f"t = collections.Counter(a=1)['b']", f"t = dd[j]", f"t = k in dd", f"dd = collections.defaultdict(lambda: {l}.append(1) or 5)", f"dd = collections.defaultdict(list)",
             f"r = vars({o})", f"r['v'] = {x}", f"{o}.__dict__['v'] = {x}", f"e = (lambda: {l}.append({x}))", "e()", "give(e())", f"s = Leaves({l})", "s = None", f"give(Leaves({l}))",

@@ -19,6 +19,9 @@ def waiting(items):
     finally:
         items[0] = "closed"
 
+def adding(items):
+    return lambda ref: items.append(ref)
+
 class Leaves:
     def __init__(self, items):
         self.items = items
@@ -122,7 +125,7 @@ def ends(n):
         cell = cell[0]
         cell = i
         node = Node(1)
-        seen = weakref.ref(node, items.append)
+        seen = weakref.ref(node, adding(items))
         node = None
         y = 3
         del items[1:]

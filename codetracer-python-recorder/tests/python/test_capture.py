@@ -2,11 +2,13 @@
 to write is counted. The oracle is the slow way, which test_differential.py compares with the pure-Python recorder."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import reading
+from conftest import environment_for
 
 DIFFERENTIAL = Path(__file__).parent.parent / "differential"
 sys.path.insert(0, str(DIFFERENTIAL))
@@ -56,6 +58,70 @@ def test_most_events_are_taken_for_quiet(tmp_path, name):
 def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
     recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture", *options], events=False)
     assert missed(recorded) == 0, recorded.summary
+
+
+DEATHS = re.findall(r"\w+", re.search(r"FIRST = \[(.*?)]\nLATER = \[(.*?)]", (PROGRAMS / "quiet_deaths.py").read_text(), re.DOTALL).expand(r"\1 \2"))
+
+
+@pytest.mark.parametrize("name", DEATHS)
+def test_nothing_is_missed_of_what_leaves_no_mark(tmp_path, name):
+    """Each alone: one function of a weak reference written in C, and nothing is taken for quiet any more."""
+    recorded = reading.record_journal(tmp_path, None, PROGRAMS / "quiet_deaths.py", name, options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
+# Expressions with a weak reference to x, whose function is written in C, or not. What is in sys was there before the recording.
+IN_C = {
+    "ref": "weakref.ref(x, [].append)", "a class of its own": "Own(x, [].append)", "a class that was there": "sys.Early(x, [].append)", "a class derived from one that was there":
+    "Later(x, [].append)", "proxy": "weakref.proxy(x, [].append)", "a partial": "weakref.ref(x, functools.partial([].append))",
+}  # fmt: skip
+IN_PYTHON = {
+    "function": "weakref.ref(x, lambda ref: None)", "method": "weakref.ref(x, Own.plain)", "finalize": "weakref.finalize(x, print)", "none": "weakref.ref(x)", "proxy": "weakref.proxy(x)",
+    "dictionary": "weakref.WeakValueDictionary(a=x)", "abstract class": "isinstance(x, collections.abc.Sized)", "set": "weakref.WeakSet([x])", "class": "Own(x, Own.plain)",
+}  # fmt: skip
+BEFORE = """
+import sys, weakref
+class Early(weakref.ref): pass
+sys.Early = Early
+"""
+REFERENCES = """
+import collections.abc, functools, sys, weakref
+class X: pass
+class Own(weakref.ref):
+    __slots__ = ()
+    def __new__(cls, *arguments): return super().__new__(cls, *arguments)
+    def plain(self): pass
+class Later(sys.Early):
+    def __new__(cls, *arguments): return super().__new__(cls, *arguments)
+def run(n):
+    for i in range(n):
+        y = i
+        z = y + 1
+x = X()
+kept = EXPRESSION
+run(500)
+"""
+
+
+def quiet_share(tmp_path, expression, before=""):
+    (tmp_path / "sitecustomize.py").write_text(BEFORE + before)
+    path = os.pathsep.join(filter(None, [str(tmp_path), environment_for().get("PYTHONPATH")]))
+    recorded = reading.record_journal(tmp_path, REFERENCES.replace("EXPRESSION", expression), options=["--verify-capture"], events=False, env={"PYTHONPATH": path})
+    return recorded.summary["quiet"] / recorded.summary["events"]
+
+
+@pytest.mark.parametrize("expression", IN_C.values(), ids=IN_C)
+def test_a_weak_reference_s_function_in_c_is_noticed(tmp_path, expression):
+    assert quiet_share(tmp_path, expression) < 0.05
+
+
+def test_a_weak_reference_s_function_in_c_that_was_there_is_noticed(tmp_path):
+    assert quiet_share(tmp_path, "None", "sys.kept = weakref.ref(Early, [].append)") < 0.05
+
+
+@pytest.mark.parametrize("expression", IN_PYTHON.values(), ids=IN_PYTHON)
+def test_a_weak_reference_s_function_in_python_changes_nothing(tmp_path, expression):
+    assert quiet_share(tmp_path, expression) > 0.9
 
 
 # What comes from elsewhere, at any instruction.
