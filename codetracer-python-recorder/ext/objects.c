@@ -255,18 +255,21 @@ put_object(recorder *r, object_record *record, uint8_t flags, const uint8_t *sta
     out->cursor = at + size;
 }
 
-/* Beyond the depth limit: the object's type and address, of a container its length. */
+/* Beyond the depth limit: the object's type and address, of a container its length. A LENGTH record leaves the fields of a container's subclass as they are, which
+ * nobody looks at here: with fields an OBJECT record says that only the length is known, as a key state does. */
 static void
 visit_outside(recorder *r, object_record *record, Py_ssize_t length)
 {
     uint8_t bytes[10];
     size_t size = length < 0 ? 0 : (size_t)(ct_write_varint(bytes, (uint64_t)length) - bytes);
-    if (!record->announced || record->type_written != record->type->id) {
+    bool forgets_fields = length >= 0 && record->length != length && record->flags & CT_O_FIELDS;
+    if (!record->announced || record->type_written != record->type->id || forgets_fields) {
         put_object(r, record, length < 0 ? 0 : CT_O_LENGTH, bytes, size, !record->announced);
         r->changes++;
         r->cut_depth += !record->announced;
         record->announced = true;
         record->has_state = false;
+        record->flags = length < 0 ? 0 : CT_O_LENGTH;
         image_drop(r, record);
     }
     else if (record->length != length) {

@@ -192,7 +192,8 @@ hide_object(recorder *r, object_record *record)
     case READ_LIST: case READ_TUPLE: case READ_DICT: case READ_SET: case READ_DEQUE: case READ_BASE_TEXT: case READ_BASE_BYTES: case READ_BYTEARRAY:
     case READ_MEMORYVIEW:
         record->hidden = true;
-        record->has_state = record->settled = false; /* what was written in clear is written again */
+        record->has_state = record->settled = false; /* what was written in clear is written again, */
+        record->length = -1;                         /* beyond the depth limit its length */
         image_drop(r, record);
         object_look_again(r, record);
         break;

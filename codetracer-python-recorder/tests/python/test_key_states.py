@@ -100,3 +100,37 @@ def test_of_a_busy_program(tmp_path, check_journal):
 @pytest.mark.parametrize("name", ["algorithms", "asyncio_gather", "cycles", "deep_values", "generators", "list_mutation", "threads_alternating"])
 def test_of_the_differential_programs(name, tmp_path, check_journal):
     check(PROGRAMS / (name + ".py"), tmp_path, check_journal)
+
+
+# What was looked at whole, lies beyond the depth limits now, and changes there in what can be seen of it. No line but those of fill() runs afterwards.
+BEYOND = """
+class Rows(list):
+    pass
+def fill():
+    total = 0
+    for i in range(2000):
+        total += i * 1000003
+def hidden():
+    inner = {"type": "word", "n": 1, "m": 2}
+    shown = len(inner)
+    outer = {"a": {"b": {"c": {"d": {"e": {"plain": inner}}}}}}
+    del inner
+    outer["a"]["b"]["c"]["d"]["e"]["password"] = outer["a"]["b"]["c"]["d"]["e"].pop("plain")
+    fill()
+def fields():
+    rows = Rows([1, 2])
+    rows.name = "n"
+    shown = len(rows)
+    outer = {"a": {"b": {"c": {"d": {"e": {"f": rows}}}}}}
+    del rows
+    outer["a"]["b"]["c"]["d"]["e"]["f"].append(3)
+    fill()
+"""
+
+
+@pytest.mark.parametrize("what", ["hidden", "fields"])
+def test_of_what_changes_beyond_the_limits(what, tmp_path, check_journal):
+    path = tmp_path / "beyond.py"
+    path.write_text(BEYOND + f"{what}()\n")
+    segments, _ = check(path, tmp_path, check_journal)
+    assert segments > 5
