@@ -55,7 +55,7 @@ is_same(const uint8_t *bytes, const shadow *last, size_t size)
 
 /* Encodes `value` and writes it if it differs from *last.
  *
- * An immortal object (PEP 683) is never freed, so an equal pointer is the same object, and a scalar never changes: nothing to encode then. A value with a
+ * An immortal object (PEP 683) is never freed, so an equal pointer is the same object, and a scalar never changes: nothing to encode then, but for texts that may be secrets. A value with a
  * record is the object of the shadow's record as long as that has the same id and is of this object: then the bytes are the same, and only what is
  * inside must be looked at. Adversarial test: tests/programs/elements_alike.py. */
 static inline void
@@ -79,7 +79,10 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
     else
         end = value_encode(r, value, bytes, &record);
     size_t size = (size_t)(end - bytes);
-    last->lasting = record == NULL && _Py_IsImmortal(value) && last->action != VALUE_REDACT ? value : NULL; /* what a rule hides is counted each time */
+    /* What a rule hides is counted each time; a text may become known as a secret, and is then hidden where it was shown. */
+    bool lasts = record == NULL && _Py_IsImmortal(value) && last->action != VALUE_REDACT &&
+                 !(PyUnicode_Check(value) && PyUnicode_GET_LENGTH(value) >= CT_SECRET_LEAST);
+    last->lasting = lasts ? value : NULL;
     last->record = record;
     last->id = record ? record->id : 0;
     if (!is_same(bytes, last, size)) {

@@ -288,6 +288,30 @@ def test_hostile(traced, case):
         assert ("<redacted>" in output) == (secret(1) in answer.out + answer.program_err)
 
 
+# In CPython 3.12 what is interned is never freed.
+INTERNED = """\
+import sys
+def learn(value):
+    password = value
+    return len(password)
+def holder():
+    x = sys.intern("correcthorse" + str(12345678))
+    y = "correcthorsebattery"
+    learn(x)
+    learn(y)
+    last = 1
+holder()
+"""
+
+
+def test_a_text_in_a_variable_that_becomes_known(traced):
+    answer = traced(INTERNED)
+    steps = [e for e in reading.print_json(answer.trace, "--all-locals") if e["event"] == "step" and e["function"] == "holder"]
+    before, after = steps[2], steps[-1]
+    assert before["locals"] == {"x": "correcthorse12345678", "y": "correcthorsebattery"}
+    assert "correcthorse" not in json.dumps(after["locals"]) and sorted(after["locals"]) == ["x", "y"]
+
+
 UNUSUAL = {
     "non-ASCII": "pässwörtlich-¥€$",
     "astral": "pass🔑word🔑key",
