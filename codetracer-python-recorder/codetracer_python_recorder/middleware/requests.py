@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _lock = threading.Condition(threading.RLock())  # a response may be collected while it is held
 _running = 0  # requests that belong to a recording of ours,
-_answering = 0  # and those of them whose answer is being sent
-ENDS_WITHIN = 0.25  # seconds: a client has its answer, and asks again, before the server has closed the response
+_answering = 0  # and those of them whose answer is being sent,
+_answered = 0.0  # the last of which began then (time.monotonic)
+ENDS_WITHIN = 0.25  # seconds: a client has its answer, and asks again, before the server has closed the response. What goes on for longer is a stream
 _recording: session.Recording | None = None
 _count = 0
 _told: set[str] = set()
@@ -62,11 +63,12 @@ class Request:
 
     def answers(self) -> None:
         """A piece of the response goes out."""
-        global _answering
+        global _answering, _answered
         if self._is_counted and not self._is_answering:
             self._is_answering = True
             with _lock:
                 _answering += 1
+                _answered = time.monotonic()
 
     def end(self, error: BaseException | None = None) -> None:
         span, self._span = self._span, None
@@ -94,7 +96,7 @@ def _enter(options: Requests, label: str, may_wait: bool) -> bool:
     global _running, _recording, _count
     with _lock:
         if may_wait:
-            _lock.wait_for(lambda: _running == 0 or _running > _answering, ENDS_WITHIN)
+            _lock.wait_for(lambda: _running == 0 or _running > _answering, max(0.0, _answered + ENDS_WITHIN - time.monotonic()))
         if _running == 0:
             if _native.is_tracing() or _native.recorded_elsewhere():
                 return False

@@ -34,10 +34,10 @@ class CodeTracerWSGIMiddleware:
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         request = self._requests.begin("wsgi", environ.get("REQUEST_METHOD", "GET"), path.encode("latin-1", "replace").decode("utf-8", "replace"))
 
-        def started(status: str, headers: "Any", *more: "Any") -> "Any":
-            number = status[:3]
+        def started(*given: "Any", **named: "Any") -> "Any":  # by keyword, too: PEP 3333 forbids it, servers take it
+            number = (given[0] if given else named.get("status", ""))[:3]
             request.status = int(number) if number.isascii() and number.isdigit() else 500
-            return start_response(status, headers, *more)
+            return start_response(*given, **named)
 
         try:
             body = self.app(environ, started)

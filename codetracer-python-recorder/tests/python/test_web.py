@@ -244,6 +244,31 @@ def test_a_trace_for_each_request(serve, tmp_path, kind):
     assert sorted(set(ended)) == [0, 2, 4]
 
 
+def test_a_long_stream_delays_nobody(tmp_path):
+    """While an answer goes on, others begin at once: only just after it has begun they wait for its end."""
+    code = """\
+import time
+from codetracer_python_recorder import CodeTracerWSGIMiddleware
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return iter([b"x"] * 3)
+wrapped = CodeTracerWSGIMiddleware(app, trace_dir="out", format="journal")
+stream = wrapped({"PATH_INFO": "/stream"}, lambda *given: None)
+next(stream)
+time.sleep(0.5)
+begin = time.monotonic()
+for n in range(20):
+    body = wrapped({"PATH_INFO": "/other"}, lambda *given: None)
+    body.close()
+print(time.monotonic() - begin)
+stream.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and float(done.stdout) < 2.5, done  # 20 waits would be 5 seconds
+    (trace,) = (tmp_path / "out").iterdir()
+    assert [span["label"] for span in spans_of(trace)] == ["GET /stream"] + ["GET /other"] * 20
+
+
 def test_policy_of_the_environment(serve, tmp_path):
     variables = {"CODETRACER_LOG_LEVEL": "info", "CODETRACER_LOG_FILE": str(tmp_path / "log")}
     server = serve("wsgi", None, OPTIONS=repr({"trace_dir": "out"}), **variables)
@@ -351,6 +376,24 @@ def test_applications_behave_as_without_us(record, tmp_path):
     (tmp_path / "trace" / "spans.jsonl").write_text("mine\n")
     record(code=CALLS, options=["--quiet"])
     assert (tmp_path / "trace" / "spans.jsonl").read_text() == "mine\n"
+
+
+def test_start_response_takes_keywords(record):
+    """PEP 3333 says that applications give them by position. Servers take both."""
+    code = """\
+from codetracer_python_recorder import CodeTracerWSGIMiddleware
+def start_response(status, headers, exc_info=None):
+    print(status, headers, exc_info)
+def app(environ, start_response):
+    start_response("200 OK", headers=[], exc_info=None)
+    start_response(status="503 Busy", headers=[], exc_info=(None, None, None))
+    return []
+CodeTracerWSGIMiddleware(app)({"PATH_INFO": "/"}, start_response)
+"""
+    seen = record(code=code, options=["--quiet", "--format=journal"])
+    assert (seen.status, seen.out.splitlines()) == (0, ["200 OK [] None", "503 Busy [] (None, None, None)"]), seen
+    (span,) = spans_of(seen.trace)
+    assert (span["status"], span["metadata"]["http.status_code"]) == ("error", "503")
 
 
 def test_known_secrets_are_hidden_in_spans(record, tmp_path):
