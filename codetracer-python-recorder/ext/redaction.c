@@ -134,10 +134,24 @@ add_known(recorder *r, const void *bytes, size_t size)
         r->hidden[HIDDEN_FORGOTTEN]++;
 }
 
+/* The name of a module that is loaded (`{"SecretStr": ("pydantic", ".types")}`), or the folder where the shell was ($PWD): no secret of anybody's, and what holds it would be hidden
+ * everywhere. */
+static bool
+is_no_secret(const char *bytes, size_t size, PyObject *text)
+{
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed; its keys are compared by their bytes, or it is not asked */
+    if (text && PyUnicode_CheckExact(text) && PyDict_CheckExact(modules) && ct_dict_is_text_keyed(modules) && PyDict_GetItemWithError(modules, text))
+        return true;
+    const char *folder = bytes[0] == '/' ? getenv("PWD") : NULL;
+    return folder && strlen(folder) == size && memcmp(folder, bytes, size) == 0;
+}
+
 /* Where it is new, also as repr() and json.dumps() write it. */
 static void
 learn(recorder *r, const char *bytes, size_t size, PyObject *text)
 {
+    if (size == 0 || is_no_secret(bytes, size, text))
+        return;
     size_t before = r->secrets_known;
     add_known(r, bytes, size);
     if (r->secrets_known == before || r->no_memory)

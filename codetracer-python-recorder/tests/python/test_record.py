@@ -280,7 +280,8 @@ for thread in threads: thread.join()
 x = 1
 print(is_paused())
 """, stderr="") == "True\n"
-    assert {function for _, function, _ in steps(tmp_path / "t")} <= {"f", "calls"}
+    # Other threads are recorded while one is within the function: the main thread may not have begun to wait yet.
+    assert {function for _, function, _ in steps(tmp_path / "t")} <= {"f", "calls", "<module>"}
 
 
 def test_a_child_of_a_fork_goes_on(program, tmp_path):

@@ -288,6 +288,27 @@ def test_hostile(traced, case):
         assert ("<redacted>" in output) == (secret(1) in answer.out + answer.program_err)
 
 
+def test_what_is_no_secret_stays_elsewhere(traced):
+    """The folder that the shell tells as $PWD, and names of modules under a secret's name: hidden there, not in all that holds them."""
+    code = """
+import os, json.decoder
+env = {"PWD": os.environ["PWD"]}
+names = {"SecretStr": ("json.decoder", ".types")}
+first = os.environ["PWD"] + "/data.txt"
+module = "json.decoder.JSONDecoder"
+secret = "json.decodes"
+later = "my json.decodes"
+print(first, module)
+"""
+    answer = traced(code, env={"PWD": "/home/somebody/work"})
+    last = [event for event in reading.print_json(answer.trace, "--all-locals") if event["event"] == "step"][-1]["locals"]
+    assert [last[name] for name in ("first", "module")] == ["/home/somebody/work/data.txt", "json.decoder.JSONDecoder"]
+    assert last["later"]["text"] == "<redacted>"
+    shown = json.dumps([last["env"], last["names"]])
+    assert shown.count("<redacted>") == 3 and "somebody" not in shown and "types" not in shown
+    assert "".join(event["text"] for event in reading.print_json(answer.trace) if event["event"] == "output") == answer.out
+
+
 # In CPython 3.12 what is interned is never freed.
 INTERNED = """\
 import sys
