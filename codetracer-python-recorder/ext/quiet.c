@@ -180,7 +180,8 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
     quiet_watch *q = &r->quiet;
     PyCodeObject *code = ct_frame_code(frame);
     code_info *info = a->info;
-    if (!q->alone || r->limits.containers < 2 || r->limits.attributes < 2 || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL)
+    if (!q->alone || r->limits.containers < 2 || r->limits.attributes < 2 || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL ||
+        q->secrets_known != r->secrets_known) /* what this event showed before one became known is looked at again */
         return;
     const effect_stretch *s = effects_of(r, code, info, entry, from);
     if (s == NULL || (s->loud_from != NEVER_LOUD && (s->call_end == 0 || s->loud_from < s->call)))
@@ -203,7 +204,6 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
     q->chunk->top = (size_t)CHUNK_MARK; /* the interpreter reads it only when it leaves the next piece, and sets it when it begins one (push_chunk, Python/pystate.c) */
     q->switches = ct_gil_switches(tstate);
     q->collections = ct_collections(tstate);
-    q->secrets_known = r->secrets_known;
     q->frame = frame;
     q->stretch = s;
 }
@@ -266,6 +266,7 @@ void
 quiet_end(recorder *r, bool held)
 {
     quiet_watch *q = &r->quiet;
+    q->secrets_known = r->secrets_known;
     if (!held) {
         q->alone = ct_is_alone(r->tstate, own_tool);
         r->quiet_since = ++r->look;

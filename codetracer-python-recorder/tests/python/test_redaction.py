@@ -325,6 +325,29 @@ holder()
 """
 
 
+def test_a_text_that_becomes_known_within_the_event_that_shows_it(traced):
+    """The next event hides it in what was looked at before, though nothing has changed since."""
+    code = """
+exec('''
+class Node: pass
+def make(k):
+    node = Node()
+    node.v = "".join(["correct", "horse", str(k + 10000)])
+    return [node, {"password": node.v}]
+''')
+def held(pair, k):
+    x = k + 1
+    y = x + 1
+    z = y + 1
+    return z
+for k in range(40):
+    held(make(k), k)
+"""
+    steps = [event for event in reading.print_json(traced(code).trace, "--all-locals") if event["event"] == "step" and event["function"].endswith("held")]
+    assert len(steps) == 160
+    assert not [step for step in steps if step["line"] > min(s["line"] for s in steps) and "correcthorse" in json.dumps(step["locals"])]
+
+
 def test_a_text_in_a_variable_that_becomes_known(traced):
     answer = traced(INTERNED)
     steps = [e for e in reading.print_json(answer.trace, "--all-locals") if e["event"] == "step" and e["function"] == "holder"]
