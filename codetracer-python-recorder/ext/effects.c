@@ -146,14 +146,23 @@ add_check(walk *w, effect_cell *cell, operand value, enum effect_need need, bool
     cell->check_count++;
 }
 
-/* An instruction that is harmless if its operands are, and never specialised. */
+/* An instruction that is harmless in its general form if its operands are. `always`: in a specialised one, too, they must be. */
+typedef struct wanted { operand value; enum effect_need need; bool always; } wanted;
+
 static void
-check_operands(walk *w, size_t unit, enum effect_need need, operand a, operand b)
+check(walk *w, size_t unit, wanted a, wanted b)
 {
     effect_cell *cell = add_cell(w, unit);
     cell->has_generic = true;
-    add_check(w, cell, a, need, true, unit);
-    add_check(w, cell, b, need, true, unit);
+    add_check(w, cell, a.value, a.need, a.always, unit);
+    add_check(w, cell, b.value, b.need, b.always, unit);
+}
+
+/* One that is never specialised. */
+static void
+check_operands(walk *w, size_t unit, enum effect_need need, operand a, operand b)
+{
+    check(w, unit, (wanted){a, need, true}, (wanted){b, need, true});
 }
 
 static const operand ANY_SCALAR = {.known = SCALAR};
@@ -346,10 +355,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case BINARY_OP: case COMPARE_OP:
         b = pop(w);
         a = pop(w);
-        cell = add_cell(w, unit);
-        cell->has_generic = true;
-        add_check(w, cell, a, NEED_SCALAR, false, unit);
-        add_check(w, cell, b, NEED_SCALAR, false, unit);
+        check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
         push(w, ANY_SCALAR);
         return true;
     case IS_OP:
@@ -360,20 +366,14 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case CONTAINS_OP:
         b = pop(w);
         a = pop(w);
-        cell = add_cell(w, unit);
-        cell->has_generic = true;
-        add_check(w, cell, a, NEED_SCALAR, true, unit);
-        add_check(w, cell, b, NEED_HASHED, false, unit);
+        check(w, unit, (wanted){a, NEED_SCALAR, true}, (wanted){b, NEED_HASHED, false});
         uncertain(w, unit); /* keys of other types with the same hash are asked whether they are equal */
         push(w, ANY_SCALAR);
         return true;
     case BINARY_SUBSCR:
         b = pop(w);
         a = pop(w);
-        cell = add_cell(w, unit);
-        cell->has_generic = true;
-        add_check(w, cell, b, NEED_SCALAR, true, unit);
-        add_check(w, cell, a, NEED_SEQUENCE, false, unit);
+        check(w, unit, (wanted){b, NEED_SCALAR, true}, (wanted){a, NEED_SEQUENCE, false});
         uncertain(w, unit);
         push_known(w, a.known == TEMPORARY || a.known == UNKNOWN ? UNKNOWN : HELD);
         return true;
