@@ -70,7 +70,7 @@ load(walk *w, int slot)
         return (operand){.known = UNKNOWN};
     if (w->slots[slot].known != NOT_STORED)
         return w->slots[slot];
-    return (operand){.known = IN_SLOT, .path = {(int16_t)slot, 0}};
+    return (operand){.known = IN_SLOT, .path = {.slot = (int16_t)slot}};
 }
 
 static void
@@ -126,7 +126,7 @@ add_cell(walk *w, size_t unit)
         return &none;
     }
     effect_cell *cell = &w->cells[s->cell_count++];
-    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = {NO_SLOT, 0}};
+    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = {.slot = NO_SLOT}};
     return cell;
 }
 
@@ -142,8 +142,18 @@ add_check(walk *w, effect_cell *cell, operand value, enum effect_need need, bool
         return;
     }
     bool is_found = value.known == IN_SLOT || value.known == IN_ATTRIBUTE;
-    w->checks[s->check_count++] = (effect_check){value.path, is_found ? need : NEED_NEVER, always};
+    w->checks[s->check_count++] = (effect_check){.path = value.path, .need = (uint8_t)(is_found ? need : NEED_NEVER), .always = always};
     cell->check_count++;
+}
+
+/* The same of an owner whose attribute of that name (place in co_names) is loaded or stored. */
+static void
+add_owner_check(walk *w, effect_cell *cell, operand owner, enum effect_need need, int name, size_t unit)
+{
+    size_t before = w->s->check_count;
+    add_check(w, cell, owner, need, false, unit);
+    if (w->s->check_count > before)
+        w->checks[before].name = name < UINT16_MAX ? (uint16_t)(name + 1) : 0;
 }
 
 /* An instruction that is harmless in its general form if its operands are. `always`: in a specialised one, too, they must be. */
@@ -206,7 +216,10 @@ static void
 load_attribute(walk *w, size_t unit, int argument)
 {
     operand owner = pop(w);
-    add_cell(w, unit);
+    int name = argument >> 1;
+    effect_cell *cell = add_cell(w, unit);
+    cell->has_generic = true;
+    add_owner_check(w, cell, owner, NEED_ATTRIBUTE, name, unit);
     release(w, owner, unit);
     if (argument & 1) { /* a method and its object, or a value and nothing */
         push_known(w, HELD);
@@ -214,7 +227,7 @@ load_attribute(walk *w, size_t unit, int argument)
         return;
     }
     bool can_be_found = owner.known == IN_SLOT && !w->stored;
-    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit}} : (operand){.known = owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD});
+    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit, name < UINT16_MAX ? (uint16_t)(name + 1) : 0}} : (operand){.known = owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD});
 }
 
 static void
@@ -423,7 +436,10 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case STORE_ATTR:
         a = pop(w);
         pop(w);
-        store_into(w, add_cell(w, unit), a, unit);
+        cell = add_cell(w, unit);
+        cell->has_generic = true;
+        add_owner_check(w, cell, a, NEED_STORABLE, argument, unit);
+        store_into(w, cell, a, unit);
         uncertain(w, unit); /* what was there is let go */
         return true;
     case STORE_SUBSCR:
@@ -514,7 +530,7 @@ begin_after_call(walk *w)
     w->way_count = 0;
     w->stored = false;
     if (w->depth)
-        w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {RETURNED, 0}};
+        w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {.slot = RETURNED}};
     for (size_t i = 0; i + 1 < w->depth; i++) {
         operand *value = &w->stack[i];
         if (value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */

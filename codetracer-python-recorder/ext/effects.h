@@ -4,8 +4,12 @@
 
 #include "recorder.h"
 
-/* Where a value is to be found when a stretch begins: in a slot, or in an attribute of the object in it (by the inline cache of the LOAD_ATTR at that unit). */
-typedef struct effect_path { int16_t slot; uint16_t attribute; /* 0: the slot itself */ } effect_path;
+/* Where a value is to be found when a stretch begins: in a slot, or in an attribute of the object in it (by the inline cache of the LOAD_ATTR at that unit, or by its name). */
+typedef struct effect_path {
+    int16_t slot;
+    uint16_t attribute;          /* 0: the slot itself */
+    uint16_t name;               /* of the attribute: place in co_names + 1; 0: beyond what fits */
+} effect_path;
 enum { NO_SLOT = -1, RETURNED = -2 /* what the call gave that the stretch goes on after */ };
 
 /* What a value must be for an instruction to do no more than it seems to. */
@@ -16,10 +20,17 @@ enum effect_need {
     NEED_SIZED,                  /* that, or an exact built-in container, or an instance of a class that has neither __bool__ nor __len__: so it has a truth */
     NEED_CONTAINER,              /* an exact list, tuple, dict, set, frozenset, deque, str, bytes or range: has a length and can be iterated without anybody's code */
     NEED_SEQUENCE,               /* an exact list, tuple, str or bytes */
-    NEED_HASHED                  /* an exact dict, set or frozenset */
+    NEED_HASHED,                 /* an exact dict, set or frozenset */
+    NEED_ATTRIBUTE,              /* whose attribute of that name is loaded without anybody's code */
+    NEED_STORABLE                /* an instance where an attribute of that name is put into its dict, and only there */
 };
 
-typedef struct effect_check { effect_path path; uint8_t need; bool always; /* else only if the instruction is not specialised */ } effect_check;
+typedef struct effect_check {
+    effect_path path;
+    uint16_t name;               /* of NEED_ATTRIBUTE and NEED_STORABLE: place in co_names + 1; 0: beyond what fits */
+    uint8_t need;
+    bool always;                 /* else only if the instruction is not specialised */
+} effect_check;
 
 /* An instruction whose effect depends on the types that it meets. */
 typedef struct effect_cell {
@@ -29,7 +40,7 @@ typedef struct effect_cell {
     effect_path target;          /* what it changes; slot NO_SLOT: nothing */
 } effect_cell;
 
-enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 24, NEVER_LOUD = UINT16_MAX };
+enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 40, NEVER_LOUD = UINT16_MAX };
 
 /* The instructions from `entry` (or, of those, from `from` on, when a call returned there) to the next line's. */
 struct effect_stretch {

@@ -42,14 +42,70 @@ quiet_setup(int tool)
 
 /* ---- what values must be ---- */
 
+/* Lookups in classes are by exact str among exact strs: no code of anybody's runs. */
+static PyObject *
+in_class(PyTypeObject *type, PyObject *name)
+{
+    return _PyType_Lookup(type, name); /* borrowed */
+}
+
+/* The dict that holds an instance's attributes; NULL: there is none, or they are not in it alone, or it is no dict of exact strs. */
+static PyObject *
+plain_dict(PyObject *object)
+{
+    PyObject *dict = ct_managed_dict(object);
+    return dict && PyDict_CheckExact(dict) && ct_dict_is_text_keyed(dict) ? dict : NULL;
+}
+
+static PyObject *
+name_at(ct_frame *frame, uint16_t name)
+{
+    return name ? PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, name - 1) : NULL;
+}
+
+/* What object.__getattribute__ finds in the instance's dict; borrowed; NULL: not there, or it would look elsewhere first. */
+static PyObject *
+own_attribute(PyObject *owner, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(owner);
+    PyObject *dict = name && type->tp_getattro == PyObject_GenericGetAttr ? plain_dict(owner) : NULL;
+    PyObject *found = dict ? in_class(type, name) : NULL;
+    return dict == NULL || (found && Py_TYPE(found)->tp_descr_set) ? NULL : PyDict_GetItemWithError(dict, name);
+}
+
+/* Whether object.__getattribute__ loads it without calling anybody (Objects/object.c): what the class has of that name is a function, a slot, or no descriptor; and the instance's dict
+ * has no keys that would be asked whether they are equal. */
+static bool
+loads_plainly(PyObject *owner, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(owner);
+    if (name == NULL || type->tp_getattro != PyObject_GenericGetAttr || (type->tp_dictoffset && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)))
+        return false;
+    PyObject *dict = ct_managed_dict(owner), *found = in_class(type, name);
+    return (dict == NULL || plain_dict(owner)) &&
+           (found == NULL || Py_TYPE(found)->tp_descr_get == NULL || Py_TYPE(found) == &PyFunction_Type || Py_TYPE(found) == &PyMethodDescr_Type || Py_TYPE(found) == &PyMemberDescr_Type);
+}
+
+/* Whether object.__setattr__ puts it into the instance's dict, which nothing else holds. */
+static bool
+stores_plainly(PyObject *owner, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(owner);
+    PyObject *dict = name && type->tp_setattro == PyObject_GenericSetAttr ? plain_dict(owner) : NULL;
+    PyObject *found = dict ? in_class(type, name) : NULL;
+    return dict && Py_REFCNT(dict) == 1 && (found == NULL || Py_TYPE(found)->tp_descr_set == NULL);
+}
+
 static PyObject *
 find(const recorder *r, const effect_path *path, const activation *a, ct_frame *frame)
 {
     PyObject *value = path->slot == RETURNED ? r->quiet.returned : ct_frame_slots(frame)[path->slot];
     if (value && path->slot >= 0 && a->info->kinds[path->slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type)
         value = ((PyCellObject *)value)->ob_ref;
-    if (value && path->attribute)
-        value = ct_cached_attribute(_PyCode_CODE(ct_frame_code(frame)) + path->attribute, value);
+    if (value && path->attribute) {
+        PyObject *cached = ct_cached_attribute(_PyCode_CODE(ct_frame_code(frame)) + path->attribute, value);
+        value = cached ? cached : own_attribute(value, name_at(frame, path->name));
+    }
     return value;
 }
 
@@ -90,6 +146,10 @@ is_given(const recorder *r, const effect_check *check, enum effect_need need, co
         return type == &PyList_Type || type == &PyTuple_Type || type == &PyUnicode_Type || type == &PyBytes_Type;
     case NEED_HASHED:
         return type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
+    case NEED_ATTRIBUTE:
+        return loads_plainly(value, name_at(frame, check->name));
+    case NEED_STORABLE:
+        return stores_plainly(value, name_at(frame, check->name));
     default:
         return false;
     }
@@ -146,14 +206,10 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
             return;
         int opcode = code[cell->unit].op.code;
         enum effect_hit hit = effects_hit(opcode);
-        if (hit == HIT_NONE) {
-            if (cell->has_generic && are_given(r, s, cell, opcode, a, frame, true))
-                continue; /* with these operands it is harmless in any form */
-        }
-        else if (hit == HIT_PLAIN || are_given(r, s, cell, opcode, a, frame, false)) {
-            PyObject *target = NULL;
-            if (targets_something(opcode)) {
-                target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
+        bool is_general = hit == HIT_NONE; /* then, with these operands, it is harmless in any form */
+        if (is_general ? cell->has_generic && are_given(r, s, cell, opcode, a, frame, true) : hit == HIT_PLAIN || are_given(r, s, cell, opcode, a, frame, false)) {
+            if (is_general ? cell->target.slot != NO_SLOT : targets_something(opcode)) {
+                PyObject *target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
                     ? NULL : find(r, &cell->target, a, frame);
                 PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;
                 if (dict && Py_REFCNT(dict) != 1) /* whose attributes are there as well? */
@@ -165,7 +221,8 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
                 }
                 q->targets[q->target_count++] = (struct watched_target){cell->unit, record};
             }
-            q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
+            if (!is_general)
+                q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
             continue;
         }
         q->loud_from = cell->unit;
