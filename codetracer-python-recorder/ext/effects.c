@@ -101,8 +101,10 @@ uncertain(walk *w, size_t unit)
 static void
 release(walk *w, operand value, size_t unit)
 {
-    if (value.known == TEMPORARY || value.known == UNKNOWN || (value.known == IN_SLOT && value.path.slot == RETURNED))
+    if (value.known == TEMPORARY || value.known == UNKNOWN)
         uncertain(w, unit);
+    else if (value.known == IN_SLOT && value.path.slot == RETURNED && w->s->lets_return_go == NEVER_LOUD)
+        w->s->lets_return_go = (uint16_t)unit;
 }
 
 /* What was in the slot is let go. */
@@ -524,7 +526,7 @@ begin_after_call(walk *w)
 {
     effect_stretch *s = w->s;
     s->cell_count = s->check_count = 0;
-    s->loud_from = s->uncertain_from = NEVER_LOUD;
+    s->loud_from = s->uncertain_from = s->lets_return_go = NEVER_LOUD;
     s->call = s->call_end = 0;
     s->steps_iterator = s->looks_up_names = false;
     w->way_count = 0;
@@ -697,7 +699,7 @@ effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uin
     effect_stretch *s = number ? table->stretches[number - 1] : NULL;
     if (s && s->entry == entry && s->from == from)
         return s;
-    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD};
+    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD};
     walk w = {.info = info, .base = (const uint8_t *)PyBytes_AS_STRING(table->base), .raw = _PyCode_CODE(code), .lines = table->lines, .count = table->count, .s = &made};
     for (size_t i = 0; i < SLOTS; i++)
         w.slots[i].known = NOT_STORED;

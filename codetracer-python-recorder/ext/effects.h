@@ -49,6 +49,7 @@ struct effect_stretch {
     uint16_t call;               /* the first call that may be one of a Python function … */
     uint16_t call_end;           /* … and where that returns; 0: none */
     uint16_t uncertain_from;     /* from this unit on something may run Python code, which leaves its mark (quiet.c) until a call covers it; NEVER_LOUD */
+    uint16_t lets_return_go;     /* at this unit what a call gave, after which the stretch goes on, is let go; NEVER_LOUD */
     bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
     bool looks_up_names;         /* begins with a LOAD_GLOBAL */
     uint8_t cell_count, check_count;

@@ -253,7 +253,8 @@ enum { WATCHED_CELLS = 16, WATCHED_TARGETS = 8 };
 typedef struct quiet_watch {
     const effect_stretch *stretch; /* what runs now; NULL: anything */
     ct_frame *frame;             /* … in this frame */
-    PyObject *returned;          /* … when a call has just returned this to it */
+    PyObject *returned;          /* … when a call has just returned this to it, */
+    bool returned_is_seen;       /* of which it is seen that it dies: a scalar, or known and without __del__, which could keep it */
     uint16_t loud_from;          /* unit from where on anything may happen, as things are now */
     bool alone;                  /* nobody else is called by the interpreter */
     PyObject **mark; PyObject *mark_word; /* where the next frame would be pushed, and what stood there */

@@ -1,5 +1,5 @@
 """What runs without a frame of Python that would leave a mark, or where a mark is covered: generators that are closed as they die, functions of weak references written in C,
-objects that keep themselves, dicts that several objects have, other tools (ext/quiet.c). A name on the command line: that function alone."""
+objects that keep themselves, dicts that several objects have (ext/quiet.c). A name on the command line: that function alone."""
 import contextvars
 import gc
 import sys
@@ -169,6 +169,9 @@ def resurrect(n):
         leave(items, kept)
         y = i
         items[0] = 0
+    for i in range(n):
+        y = give(leave(items, kept))
+        items[0] = i
 
 
 def oneline(n):
@@ -268,22 +271,6 @@ def flocals2(n):
         y = 3
 
 
-def freed(n):
-    t = {}
-    sys.monitoring.use_tool_id(4, "x")
-    sys.monitoring.register_callback(4, sys.monitoring.events.LINE, t.__setitem__)
-    sys.monitoring.set_events(4, sys.monitoring.events.LINE)
-    sys.monitoring.free_tool_id(4)
-    for i in range(n):
-        y = i
-        z = i
-        if i % 5 == 0: t.clear()
-    sys.monitoring.use_tool_id(4, "x")
-    sys.monitoring.set_events(4, 0)
-    sys.monitoring.register_callback(4, sys.monitoring.events.LINE, None)
-    sys.monitoring.free_tool_id(4)
-
-
 def sent2(items):
     while 1:
         yield 1
@@ -322,9 +309,9 @@ def flocals4(n):
 
 
 gc.disable()
-FIRST = [brk, returning, borg, excdict, resurrect, oneline, flocals, flocals2, flocals3, flocals4, hook, freed]
+FIRST = [brk, returning, borg, excdict, resurrect, oneline, flocals, flocals2, flocals3, flocals4, hook]
 LATER = [brk2, exhaust, multi, multi2, module, hidden, hidden2, context, sending, sending2]  # after the first of these nothing is taken for quiet
 for function in FIRST + LATER:
     if sys.argv[1:] in ([], [function.__name__]):
-        function(40 if sys.argv[1:] else 12)
+        function(40)
 print("end")

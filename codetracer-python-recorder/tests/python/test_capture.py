@@ -173,6 +173,23 @@ def run(table, n):
     signal.setitimer(signal.ITIMER_REAL, 0)
 run({}, 5000)
 """,
+    "a tool that gave its id back": """
+import sys
+def run(t, n):
+    sys.monitoring.use_tool_id(5, "x")
+    sys.monitoring.register_callback(5, sys.monitoring.events.LINE, t.__setitem__)
+    sys.monitoring.set_events(5, sys.monitoring.events.LINE)
+    sys.monitoring.free_tool_id(5)
+    for i in range(n):
+        y = i
+        z = i
+        if i % 5 == 0: t.clear()
+    sys.monitoring.use_tool_id(5, "x")
+    sys.monitoring.set_events(5, 0)
+    sys.monitoring.register_callback(5, sys.monitoring.events.LINE, None)
+    sys.monitoring.free_tool_id(5)
+run({}, 300)
+""",
     "garbage collection": """
 import gc
 exec("class Leaves:\\n    def __init__(self, items): self.items, self.me = items, self\\n    def __del__(self): self.items[0] = [1]")
