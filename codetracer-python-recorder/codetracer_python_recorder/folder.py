@@ -42,7 +42,7 @@ class OutputFolder:
         self.check_foreign()
         try:
             self.private = os.path.join(self.path, f"{PRIVATE_PREFIX}{os.getpid()}-{os.urandom(6).hex()}")
-            for again in (True, True, True, False):
+            for again in (True,) * 9 + (False,):
                 try:
                     self._make_parents(self.path)
                     os.mkdir(self.private, 0o700)
@@ -67,8 +67,10 @@ class OutputFolder:
         try:
             os.mkdir(path, 0o700 if path == self.path else 0o777)
         except FileExistsError:
-            if os.path.isdir(path):
-                return  # another process was quicker
+            if os.path.islink(path) and not os.path.exists(path):
+                raise  # a link that leads nowhere
+            if stat.S_ISDIR(os.stat(path).st_mode):  # FileNotFoundError: another process was quicker, and has removed it meanwhile
+                return
             raise
         self.made.append(path)
 
