@@ -326,7 +326,8 @@ quiet_end(recorder *r, bool held)
     quiet_watch *q = &r->quiet;
     q->secrets_known = r->secrets_known;
     if (!held) {
-        q->alone = ct_is_alone(r->tstate, own_tool);
+        PyObject *finalizer = r->tstate->async_gen_finalizer; /* sys.set_asyncgen_hooks */
+        q->alone = ct_is_alone(r->tstate, own_tool) && (finalizer == NULL || is_in_python(finalizer));
         r->quiet_since = ++r->look;
         return;
     }

@@ -572,6 +572,13 @@ void fd_capture_noted_begin(void);    /* in this thread, what files write is tex
 void fd_capture_noted_end(void);
 void fd_capture_after_fork_in_child(void);
 
+/* Whether calling it pushes a frame of Python's at once, which quiet.c sees: a function or its method. Borrows. */
+static inline bool
+is_in_python(PyObject *function)
+{
+    return PyFunction_Check(PyMethod_Check(function) ? PyMethod_GET_FUNCTION(function) : function);
+}
+
 /* signals.c */
 int signals_install(recorder *r); /* -1 with an exception */
 void signals_remove(void);

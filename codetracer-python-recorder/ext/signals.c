@@ -15,9 +15,7 @@ static fast_function next_signal;
 static bool
 is_harmless(PyObject *handler)
 {
-    if (PyMethod_Check(handler))
-        handler = PyMethod_GET_FUNCTION(handler);
-    return handler == Py_None || PyFunction_Check(handler) || PyLong_Check(handler) ||
+    return handler == Py_None || is_in_python(handler) || PyLong_Check(handler) ||
            (PyCFunction_CheckExact(handler) && strcmp(((PyCFunctionObject *)handler)->m_ml->ml_name, "default_int_handler") == 0);
 }
 

@@ -13,13 +13,11 @@ static newfunc next_new;            /* stays: a class that is left wrapped calls
 static PyMethodDef *proxy_function; /* NULL: not wrapped */
 static PyCFunction next_proxy;
 
-/* Whether calling it pushes a frame at once: a function in Python, its method, or an instance of a class with __call__ in Python (weakref.finalize). */
+/* Whether calling it pushes a frame at once: an instance, too, of a class with __call__ in Python (weakref.finalize). */
 static bool
 runs_in_a_frame(PyObject *function)
 {
-    if (PyMethod_Check(function))
-        function = PyMethod_GET_FUNCTION(function);
-    if (PyFunction_Check(function))
+    if (is_in_python(function))
         return true;
     PyTypeObject *type = Py_TYPE(function);
     PyObject *call = type->tp_flags & Py_TPFLAGS_HEAPTYPE && PyType_CheckExact(type) ? _PyType_Lookup(type, &_Py_ID(__call__)) : NULL; /* borrowed; runs no Python code */

@@ -178,11 +178,6 @@ ct_is_alone(PyThreadState *tstate, int tool)
         for (int event = 0; i != tool && event < _PY_MONITORING_EVENTS; event++)
             functions |= (uintptr_t)interpreter->monitoring_callables[i][event];
     others |= functions != 0;
-    /* Called for an asynchronous generator that dies: one in Python is seen as others are. */
-    PyObject *finalizer = tstate->async_gen_finalizer;
-    if (finalizer && PyMethod_Check(finalizer))
-        finalizer = PyMethod_GET_FUNCTION(finalizer);
-    others |= finalizer && !PyFunction_Check(finalizer);
     return !others;
 #endif
 }

@@ -300,9 +300,9 @@ secret = "json.decodes"
 later = "my json.decodes"
 print(first, module)
 """
-    answer = traced(code, env={"PWD": "/home/somebody/work"})
+    answer = traced(code, env={"PWD": "/home/somebody/desk"})
     last = [event for event in reading.print_json(answer.trace, "--all-locals") if event["event"] == "step"][-1]["locals"]
-    assert [last[name] for name in ("first", "module")] == ["/home/somebody/work/data.txt", "json.decoder.JSONDecoder"]
+    assert [last[name] for name in ("first", "module")] == ["/home/somebody/desk/data.txt", "json.decoder.JSONDecoder"]
     assert last["later"]["text"] == "<redacted>"
     shown = json.dumps([last["env"], last["names"]])
     assert shown.count("<redacted>") == 3 and "somebody" not in shown and "types" not in shown
