@@ -317,7 +317,6 @@ image_take(recorder *r, object_record *record, Py_ssize_t length)
         record->word_count = (uint32_t)r->word_count;
         record->child_count = (uint32_t)children;
         record->first_field = (uint32_t)r->first_field;
-        record->secrets_known = r->secrets_known;
     }
     else if (whole)
         for (size_t i = 0; i < r->word_count; i++)

@@ -400,7 +400,7 @@ look_at(recorder *r, object_record *record)
         type_info_refresh(r, type);
     if (record->announced && record->type_written != type->id)
         record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */
-    if (record->settled && !r->verifying)
+    if (record->settled && record->secrets_known == r->secrets_known && !r->verifying)
         return;
     r->restless |= type->reading == READ_MEMORYVIEW;
     Py_ssize_t length = object_length(record->object, type->reading);
@@ -441,6 +441,7 @@ look_at(recorder *r, object_record *record)
         count_hidden(r, record);
         keep_state(r, record, state, size, flags);
     }
+    record->secrets_known = known;
     image_take(r, record, length);
     if (r->child_count == 0) {
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for

@@ -192,7 +192,7 @@ struct object_record {
     bool keys_name_types;        /* an __annotations__ */
     uint32_t type_written;       /* … naming this journal type */
     uint32_t first_field;        /* … those of fields from here on */
-    size_t secrets_known;        /* when the image was taken */
+    size_t secrets_known;        /* when the state was written */
     uint64_t *held;              /* bits: words that are references of ours */
     size_t large_held;           /* bytes of those that are not small */
     uint32_t word_capacity, child_capacity;

@@ -131,7 +131,8 @@ namespace_free(namespace_shadow *names)
     free(names);
 }
 
-/* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. */
+/* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. NULL if another
+ * key of this name was seen before: of names that are hidden as secrets, which are all one in the trace, the first shows its value. */
 static named_shadow *
 namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t expected, PyObject *key)
 {
@@ -140,6 +141,8 @@ namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t ex
     uint32_t name = name_of(r, key);
     for (size_t i = 0; i < names->count; i++)
         if (names->names[i].name == name) {
+            if (names->names[i].seen)
+                return NULL;
             Py_XSETREF(names->names[i].key, PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL);
             return &names->names[i];
         }
@@ -317,9 +320,10 @@ forget_values(const namespace_shadow *names)
     }
 }
 
-/* Takes the snapshot once more, and takes nothing for unchanged: what this writes was missed before. */
+/* Takes the snapshot once more, and takes nothing for unchanged: what this writes was missed before. Not so where a text became known as a secret within this event: what
+ * was written before it is hidden now, and nothing was missed. */
 static void
-verify(recorder *r, activation *a, ct_frame *frame)
+verify(recorder *r, activation *a, ct_frame *frame, size_t secrets_known)
 {
     uint64_t before = r->changes;
     for (uint32_t i = 0; i < a->slot_count; i++) {
@@ -333,18 +337,20 @@ verify(recorder *r, activation *a, ct_frame *frame)
     write_variables(r, a, frame);
     objects_look(r);
     r->verifying = false;
-    r->missed += r->changes - before;
+    if (r->secrets_known == secrets_known)
+        r->missed += r->changes - before;
 }
 
 void
 snapshot_write(recorder *r, activation *a, ct_frame *frame)
 {
+    size_t secrets_known = r->secrets_known;
     if (r->died_count)
         object_write_deaths(r);
     write_variables(r, a, frame);
     objects_look(r);
     if (__builtin_expect(r->verify_capture, 0))
-        verify(r, a, frame);
+        verify(r, a, frame, secrets_known);
 }
 
 static void

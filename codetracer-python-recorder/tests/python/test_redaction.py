@@ -508,6 +508,48 @@ def test_counts(traced):
     assert re.search(r"; redacted: \d+ values, 2 places in the output \(--no-redaction\)$", answer.err.strip())
 
 
+LATER = """
+def learn(text, names):
+    login = {"password": text}
+    return names
+
+def f(text, settled, pair):
+    learn(text, [text])
+    done = 1
+    return done
+
+f("correct" + "-horse-battery", frozenset(["correct-horse-battery"]), ("correct-horse-battery", 1))
+"""
+
+
+def test_what_was_shown_before_a_text_became_known_is_not_missed(tmp_path):
+    """--verify-capture counts what the quick look does not see. What is hidden from now on since its text became known just now is none of that."""
+    recorded = reading.record_journal(tmp_path, LATER, options=["--verify-capture"])
+    assert recorded.summary["missed"] == 0, recorded.summary
+    assert "learn" in str(recorded.events) and "correct-horse-battery" in str(recorded.events), "it was shown before"
+
+
+def test_what_cannot_change_is_hidden_too_when_its_text_becomes_known(tmp_path):
+    recorded = reading.record_journal(tmp_path, LATER)
+    last = [event for event in recorded.events if event["event"] == "step" and event["function"] == "f"][-1]
+    assert last["locals"]["done"] == 1 and "correct-horse-battery" not in str(last), last
+
+
+def test_variables_whose_names_are_hidden_do_not_take_turns(tmp_path):
+    """All are named <redacted> in the trace. It showed the value of one after the other, new at each line."""
+    code = """
+kinds = {"password": "hunter_first", "api_key": "hunter_second", "secret": "hunter_third"}
+globals().update(hunter_first=1, hunter_second=2, hunter_third=3)
+a = 1
+a = 2
+a = 3
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
+    assert recorded.summary["missed"] == 0, recorded.summary
+    steps = [event for event in recorded.events if event["event"] == "step"]
+    assert [step["locals"].get("<redacted>") for step in steps[-3:]] == [1, 1, 1]
+
+
 def test_read_gives_it(traced):
     from codetracer_python_recorder import read
     from codetracer_python_recorder.reader import Literal
