@@ -43,7 +43,7 @@ struct ct_recording_private {
     uint64_t seed;             /* of the interning hashes */
     uint64_t clock_start;      /* monotonic time at which the recording's time was 0 */
     uint32_t block_size, largest_record;
-    uint64_t seal_ns, segment_bytes;
+    uint64_t seal_ns, segment_bytes, short_segment; /* the latter of segments whose key state is small */
     uint8_t *scratch;          /* a slot's size of private memory: where events go after a failure */
     size_t scratch_size;
     uint64_t ignored;          /* what is published after a failure */

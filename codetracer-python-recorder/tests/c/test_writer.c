@@ -586,9 +586,56 @@ static void a_million_events(void)
     CHECK_SOUND(t);
     CHECK(t->complete);
     CHECK_EQ_INT(t->event_count, 1000000);
-    CHECK_EQ_INT(t->segments, 2);
     CHECK(events_are_numbered(t));
     release(t);
+}
+
+/* record.h: of events a segment has 16 times what its key state has, from 1 to 4 MiB, and at least as much as the key state. A block more, for only where one ends
+ * is it looked at. */
+static void segments_are_short_where_key_states_are_small(void)
+{
+    const uint64_t mega = 1 << 20;
+    const struct { uint64_t activations, least; } cases[] = { { 0, mega }, { 22000, 0 }, { 100000, 4 * mega }, { 900000, 0 } };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        ct_recording_options o = options();
+        ct_recording *r;
+        uint64_t key_size = 5, least = cases[c].least, slack = 512 * 1024;
+        for (uint64_t i = 0; i < cases[c].activations; i++)
+            key_size += 4 + (i < 128 ? 1 : i < 16384 ? 2 : 3); /* as put_key_state writes it */
+        if (c == 1)
+            least = 16 * key_size;
+        else if (c == 3)
+            least = key_size;
+        CHECK(c != 1 || (least > mega + slack && least < 4 * mega - slack));
+        CHECK(c != 3 || least > 4 * mega + slack);
+        CHECK_EQ_INT(ct_recording_open(&o, &r, NULL), CT_OK);
+        for (int64_t i = 0; i < 1600000; i++) {
+            put_event(r, i);
+            if (r->wants_segment)
+                put_key_state(r, cases[c].activations);
+        }
+        CHECK_EQ_INT(ct_recording_finish(r, NULL), CT_OK);
+        trace *t = decode(journal_path, NULL);
+        CHECK_SOUND(t);
+        size_t whole = 0; /* segments, without the first, whose key state is empty, and the last */
+        uint64_t length = 0;
+        bool behind_first = false;
+        for (size_t i = 0; i < t->block_count; i++) {
+            const block *b = &t->blocks[i];
+            if (b->flags & 1) {
+                if (behind_first) {
+                    whole++;
+                    CHECK(length - key_size > least && length - key_size <= least + slack + 64);
+                }
+                behind_first = b->segment > 0;
+                length = 0;
+            }
+            if (b->kind == CT_BLOCK_EVENTS)
+                length += b->raw_size;
+        }
+        CHECK(whole > 0);
+        release(t);
+    }
 }
 
 static void events_over_many_blocks(void)
@@ -1382,6 +1429,7 @@ int main(int argc, char **argv)
     check_arguments(argc, argv);
     RUN(nothing_recorded);
     RUN(a_million_events);
+    RUN(segments_are_short_where_key_states_are_small);
     RUN(events_over_many_blocks);
     RUN(huge_records);
     RUN(definitions);
