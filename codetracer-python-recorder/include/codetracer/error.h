@@ -19,7 +19,8 @@ typedef enum ct_code {
     CT_E_VERSION = 5, /* a format version that this library does not know */
     CT_E_LIMIT = 6,   /* the target cannot hold this */
     CT_E_STOPPED = 7, /* the caller's progress function asked to stop */
-    CT_END = 8        /* not an error: nothing follows */
+    CT_END = 8,       /* not an error: nothing follows */
+    CT_E_GONE = 9     /* a recording that keeps only its end has gone on, and given back what was to be read: open it again */
 } ct_code;
 
 typedef struct ct_error {

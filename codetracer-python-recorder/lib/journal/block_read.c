@@ -35,8 +35,8 @@ can_hold(const ct_block_entry *block)
     return block->codec == CT_CODEC_STORED || block->raw / ZSTD_BLOCKSIZE_MAX <= block->stored / LEAST_BLOCK;
 }
 
-ct_code
-ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
+static ct_code
+read_payload(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
               ct_error *error)
 {
     reader->allocator = journal->allocator;
@@ -63,6 +63,16 @@ ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block
     if (XXH3_64bits(*raw, block->raw) != block->checksum)
         return ct_journal_fail(journal, error, CT_E_CORRUPT, "a block's payload does not match its checksum", block->position);
     return CT_OK;
+}
+
+ct_code
+ct_block_read(ct_block_reader *reader, const ct_journal *journal, const ct_block_entry *block, uint8_t **raw, size_t *capacity,
+              ct_error *error)
+{
+    ct_code code = read_payload(reader, journal, block, raw, capacity, error);
+    if (code == CT_E_CORRUPT && !block->live && !journal->counts.complete && ct_journal_is_gone(journal, block->position))
+        return ct_fail(error, CT_E_GONE, "the recording has gone on and keeps only its end: what comes next was dropped meanwhile; read it again", 0, 0);
+    return code;
 }
 
 void

@@ -216,6 +216,27 @@ read_block_header(const ct_journal *journal, uint64_t position, ct_block_entry *
     return parse_block(journal, header, position, block) ? CT_OK : CT_END;
 }
 
+/* The range's header is written before its bytes become a hole, so whoever has met the hole finds it. Ranges may reach beyond what was the file's end. */
+bool
+ct_journal_is_gone(const ct_journal *journal, uint64_t position)
+{
+    uint8_t header[CT_BLOCK_HEADER_SIZE];
+    if (ct_source_read(&journal->source, 0, header, CT_FILE_HEADER_SIZE, NULL) != CT_OK)
+        return false;
+    for (uint64_t at = ct_load32(header + 12); at <= position && position - at >= sizeof header;) {
+        if (ct_source_read(&journal->source, at, header, sizeof header, NULL) != CT_OK || memcmp(header, CT_BLOCK_MAGIC, 4) != 0
+            || XXH3_64bits(header, 72) != ct_load64(header + 72))
+            return false;
+        bool is_range = header[4] == CT_BLOCK_DROPPED;
+        uint64_t size = is_range ? ct_load64(header + 32) : ct_load32(header + 8);
+        at += sizeof header;
+        if (size > UINT64_MAX - at || (is_range && position - at < size))
+            return is_range;
+        at += size;
+    }
+    return false;
+}
+
 /* Goes from header to header up to the end block, or to what is no block. */
 static ct_code
 walk_blocks(walk *w, ct_error *error)
@@ -569,12 +590,9 @@ opened(ct_code code, ct_journal *made, ct_journal **journal)
     return code;
 }
 
-ct_code
-ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
+static ct_code
+open_once(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
 {
-    if (!path || !journal)
-        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
-    *journal = NULL;
     ct_journal *made;
     CT_TRY(make(allocator, &made, error));
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -589,6 +607,18 @@ ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **jo
             code = load(made, NULL, error);
     }
     return opened(code, made, journal);
+}
+
+ct_code
+ct_journal_open(const char *path, const ct_allocator *allocator, ct_journal **journal, ct_error *error)
+{
+    if (!path || !journal)
+        return ct_fail(error, CT_E_PARAM, "an argument is missing", 0, 0);
+    *journal = NULL;
+    ct_code code = CT_E_GONE;
+    for (int i = 0; code == CT_E_GONE && i < CT_GONE_TRIES; i++)
+        code = open_once(path, allocator, journal, error);
+    return code;
 }
 
 ct_code

@@ -94,6 +94,10 @@ ct_code ct_block_read(ct_block_reader *reader, const ct_journal *journal, const 
                       ct_error *error);
 void ct_block_reader_free(ct_block_reader *reader);
 
+/* Whether a recording that keeps only its end has given back what was at this position, since the journal was opened. */
+bool ct_journal_is_gone(const ct_journal *journal, uint64_t position);
+enum { CT_GONE_TRIES = 10 }; /* so often is it opened again, before the caller is told */
+
 /* Where in the file byte `offset` of the raw payload is, as nearly as can be said. */
 uint64_t ct_block_position(const ct_block_entry *block, uint64_t offset);
 

@@ -20,6 +20,7 @@
 
 #include "check.h"
 #include "failing_memory.h"
+#include "journal/reader.h"
 #include "journal/writer.h"
 
 static char folder[256], journal_path[300], live_path[300];
@@ -1054,6 +1055,68 @@ static void no_holes(void)
     }
 }
 
+/* Memory of which the asking for a piece lets the recording go on far enough that all that was there is given back. */
+typedef struct moving { ct_recording *recording; int64_t put; int until; } moving;
+
+static void put_more(moving *m)
+{
+    for (int i = 0; i < 3000; i++) {
+        put_event(m->recording, m->put++);
+        if (m->recording->wants_segment)
+            put_key_state(m->recording, 0);
+    }
+    CHECK_EQ_INT(ct_recording_flush(m->recording, NULL), CT_OK);
+}
+
+static void *resize_moving(void *context, void *piece, size_t size)
+{
+    moving *m = context;
+    if (size && --m->until == 0)
+        put_more(m);
+    if (size)
+        return realloc(piece, size);
+    free(piece);
+    return NULL;
+}
+
+/* A recording that keeps only its end may drop its beginning while somebody opens it, at any moment: it is opened whole, from where it then begins. */
+static void opened_while_the_beginning_is_dropped(void)
+{
+    for (int until = 1, last = 0; !last; until++) {
+        ct_recording_options o = options();
+        moving m = {0};
+        ct_allocator memory = { &m, resize_moving };
+        o.block_size = 1000;
+        o.segment_bytes = 2000;
+        o.keep_steps = 500;
+        CHECK_EQ_INT(ct_recording_open(&o, &m.recording, NULL), CT_OK);
+        put_more(&m);
+        m.until = until;
+        ct_journal *journal = NULL;
+        ct_journal_counts counts = {0};
+        int64_t put = m.put;
+        CHECK_EQ_INT(ct_journal_open(folder, &memory, &journal, NULL), CT_OK);
+        last = m.until > 0;
+        if (journal)
+            ct_journal_count(journal, &counts);
+        uint64_t all = counts.dropped_steps + counts.steps;
+        CHECK(all == (uint64_t)put || all == (uint64_t)m.put);
+        CHECK(counts.steps >= 500);
+        /* What is opened stays as it was: what it has lost since is told as such. */
+        ct_block_reader payloads = {0};
+        ct_error error = {0};
+        uint8_t *raw = NULL;
+        size_t capacity = 0;
+        put_more(&m);
+        if (journal)
+            CHECK_EQ_INT(ct_block_read(&payloads, journal, &journal->events.blocks[0], &raw, &capacity, &error), CT_E_GONE);
+        ct_block_reader_free(&payloads);
+        free(raw);
+        ct_journal_close(journal);
+        ct_recording_finish(m.recording, NULL);
+    }
+}
+
 static void slow_disk(void)
 {
     broken b = { .write_delay_ms = 5 };
@@ -1439,6 +1502,7 @@ int main(int argc, char **argv)
     RUN(killed);
     RUN(sealed_in_time);
     RUN(no_holes);
+    RUN(opened_while_the_beginning_is_dropped);
     RUN(slow_disk);
     RUN(short_writes_and_no_thread);
     RUN(disk_error);

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import reading
+from codetracer_python_recorder import TraceError, read
 from conftest import Recorded, environment_for
 
 # Objects, texts that come again after the blocks they were written in are gone, one that lives all the time, generators, exceptions.
@@ -207,3 +208,38 @@ def test_from_python(tmp_path):
 def test_wrong_values(record, value):
     seen = record(1, code="print(1)", options=["--last", value])
     assert seen.status == 2 and "last must be a number" in seen.err and seen.out == "", seen
+
+
+def test_what_a_running_recording_drops_while_it_is_read_is_no_damage(tmp_path, record_script):
+    endless = "def work(i):\n    held = {'number': i, 'items': [i] * 5}\n    return held\n\ni = 0\nwhile True:\n    i += 1\n    work(i)\n"
+    (tmp_path / "prog.py").write_text(endless)
+    out, tool = tmp_path / "t", reading.trace_tool()
+    command = [sys.executable, str(record_script), "-o", "t", "--quiet", "--format", "journal", "--last", "2000", "prog.py"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment_for())
+    try:
+
+        def wait_for_more():
+            before = sum(path.stat().st_size for path in out.rglob("*.ctj"))
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and sum(path.stat().st_size for path in out.rglob("*.ctj")) < before + 4_000_000:
+                time.sleep(0.05)
+
+        wait_for_more()
+        # The kernel's pipe fills, and the printer waits in the middle of the trace.
+        printer = subprocess.Popen([tool, "print", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert printer.stdout.readline()
+        with read(out) as trace:
+            first = trace.steps[0]
+            wait_for_more()
+            with pytest.raises(TraceError, match="has gone on and keeps only its end") as raised:
+                print(first.locals, [step.locals for step in trace.steps])
+            assert raised.value.position is None
+        _, told = printer.communicate(timeout=60)
+        assert printer.returncode == 1
+        assert "has gone on and keeps only its end" in told and "byte" not in told
+        for _ in range(25):  # each opens and reads all of it anew, when it has to
+            done = subprocess.run([tool, "verify", str(out)], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0 and "unfinished" in done.stdout, done.stdout + done.stderr
+    finally:
+        process.kill()
+        process.wait()
