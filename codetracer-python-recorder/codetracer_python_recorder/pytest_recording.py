@@ -77,7 +77,7 @@ class Plugin:
         self.recording: session.Recording | None = None
         self.path = ""  # of the recording that runs
         self.outcome: str | None = None
-        self.duration = 0.0
+        self.durations: dict[str, float] = {}  # by phase
         self.written = 0
         self.problems: list[str] = []
         self.failing = False  # one of them counts for pytest's status
@@ -120,13 +120,13 @@ class Plugin:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> "Generator[None, Any, None]":
-        self.outcome, self.duration = None, 0.0
+        self.outcome, self.durations = None, {}
         if not self.per_test:
             span = spans.Span("span_test", item.nodeid, "test")
             yield
             outcome = self.outcome or "interrupted"
             span.finish(
-                "error" if outcome in KEPT_OF_FAILED else "ok", {"test.outcome": outcome, "test.duration": f"{self.duration:.6f}"}
+                "error" if outcome in KEPT_OF_FAILED else "ok", {"test.outcome": outcome, "test.duration": f"{sum(self.durations.values()):.6f}"}
             )
             return
         folder = self.folder(item.nodeid, self.worker)
@@ -138,7 +138,7 @@ class Plugin:
         outcome = self.outcome or "interrupted"
         if self.recording is not None:
             _native.define_meta("test.outcome", outcome)
-            _native.define_meta("test.duration", f"{self.duration:.6f}")
+            _native.define_meta("test.duration", f"{sum(self.durations.values()):.6f}")
             self.end(not self.failed_only or outcome in KEPT_OF_FAILED)
 
     def folder(self, node: str, worker: str | None) -> str:
@@ -190,10 +190,12 @@ class Plugin:
         if report.failed and self.worker is None and self.per_test and hasattr(report, "codetracer"):
             self.failed[report.codetracer] = report.nodeid
         if report.when == "setup":  # again, when a test is run again
-            self.outcome, self.duration = None, 0.0
-        self.duration += report.duration
+            self.outcome, self.durations = None, {}
+        self.durations[str(report.when)] = report.duration  # subtests tell first, the whole call is told last
         if report.failed:
             self.outcome = "failed" if report.when == "call" else "error"
+        elif self.outcome in KEPT_OF_FAILED:
+            pass  # a test whose subtest failed passes, with unittest
         elif hasattr(report, "wasxfail") and self.outcome is None:
             self.outcome = "xfailed" if report.skipped else "xpassed"
         elif report.skipped:

@@ -236,6 +236,34 @@ def test_failed_only(run, tmp_path, workers):
     assert sorted(path.name for path in (tmp_path / "out" / "test_it.py").iterdir()) == ["test_bad", "test_error"]  # no empty folders
 
 
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
+def test_a_test_with_a_failing_subtest_has_failed(run, tmp_path, workers):
+    """unittest's own: pytest then says that the subtest failed, and that the test passed."""
+    code = """
+import time, unittest
+
+class T(unittest.TestCase):
+    def test_parts(self):
+        for part in range(3):
+            with self.subTest(part=part):
+                time.sleep(0.3)
+                self.assertNotEqual(part, 1)
+
+    def test_whole(self):
+        for part in range(3):
+            with self.subTest(part=part):
+                if part == 2:
+                    self.skipTest("no")
+"""
+    done = run("--codetracer", "--codetracer-failed-only", *workers, files={"test_it.py": code})
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = traces(tmp_path / "trace-out")
+    assert list(found) == ["test_it.py::T::test_parts"]
+    assert found["test_it.py::T::test_parts"][1]["test.outcome"] == "failed"
+    assert 0.9 <= float(found["test_it.py::T::test_parts"][1]["test.duration"]) < 1.75, "parts do not count twice"
+    assert "test_it.py::T::test_parts: codetracer-trace print trace-out/test_it.py/T/test_parts" in done.stdout
+
+
 def test_the_folder_stands_behind_an_equals_sign(run, tmp_path):
     seen = run("--codetracer", "tests", files={"tests/test_a.py": "def test_a(more): pass\n", "tests/conftest.py": "import pytest\n@pytest.fixture\ndef more(): return 1\n\
 def pytest_addoption(parser): parser.addoption('--ours')\n", "test_b.py": "assert 0\n"})  # fmt: skip
