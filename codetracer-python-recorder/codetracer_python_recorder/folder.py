@@ -83,6 +83,24 @@ class OutputFolder:
         return os.path.join(self.private, "journal.live")
 
     @property
+    def _exporting(self) -> str:
+        return os.path.join(self.private, "exporting")
+
+    def begin_export(self) -> None:
+        """From here on the recording has no live file: this one says that, as long as its process lives, it is none to be recovered."""
+        try:
+            os.close(os.open(self._exporting, os.O_WRONLY | os.O_CREAT, 0o600))
+        except OSError:
+            pass  # a recovery at just this moment is less likely than a disk that is full
+
+    def end_export(self) -> None:
+        """What is left is for `codetracer-trace recover`."""
+        try:
+            os.unlink(self._exporting)
+        except OSError:
+            pass
+
+    @property
     def exported(self) -> str:
         """The folder in which the finished trace is put together."""
         return os.path.join(self.private, "trace")
@@ -126,6 +144,8 @@ class OutputFolder:
             os.rmdir(replaced)
             raise
         try:
+            if os.path.lexists(self.journal):
+                os.unlink(self.journal)  # before the file that says that it is not to be recovered
             remove_tree(self.private)
         except KeyboardInterrupt:
             pass  # the trace is in place: there is nothing left to interrupt

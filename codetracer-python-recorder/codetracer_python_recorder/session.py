@@ -388,11 +388,13 @@ class Recording:
         if not here or self.state != RUNNING:
             return self.result
         self.state = DONE
+        self.folder.begin_export()
         summary = _native.stop(exit_status, exit_signal, error_text)
         failed = summary.get("failed")
         if failed:
             why = os.strerror(failed[0]) if failed[0] else failed[1]
             kept = self._keep_partial(progress) if self.policy is not None and self.policy["keep_partial_trace"] else None
+            self.folder.end_export()
             raise errors.NotFinished(
                 "ERR_TRACE_INCOMPLETE",
                 f"recording stopped before the program's end ({why}); what was recorded until then is kept: "
@@ -503,6 +505,7 @@ class Recording:
         if self.format == "journal" and os.path.exists(os.path.join(self.folder.exported, name)):
             os.rename(os.path.join(self.folder.exported, name), self.folder.journal)
         folder.remove_tree(self.folder.exported)
+        self.folder.end_export()
 
 
 def runs_anyway(policy: "dict[str, Any] | None") -> bool:

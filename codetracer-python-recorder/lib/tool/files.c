@@ -120,8 +120,8 @@ long recording_process(const char *folder)
     if (fd < 0)
         return 0;
     bool read = read_at(fd, "journal.ctj", header, sizeof header) && memcmp(header, CT_JOURNAL_MAGIC, 8) == 0;
-    /* A recording that has ended has no live file any more. */
-    bool live = faccessat(fd, "journal.live", F_OK, 0) == 0;
+    /* A recording that has ended has no live file any more; while its process writes the trace, it has the other. */
+    bool live = faccessat(fd, "journal.live", F_OK, 0) == 0 || faccessat(fd, "exporting", F_OK, 0) == 0;
     close(fd);
     if (!read || !live)
         return 0;

@@ -281,7 +281,7 @@ static void report(const char *path, ct_journal *journal, bool killed, int forma
 /* What the recorder and recoveries put there, the journal's last file at the very end; a folder that holds something else stays. */
 static void remove_private(const char *private_folder)
 {
-    static const char *const OURS[] = {"trace", "recovered.files", "recovered.ct", "recovered.ctj", "journal.live", "journal.ctj"};
+    static const char *const OURS[] = {"trace", "exporting", "recovered.files", "recovered.ct", "recovered.ctj", "journal.live", "journal.ctj"};
     for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++) {
         char *path = path_join(private_folder, OURS[i]);
         remove_tree(path);

@@ -208,6 +208,37 @@ def test_print_of_a_recording_whose_export_was_killed(tmp_path):
     assert (answer.returncode, answer.stderr) == (0, "") and "only" in answer.stdout
 
 
+@pytest.mark.parametrize("form", ["ct", "json", "journal"])
+def test_a_recording_whose_trace_is_being_written_is_left_alone(tmp_path, form):
+    """And is recovered once that has failed, though the process lives on."""
+    (tmp_path / "prog.py").write_text(f"""\
+import subprocess
+from codetracer_python_recorder import RecorderError, export, start, stop
+whole, fails = export.export, False
+def recover():
+    done = subprocess.run([{reading.trace_tool()!r}, "recover", "own"], capture_output=True, text=True)
+    print(done.returncode, "still being written" in done.stderr)
+def during_export(*arguments, **options):
+    recover()
+    if fails:
+        raise OSError(28, "full")
+    return whole(*arguments, **options)
+export.export = during_export
+start("own", format={form!r})
+stop()
+recover()
+fails = True
+start("own", format={form!r})
+try:
+    stop()
+except RecorderError:
+    recover()
+""")
+    answer = subprocess.run([sys.executable, "prog.py"], cwd=tmp_path, env=environment_for(), capture_output=True, text=True, timeout=60)
+    assert answer.stdout.split("\n") == ["1 True", "0 False", "1 True", "0 False", ""], answer
+    assert sorted(os.listdir(tmp_path / "own")) == ["earlier", "prog.ctj"]
+
+
 def test_recovery_leaves_no_parts(tmp_path):
     """What a killed export or a recovery that did not succeed has put into the private folder goes with it."""
     process = start(tmp_path, "import os\nos.kill(os.getpid(), 9)\n")
