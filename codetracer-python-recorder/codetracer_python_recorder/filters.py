@@ -6,6 +6,7 @@ skipped is below all of them: the extension sees to it by the folders that prefi
 """
 
 import os
+import stat
 import sys
 
 from . import _native, errors, toml_lines
@@ -44,16 +45,33 @@ class Source:
 
 
 def find(program_folder: str) -> str | None:
-    """The nearest `.codetracer/trace-filter.toml`, from this folder upwards."""
-    folder = os.path.abspath(program_folder)
+    """The nearest `.codetracer/trace-filter.toml`, from this folder upwards. What is there and cannot be read is found: it may say what must not be recorded."""
+    try:
+        folder = os.path.abspath(program_folder)
+    except OSError:  # the working directory is gone, and above it nobody knows what
+        return None
     while True:
         path = os.path.join(folder, FOLDER, NAME)
-        if os.path.isfile(path):
+        if _is_there(path):
             return path
         above = os.path.dirname(folder)
         if above == folder:
             return None
         folder = above
+
+
+def _is_there(path: str) -> bool:
+    try:
+        kind = os.lstat(path).st_mode
+        if stat.S_ISLNK(kind):
+            kind = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return os.path.islink(path)
+    except OSError:
+        return True
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise _wrong(f"the trace filter {path!r} is no file: make it one, or remove it")  # to read a pipe is to wait
+    return True
 
 
 def split(given: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None") -> list[str]:

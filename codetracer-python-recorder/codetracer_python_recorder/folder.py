@@ -35,7 +35,14 @@ class OutputFolder:
 
     def __init__(self, path: str, names: tuple[str, ...]) -> None:
         self.shown = path
-        self.path = os.path.abspath(path)
+        try:
+            self.path = os.path.abspath(path)
+        except OSError as error:
+            raise errors.EnvironmentError(
+                "ERR_TRACE_DIR_CREATE_FAILED",
+                f"the output folder {path!r} cannot be made: the working directory is gone ({errors.reason(error)}); give the folder's whole path",
+                path=path,
+            ) from None
         self.names = names
         self.made: list[str] = []  # folders that did not exist before, innermost last
         _check(self.path, path)

@@ -257,7 +257,10 @@ def _absolute(path: str) -> str:
 
 def _folder_of(script: str) -> str:
     """sys.path[0] of a script: the folder of the file behind all links."""
-    return os.path.dirname(os.path.realpath(script) if os.name != "nt" else os.path.abspath(script))
+    try:
+        return os.path.dirname(os.path.realpath(script) if os.name != "nt" else os.path.abspath(script))
+    except OSError:  # the working directory is gone
+        return os.path.dirname(script)
 
 
 def _importer(path: str) -> object:

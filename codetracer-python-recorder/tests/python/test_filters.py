@@ -1,5 +1,6 @@
 """Trace filters: the grammar by files good and bad, and what rules do to recordings of real programs, by expectation written by hand."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -377,6 +378,32 @@ def test_value_defaults(project):
     assert "ada" in str(call) and "4711" not in str(call)
     events = project(HEAD + rule("obj:login", more='value_default = "drop"\n'))
     assert all(not e["locals"] for e in events if e["event"] == "step" and e["function"] == "login")
+
+
+@pytest.mark.parametrize("kind", ["dangling", "folder", "pipe", "unreadable", "closed"])
+def test_a_filter_that_is_there_and_cannot_be_read_is_not_passed_over(record, tmp_path, kind):
+    """It may say what must not be recorded. A pipe is not waited for."""
+    above = tmp_path / "project"
+    file = above / ".codetracer" / "trace-filter.toml"
+    file.parent.mkdir(parents=True)
+    {
+        "dangling": lambda: file.symlink_to("nowhere"),
+        "folder": file.mkdir,
+        "pipe": lambda: os.mkfifo(file),
+        "unreadable": lambda: file.touch(0),
+        "closed": lambda: file.parent.chmod(0),
+    }[kind]()
+    (above / "src").mkdir()
+    (above / "src" / "prog.py").write_text("print('ran')\n")
+    command = [sys.executable, "-m", "codetracer_python_recorder", "-o", "out", "project/src/prog.py"]
+    if os.geteuid() == 0:  # who may read everything
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    try:
+        done = subprocess.run(command, cwd=tmp_path, env=environment_for(), capture_output=True, text=True, timeout=60)
+    finally:
+        file.parent.chmod(0o700)
+    assert (done.returncode, done.stdout) == (2, "") and str(file) in done.stderr, done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_order_of_files(project, tmp_path):

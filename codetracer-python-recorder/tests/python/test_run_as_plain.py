@@ -239,6 +239,21 @@ def test_absolute_path_and_other_folder(same, tree, tmp_path, name):
     same("../single.py", cwd=tmp_path / "sub")
 
 
+@pytest.mark.parametrize("arguments", ["../prog.py", "-c 'import sys; print(sys.argv, sys.path)'", "-m prog"])
+def test_a_working_folder_that_is_gone(tmp_path, record_script, arguments):
+    (tmp_path / "prog.py").write_text("import sys\nprint(sys.argv, sys.path, __file__)\n")
+
+    def run(command):
+        script = f"mkdir gone && cd gone && rmdir ../gone && exec {command} {arguments}"
+        return subprocess.run(["sh", "-c", script], cwd=tmp_path, env=environment_for(), capture_output=True, text=True, timeout=60)
+
+    plain, recorded = run(sys.executable), run(f"{sys.executable} {record_script} -q -o {tmp_path / 'out'}")
+    assert (recorded.returncode, recorded.stdout) == (plain.returncode, plain.stdout), recorded.stderr
+    assert "Traceback" not in recorded.stderr
+    nowhere = run(f"{sys.executable} {record_script} -q")  # into ./trace-out
+    assert nowhere.returncode and "Traceback" not in nowhere.stderr
+
+
 def test_modules_of_the_program_do_not_hide_the_recorders(same, tree):
     (tree / "shadow" / "prog.py").write_text("print('ran')")
     same("prog.py", cwd=tree / "shadow")
