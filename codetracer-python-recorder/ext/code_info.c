@@ -3,7 +3,8 @@
  *
  * Without a rule of the user's (filters.c): the standard library (by directory), import hooks of the environment (by name), frozen modules, the recorder
  * itself and code with a name in angle brackets are skipped.
- * Skipped code is switched off in the interpreter (events.c returns DISABLE), so it costs one callback per place.
+ * Skipped code is switched off in the interpreter: it tells no lines (line_events.c), and of what else it tells each place costs one callback (events.c returns
+ * DISABLE).
  */
 #include "effects.h"
 
@@ -23,6 +24,7 @@ code_info_free(void *extra)
     code_info *info = extra;
     if (info == NULL)
         return;
+    line_events_forget(info);
     effects_free(info);
     free(info->given_path);
     free(info->points);
@@ -507,6 +509,8 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
             define(r, code, info, path, frame);
     }
     free(path);
+    if ((!info->skipped && !info->calls_only) || info->points)
+        line_events_begin(r, code, info);
     return info;
 }
 

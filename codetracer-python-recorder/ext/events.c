@@ -395,6 +395,18 @@ monitoring(void)
     return module;
 }
 
+PyObject *
+monitoring_function(PyObject *module, const char *name)
+{
+    PyObject *function = PyObject_GetAttrString(module, name);
+    if (function == NULL || (PyCFunction_CheckExact(function) && strcmp(((PyCFunctionObject *)function)->m_ml->ml_name, name) == 0))
+        return function;
+    Py_DECREF(function);
+    PyErr_Format(PyExc_RuntimeError, "sys.monitoring.%s has been replaced by something else in this process; recording needs the interpreter's own: "
+                 "put that back, or start recording before it is replaced", name);
+    return NULL;
+}
+
 static int
 take_tool_id(PyObject *module)
 {
@@ -455,7 +467,6 @@ event_bit(PyObject *module, const char *name, long *bit)
 int
 events_install(recorder *r)
 {
-    (void)r;
     events_remove(); /* a forked child inherits its parent's */
     PyObject *module = monitoring();
     if (module == NULL)
@@ -465,7 +476,7 @@ events_install(recorder *r)
     Py_XSETREF(disable, PyObject_GetAttrString(module, "DISABLE"));
     if (disable == NULL || period_setup(module) < 0 || take_tool_id(module) < 0)
         return -1;
-    long all = 0;
+    long everywhere = 0, line = 0;
     for (size_t i = 0; i < EVENT_COUNT; i++) {
         long bit;
         callback *function = PyObject_New(callback, callback_type);
@@ -476,13 +487,16 @@ events_install(recorder *r)
         Py_DECREF(function);
         if (code < 0)
             goto failed;
-        all |= bit;
+        if (EVENTS[i].handler == on_line)
+            line = bit;
+        else
+            everywhere |= bit;
     }
     quiet_setup(tool_id);
     /* Places that an earlier recording switched off are switched on again. */
     PyObject *done = PyObject_CallMethod(module, "restart_events", NULL);
     Py_XDECREF(done);
-    if (done == NULL || set_events(module, all) < 0)
+    if (done == NULL || line_events_setup(module, tool_id, line) < 0 || set_events(module, everywhere) < 0 || line_events_of_running_code(r) < 0)
         goto failed;
     return 0;
 
@@ -499,6 +513,7 @@ events_remove(void)
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *module = monitoring();
     if (module) {
+        line_events_remove();
         if (set_events(module, 0) < 0)
             PyErr_Clear();
         for (size_t i = 0; i < EVENT_COUNT; i++) {

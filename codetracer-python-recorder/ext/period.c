@@ -20,15 +20,8 @@ static PyObject *restart_events; /* sys.monitoring's own function: it is called 
 int
 period_setup(PyObject *monitoring)
 {
-    Py_XSETREF(restart_events, PyObject_GetAttrString(monitoring, "restart_events"));
-    if (restart_events == NULL)
-        return -1;
-    if (!PyCFunction_CheckExact(restart_events) || strcmp(((PyCFunctionObject *)restart_events)->m_ml->ml_name, "restart_events") != 0) {
-        PyErr_SetString(PyExc_RuntimeError, "sys.monitoring.restart_events has been replaced by something else in this process; "
-                                            "recording needs the interpreter's own: put that back, or start recording before it is replaced");
-        return -1;
-    }
-    return 0;
+    Py_XSETREF(restart_events, monitoring_function(monitoring, "restart_events"));
+    return restart_events ? 0 : -1;
 }
 
 static void

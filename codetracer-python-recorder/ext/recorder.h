@@ -226,6 +226,8 @@ struct code_info {
     bool judged;                 /* a rule says something of its values: `decision` */
     ct_filter_decision decision;
     effect_table *effects;       /* NULL: not asked for yet */
+    PyCodeObject *teller;        /* borrowed: the code, while it tells its lines (line_events.c); with its neighbours in the list of these */
+    code_info *previous_teller, *next_teller;
     size_t global_count;
     PyObject **global_keys;      /* names in co_names, borrowed from the code */
     uint32_t *global_names;
@@ -591,7 +593,15 @@ void weakrefs_remove(void);
 int fork_setup(void);
 extern bool forked_from_recording;
 
+/* line_events.c */
+int line_events_setup(PyObject *monitoring, int tool_id, long line); /* line: the event's bit. -1 with an exception */
+int line_events_of_running_code(recorder *r); /* when recording begins. -1 with an exception */
+void line_events_begin(recorder *r, PyCodeObject *code, code_info *info);
+void line_events_forget(code_info *info); /* it is about to be freed */
+void line_events_remove(void);            /* before the tool id is given back; no code tells its lines any more */
+
 /* events.c */
+PyObject *monitoring_function(PyObject *monitoring, const char *name); /* sys.monitoring's own, written in C. NULL with an exception: something else stands there */
 int events_install(recorder *r); /* -1 with an exception */
 void events_remove(void);        /* safe in any state; keeps a pending exception */
 

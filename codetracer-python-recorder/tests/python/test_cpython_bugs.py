@@ -223,10 +223,11 @@ def test_gh_157900_instruction_events_are_not_relied_on(seen):
 import sys
 M = sys.monitoring
 (ours,) = [n for n in range(6) if M.get_tool(n) == "codetracer"]
-print(bool(M.get_events(ours) & M.events.INSTRUCTION), bool(M.get_events(ours) & M.events.LINE), bool(M.get_events(ours) & M.events.PY_START))
+events = M.get_events(ours), M.get_local_events(ours, sys._getframe().f_code)
+print(*(bool(some & kind) for some in events for kind in (M.events.INSTRUCTION, M.events.LINE, M.events.PY_START)))
 """
     )
-    assert answer.out == "False True True\n"
+    assert answer.out == "False False True False True False\n"
 
 
 def test_gh_127953_large_literals_cost_what_the_events_cost(journal):

@@ -1,0 +1,155 @@
+"""Which code tells its lines to us: all that is recorded, from the moment on when recording begins, wherever it stands then; and nothing else. What the interpreter has
+set is asked of sys.monitoring; which lines run is by hand."""
+
+import textwrap
+
+import pytest
+import reading
+from support import frameworks
+
+ASK = """
+import json, sys, textwrap
+M = sys.monitoring
+def ours():
+    return next(n for n in range(6) if M.get_tool(n) == "codetracer")
+def told(tool, *functions):
+    return [M.get_local_events(tool, function.__code__) == M.events.LINE for function in functions]
+"""
+
+
+@pytest.fixture
+def lines_of(journal, tmp_path):
+    """lines_of(code, functions): of each function the lines that were recorded from start("inner") on. Line 1 is the first line of `code`."""
+
+    def run(code, functions, **how):
+        journal(textwrap.dedent(code).lstrip("\n") + "stop()\n", plainly=True, **how)
+        seen = reading.Journal(reading.print_json(tmp_path / "inner"))
+        return [seen.lines(function) for function in functions]
+
+    return run
+
+
+def test_only_what_is_recorded_tells_lines(record):
+    answer = record(code=ASK + """
+def mine():
+    return textwrap.wrap(json.dumps([1, {"two": 2}], indent=1))
+mine()
+tool = ours()
+print(told(tool, mine), told(tool, json.dumps, textwrap.wrap, json.JSONEncoder.encode), bool(M.get_events(tool) & M.events.LINE))
+""", options=("--quiet",))  # fmt: skip
+    assert answer.out == "[True] [False, False, False] False\n", answer
+
+
+def test_nothing_is_left_when_recording_ends(plain, tmp_path):
+    """Not in code that runs, in code that ran, in a generator that waits; a tool that gets our id next would be told."""
+    answer = plain(code=ASK + f"""
+from codetracer_python_recorder import start, stop
+def ran(): return 1
+def waits():
+    yield 1
+    yield 2
+def runs():
+    start({str(tmp_path / "out")!r})
+    generator = waits()
+    next(generator); ran()
+    tool = ours()
+    print(told(tool, ran, waits, runs))
+    stop()
+    M.use_tool_id(tool, "next")
+    print([M.get_local_events(tool, f.__code__) for f in (ran, waits, runs)], M.get_events(tool))
+    seen = []
+    M.register_callback(tool, M.events.LINE, lambda *event: seen.append(event))
+    next(generator); ran()
+    M.free_tool_id(tool)
+    print(seen)
+runs()
+""")  # fmt: skip
+    assert answer.out == "[True, True, True]\n[0, 0, 0] 0\n[]\n", answer
+
+
+def test_code_that_runs_elsewhere_when_recording_begins(lines_of):
+    """In a thread that waits, in a generator and a coroutine that wait, further out: no event of theirs need come before their next line."""
+    code = """
+        import threading, time
+        from codetracer_python_recorder import start, stop
+        here, go_on = threading.Event(), False
+        def in_thread():
+            here.set()
+            while not go_on:
+                time.sleep(0.001)
+            a = 1
+            b = 2
+        def generator():
+            yield 1
+            c = 3
+            yield 2
+        async def coroutine():
+            await Once()
+            d = 4
+        class Once:
+            def __await__(self):
+                yield
+        def outer():
+            inner()
+            e = 5
+        def inner():
+            start("inner")
+            f = 6
+        thread = threading.Thread(target=in_thread)
+        thread.start()
+        here.wait()
+        waiting, awaiting = generator(), coroutine()
+        next(waiting); awaiting.send(None)
+        outer()
+        go_on = True
+        thread.join()
+        next(waiting)
+        try: awaiting.send(None)
+        except StopIteration: pass
+    """
+    loop, *others = lines_of(code, ("in_thread", "generator", "coroutine", "outer", "inner"))
+    assert loop[-2:] == [8, 9] and set(loop[:-2]) <= {6, 7}
+    assert others == [[12, 13], [16], [22], [25]]
+
+
+def test_a_greenlet_that_is_switched_out_when_recording_begins(lines_of):
+    """Its frames are in no thread's chain, and its next event is a line."""
+    frameworks.need("greenlet")
+    code = """
+        from greenlet import getcurrent, greenlet
+        from codetracer_python_recorder import start, stop
+        class Mine(greenlet):
+            pass
+        def within(main):
+            main.switch()
+            a = 1
+            return a
+        def waits(main):
+            within(main)
+            b = 2
+        waiting = [kind(waits) for kind in (greenlet, Mine)]
+        for g in waiting:
+            g.switch(getcurrent())
+        start("inner")
+        for g in waiting:
+            g.switch()
+    """
+    assert lines_of(code, ("within", "waits"), env=frameworks.environment()) == [[7, 8, 7, 8], [11, 11]]
+
+
+def test_code_that_dies_is_let_go(journal):
+    """The list of what tells lines holds nothing: code that the program drops dies at once, and recording goes on and ends."""
+    answer = journal("""
+import weakref
+def kept(): return 0
+last, died = lambda: None, 0
+for i in range(2000):
+    def dropped(x): return x + 1
+    dropped.__code__ = dropped.__code__.replace(co_firstlineno=i + 1)
+    died += last() is None
+    assert dropped(i) == i + 1 and kept() == 0
+    last = weakref.ref(dropped.__code__)
+print(died)
+""")  # fmt: skip
+    assert answer.out == "2000\n"
+    assert len(answer.of("call", function="dropped")) == 2000 == len(answer.lines("kept"))
