@@ -327,8 +327,8 @@ def _decorate(function: "Function", period: _Period) -> "Function":
         if flags & 0x100:  # CO_ITERABLE_COROUTINE
             import types
 
-            return types.coroutine(driving)  # type: ignore[no-any-return]
-        return driving  # type: ignore[return-value]
+            driving = types.coroutine(driving)
+        return _called_as(function, driving, flags)  # type: ignore[return-value]
 
     else:
 
@@ -337,7 +337,26 @@ def _decorate(function: "Function", period: _Period) -> "Function":
             with period:
                 return function(*args, **keywords)
 
-    return wrapper  # type: ignore[return-value]
+        return wrapper  # type: ignore[return-value]
+
+    return _called_as(function, wrapper, flags)  # type: ignore[return-value]
+
+
+def _called_as(function: "Callable[..., Any]", driving: "Callable[..., Any]", flags: int) -> "Callable[..., Any]":
+    """`driving`, but wrong arguments are an error at the call, as of `function`: a generator of ours would only find them when it first runs. inspect sees by its flags
+    what kind of function it is."""
+    import functools
+    import types
+
+    def wrapper(*args: "Any", **keywords: "Any") -> "Any":
+        made = function(*args, **keywords)
+        if hasattr(made, "close"):
+            made.close()  # it has not begun: none of it runs, and a coroutine does not complain that nobody awaited it
+        del made
+        return driving(*args, **keywords)
+
+    code = wrapper.__code__.replace(co_flags=wrapper.__code__.co_flags | flags & 0x3A0)
+    return functools.wraps(function)(types.FunctionType(code, globals(), closure=wrapper.__closure__))
 
 
 # ---- keeping only failures ----

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import reading
+from conftest import environment_for
 from test_periods import balanced, gaps, program, steps  # noqa: F401
 
 
@@ -101,6 +102,44 @@ for i in range(2):
     except ValueError as e: print(e)
 """) == "x\nx\n"
     assert len(steps(tmp_path / "trace-out")) == 2
+
+
+def test_wrong_arguments_are_an_error_at_the_call(tmp_path):
+    """Not when the generator or coroutine first runs: what catches it stands around the call."""
+    code = """
+import gc, inspect, types, warnings
+warnings.simplefilter("always")
+@on
+def gen(a, /, b=1, *, c): yield a, b, c
+@on
+async def coro(n): return n
+@on
+async def agen(n): yield n
+@on
+@types.coroutine
+def old(n): yield n
+class K:
+    @on
+    async def method(self, n): return n
+for function in gen, coro, agen, old, K().method:
+    for given in (1, 2, 3, 4), ():
+        try: function(*given)
+        except TypeError as error: print("at the call:", error)
+    print(inspect.isgeneratorfunction(function), inspect.iscoroutinefunction(function), inspect.isasyncgenfunction(function), inspect.signature(function))
+print(list(gen(1, c=2)), inspect.isawaitable(old(1)), inspect.iscoroutine(made := coro(1)), made.close())
+coro(5)
+gc.collect()
+"""
+    (tmp_path / "prog.py").write_text(code)  # the same lines in warnings
+    plain, recorded = (
+        subprocess.run(
+            [sys.executable, "-c", f"{on}\nexec(compile(open('prog.py').read(), 'prog.py', 'exec'))"],
+            cwd=tmp_path, env=environment_for(), capture_output=True, text=True, timeout=60,
+        )
+        for on in ("on = lambda f: f", "from codetracer_python_recorder import record as on")
+    )  # fmt: skip
+    assert plain.returncode == 0 and plain.stdout.count("at the call:") == 10 and "never awaited" in plain.stderr, plain
+    assert (recorded.returncode, recorded.stdout, recorded.stderr) == (0, plain.stdout, plain.stderr)
 
 
 GENERATORS = """
