@@ -180,12 +180,12 @@ class Plugin:
 
     def note(self, report: pytest.TestReport) -> None:
         worker: Any = getattr(report, "node", None)
-        if worker is not None and self.per_test:  # in pytest-xdist's controller
+        if worker is not None:  # in pytest-xdist's controller
             if str(report.when) == "???":  # the word of pytest-xdist for a test whose worker ended
-                path = os.path.join(self.root, self.folder(report.nodeid, worker.gateway.id))
+                path = os.path.join(self.root, self.folder(report.nodeid, worker.gateway.id) if self.per_test else worker.gateway.id)
                 if os.path.isdir(path):
                     self.crashed[path] = report.nodeid
-            elif hasattr(report, "codetracer"):
+            elif self.per_test and hasattr(report, "codetracer"):
                 self.seen.setdefault(worker, set()).add(report.codetracer)
         if report.failed and self.worker is None and self.per_test and hasattr(report, "codetracer"):
             self.failed[report.codetracer] = report.nodeid

@@ -580,6 +580,14 @@ def test_a_worker_that_ends(run, tmp_path, options, workers):
         assert lines(tmp_path / path) == [("test_it.py", 4), ("test_it.py", 5)]
 
 
+def test_a_worker_that_ends_in_a_trace_of_the_session(run, tmp_path):
+    frameworks.need("xdist")
+    seen = run("-n1", "--codetracer=out", "--codetracer-per=session", files={"test_it.py": CRASH})
+    assert "test_it.py::test_ends: its process ended; what was seen until then: codetracer-trace recover out/gw0\n" in seen.stdout, seen
+    assert subprocess.run([reading.trace_tool(), "recover", "out/gw0"], cwd=tmp_path).returncode == 0
+    assert ("test_it.py", 5) in lines(tmp_path / "out" / "gw0")
+
+
 # ---- the documentation ----
 
 
