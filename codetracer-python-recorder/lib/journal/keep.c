@@ -257,8 +257,13 @@ ct_recording_hold(ct_recording *recording, bool hold)
     pthread_mutex_lock(&writer->lock);
     if (hold)
         writer->keep.holds++;
-    else if (writer->keep.holds)
-        writer->keep.holds--;
+    else if (writer->keep.holds && --writer->keep.holds == 0 && !writer->failed) {
+        /* At once: no further segment need come. */
+        ct_error error = { 0 };
+        ct_code code = drop(writer, &error);
+        if (code != CT_OK)
+            ct_writer_fail(writer, code, error.message, error.system);
+    }
     pthread_mutex_unlock(&writer->lock);
 }
 

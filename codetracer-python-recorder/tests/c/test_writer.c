@@ -1055,6 +1055,37 @@ static void no_holes(void)
     }
 }
 
+/* While it is held nothing is given back; what that kept too long goes when it is let go, even if nothing is recorded any more. */
+static void held_and_let_go(void)
+{
+    for (int held = 0; held < 3; held++) { /* never; let go at the end; never let go */
+        ct_recording_options o = options();
+        ct_recording *r;
+        ct_error error;
+        o.block_size = 1000;
+        o.segment_bytes = 2000;
+        o.keep_steps = 100;
+        CHECK_EQ_INT(ct_recording_open(&o, &r, &error), CT_OK);
+        if (held)
+            ct_recording_hold(r, true);
+        for (int64_t i = 0; i < 20000; i++) {
+            put_event(r, i);
+            if (r->wants_segment)
+                put_key_state(r, 0);
+        }
+        CHECK_EQ_INT(ct_recording_flush(r, &error), CT_OK);
+        if (held == 1)
+            ct_recording_hold(r, false);
+        CHECK_EQ_INT(ct_recording_finish(r, &error), CT_OK);
+        ct_journal *journal = NULL;
+        CHECK_EQ_INT(ct_journal_open(folder, NULL, &journal, &error), CT_OK);
+        ct_journal_counts counts;
+        ct_journal_count(journal, &counts);
+        CHECK(held == 2 ? counts.steps == 20000 : counts.steps >= 100 && counts.steps < 1500);
+        ct_journal_close(journal);
+    }
+}
+
 /* Memory of which the asking for a piece lets the recording go on far enough that all that was there is given back. */
 typedef struct moving { ct_recording *recording; int64_t put; int until; } moving;
 
@@ -1502,6 +1533,7 @@ int main(int argc, char **argv)
     RUN(killed);
     RUN(sealed_in_time);
     RUN(no_holes);
+    RUN(held_and_let_go);
     RUN(opened_while_the_beginning_is_dropped);
     RUN(slow_disk);
     RUN(short_writes_and_no_thread);
