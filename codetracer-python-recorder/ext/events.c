@@ -293,17 +293,26 @@ CALLBACK(on_throw, CANNOT_DISABLE, PERIOD_OTHER)
     }
 }
 
+/* The activation that an exception's event is about. Where the frame is not on the stack it is attached, as at a line: a greenlet that had been switched out, a call
+ * that was running when recording began. But not a generator's: 3.12 tells of exceptions in generators that are over (gh-113728). */
+static activation *
+activation_of_exception(recorder *r, PyObject *const *args, ct_frame *frame)
+{
+    bool is_generator = (((PyCodeObject *)args[0])->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
+    activation *a = r->thread->top;
+    while (is_generator && a && a->frame != frame)
+        a = a->below;
+    return is_generator && a == NULL ? NULL : recorder_activation(r, frame);
+}
+
 CALLBACK(on_unwind, CANNOT_DISABLE, PERIOD_END)
 {
-    activation *top = r->thread->top;
-    for (activation *a = top; a; a = a->below)
-        if (a->frame == frame) {
-            a = recorder_activation(r, frame);
-            write_with_value(r, CT_R_UNWIND, a, frame, args[2]);
-            activation_pop(r, a);
-            activation_end(r, a);
-            break;
-        }
+    activation *a = activation_of_exception(r, args, frame);
+    if (a) {
+        write_with_value(r, CT_R_UNWIND, a, frame, args[2]);
+        activation_pop(r, a);
+        activation_end(r, a);
+    }
     if (__builtin_expect(frame == r->root, 0))
         period_root_ended(r);
 }
@@ -311,26 +320,23 @@ CALLBACK(on_unwind, CANNOT_DISABLE, PERIOD_END)
 static void
 write_exception(recorder *r, enum ct_record head, PyObject *const *args, ct_frame *frame)
 {
-    for (activation *a = r->thread->top; a; a = a->below)
-        if (a->frame == frame) {
-            a = recorder_activation(r, frame);
-            PyCodeObject *code = (PyCodeObject *)args[0];
-            int line = -1;
-            /* A handler's first instruction has no line of its own: that of the first one that has. */
-            for (int offset = (int)_PyLong_CompactValue((PyLongObject *)args[1]); line <= 0 && offset < (int)_PyCode_NBYTES(code);
-                 offset += (int)sizeof(_Py_CODEUNIT))
-                line = PyCode_Addr2Line(code, offset);
-            uint8_t bytes[CT_VALUE_MAX];
-            object_record *record;
-            ct_event_begin(r->out);
-            size_t size = (size_t)(value_encode_as(r, args[2], (enum value_action)a->info->exception_action, bytes, &record) - bytes);
-            ct_put_value(r->out, head, bytes, size);
-            r->out->cursor = ct_write_varint(r->out->cursor, line < 0 ? 0 : (uint64_t)line);
-            object_write_deaths(r);
-            visit_value(r, record);
-            ct_event_end(r->out);
-            return;
-        }
+    activation *a = activation_of_exception(r, args, frame);
+    if (a == NULL)
+        return;
+    PyCodeObject *code = (PyCodeObject *)args[0];
+    int line = -1;
+    /* A handler's first instruction has no line of its own: that of the first one that has. */
+    for (int offset = (int)_PyLong_CompactValue((PyLongObject *)args[1]); line <= 0 && offset < (int)_PyCode_NBYTES(code); offset += (int)sizeof(_Py_CODEUNIT))
+        line = PyCode_Addr2Line(code, offset);
+    uint8_t bytes[CT_VALUE_MAX];
+    object_record *record;
+    ct_event_begin(r->out);
+    size_t size = (size_t)(value_encode_as(r, args[2], (enum value_action)a->info->exception_action, bytes, &record) - bytes);
+    ct_put_value(r->out, head, bytes, size);
+    r->out->cursor = ct_write_varint(r->out->cursor, line < 0 ? 0 : (uint64_t)line);
+    object_write_deaths(r);
+    visit_value(r, record);
+    ct_event_end(r->out);
 }
 
 /* The instruction that an event of an exception is about. */

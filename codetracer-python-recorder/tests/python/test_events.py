@@ -779,6 +779,35 @@ stop()
     ]
 
 
+def test_attached_calls_whose_first_event_is_an_exception(journal, tmp_path):
+    import reading
+
+    journal(
+        """
+from codetracer_python_recorder import start, stop
+def g(n):
+    start("inner", format="journal"), n / 0
+def f(x):
+    try: g(x)
+    except ZeroDivisionError: return 5
+v = f(1)
+stop()
+""",
+        plainly=True,
+    )
+    seen = reading.Journal(reading.print_json(tmp_path / "inner"))
+    assert seen.story() == [
+        "attached f x=1",
+        "attached g n=1",
+        "raise g:4 ZeroDivisionError(args=('division by zero',))",
+        "unwind g ZeroDivisionError(args=('division by zero',))",
+        "raise f:6 ZeroDivisionError(args=('division by zero',))",
+        "handled f:7 ZeroDivisionError(args=('division by zero',))",
+        "f:7 x=1",
+        "return f 5 | x=1",
+    ]
+
+
 def test_attached_generator(journal, tmp_path):
     import reading
 

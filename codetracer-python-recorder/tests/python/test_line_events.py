@@ -3,9 +3,7 @@ set is asked of sys.monitoring; which lines run is by hand."""
 
 import textwrap
 
-import pytest
 import reading
-from support import frameworks
 
 ASK = """
 import json, sys, textwrap
@@ -15,18 +13,6 @@ def ours():
 def told(tool, *functions):
     return [M.get_local_events(tool, function.__code__) == M.events.LINE for function in functions]
 """
-
-
-@pytest.fixture
-def lines_of(journal, tmp_path):
-    """lines_of(code, functions): of each function the lines that were recorded from start("inner") on. Line 1 is the first line of `code`."""
-
-    def run(code, functions, **how):
-        journal(textwrap.dedent(code).lstrip("\n") + "stop()\n", plainly=True, **how)
-        seen = reading.Journal(reading.print_json(tmp_path / "inner"))
-        return [seen.lines(function) for function in functions]
-
-    return run
 
 
 def test_only_what_is_recorded_tells_lines(record):
@@ -67,7 +53,7 @@ runs()
     assert answer.out == "[True, True, True]\n[0, 0, 0] 0\n[]\n", answer
 
 
-def test_code_that_runs_elsewhere_when_recording_begins(lines_of):
+def test_code_that_runs_elsewhere_when_recording_begins(journal, tmp_path):
     """In a thread that waits, in a generator and a coroutine that wait, further out: no event of theirs need come before their next line."""
     code = """
         import threading, time
@@ -106,35 +92,13 @@ def test_code_that_runs_elsewhere_when_recording_begins(lines_of):
         next(waiting)
         try: awaiting.send(None)
         except StopIteration: pass
+        stop()
     """
-    loop, *others = lines_of(code, ("in_thread", "generator", "coroutine", "outer", "inner"))
+    journal(textwrap.dedent(code).lstrip("\n"), plainly=True)
+    seen = reading.Journal(reading.print_json(tmp_path / "inner"))
+    loop, *others = map(seen.lines, ("in_thread", "generator", "coroutine", "outer", "inner"))
     assert loop[-2:] == [8, 9] and set(loop[:-2]) <= {6, 7}
     assert others == [[12, 13], [16], [22], [25]]
-
-
-def test_a_greenlet_that_is_switched_out_when_recording_begins(lines_of):
-    """Its frames are in no thread's chain, and its next event is a line."""
-    frameworks.need("greenlet")
-    code = """
-        from greenlet import getcurrent, greenlet
-        from codetracer_python_recorder import start, stop
-        class Mine(greenlet):
-            pass
-        def within(main):
-            main.switch()
-            a = 1
-            return a
-        def waits(main):
-            within(main)
-            b = 2
-        waiting = [kind(waits) for kind in (greenlet, Mine)]
-        for g in waiting:
-            g.switch(getcurrent())
-        start("inner")
-        for g in waiting:
-            g.switch()
-    """
-    assert lines_of(code, ("within", "waits"), env=frameworks.environment()) == [[7, 8, 7, 8], [11, 11]]
 
 
 def test_code_that_dies_is_let_go(journal):
