@@ -225,11 +225,13 @@ def test_what_a_running_recording_drops_while_it_is_read_is_no_damage(tmp_path, 
                 time.sleep(0.05)
 
         wait_for_more()
+        process.send_signal(signal.SIGSTOP)
         # The kernel's pipe fills, and the printer waits in the middle of the trace.
         printer = subprocess.Popen([tool, "print", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert printer.stdout.readline()
         with read(out) as trace:
             first = trace.steps[0]
+            process.send_signal(signal.SIGCONT)
             wait_for_more()
             with pytest.raises(TraceError, match="has gone on and keeps only its end") as raised:
                 print(first.locals, [step.locals for step in trace.steps])
