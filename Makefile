@@ -32,6 +32,7 @@ help:
 	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
 	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
+	@echo "make counts [ACCEPT=1]                     count the instructions that recording adds to five programs; needs valgrind"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
 	@echo "make wheel                                 build a wheel into dist/"
 	@echo "make install-library PREFIX=DIR            the C library for other programs: shared, static, headers, pkg-config file, example"
@@ -235,6 +236,11 @@ $(PEER)/.installed: bench/requirements.txt | $(VENV)/.has-tools
 .PHONY: bench
 bench: $(VENV)/.has-package $(PEER)/.installed
 	@$(VENV)/bin/python bench/run.py --peer $(PEER)/bin/python $(if $(QUICK),--quick) $(if $(DOCUMENT),--document) $(BENCH_ARGS)
+
+# Against what bench/counts.json says; ACCEPT=1 writes it.
+.PHONY: counts
+counts: $(VENV)/.has-package
+	@$(VENV)/bin/python bench/counts.py $(if $(ACCEPT),--accept)
 
 # For other programs in C (docs/c-library.md). DESTDIR is honoured.
 LIBRARY := build/library-$(VERSION)
