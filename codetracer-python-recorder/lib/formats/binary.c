@@ -495,6 +495,10 @@ decompress(binary_in *in, uint64_t position, bool checked, uint64_t *end, uint64
         if (checked)
             CT_TRY(hand_on(in, position));
         if (left > 0 && count == 0 && to.pos == 0) {
+            if (in->table) { /* the file is whole, so it is the frame that is not; nothing of it was checked */
+                in->raw.size = held;
+                return fail(in, "a frame goes on behind the seek table's beginning: it is damaged", position);
+            }
             *cut = true;
             break;
         }

@@ -190,3 +190,19 @@ def test_damage_is_noticed(traces, kind):
     assert outcomes["part"] > 0 and outcomes["failed"] == 0
     # Half of a small container is tables, indexes and block maps.
     assert (outcomes["placed"] > count // (6 if kind in ("ct", "ct-multi") else 3)) == bool(units)
+
+
+def test_a_frame_that_goes_on_behind_the_seek_table(traces, tmp_path):
+    """Its own end, with the checksum, is not in the file, though the file is whole: nothing of it is handed on, and the error names it."""
+    whole = traces("binary", FORMATS["binary"][0]).read_bytes()
+    *before, last = [span for span in frames(whole, 8) if whole[span[0] : span[0] + 4] == zstandard.FRAME_HEADER]
+    assert before
+    for missing in 1, 4, 40:
+        folder = tmp_path / str(missing)
+        folder.mkdir()
+        (folder / "trace.bin").write_bytes(whole[: last[1] - missing] + whole[last[1] :])
+        done = subprocess.run([trace_tool(), "print", "--json", folder], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and f"byte {last[0]:,}" in done.stderr.replace(f"byte {last[0]}", f"byte {last[0]:,}"), done.stderr
+        (folder / "trace.bin").write_bytes(whole[: last[0]])  # cut off just there
+        cut = subprocess.run([trace_tool(), "print", "--json", folder], capture_output=True, text=True, timeout=60)
+        assert done.stdout == cut.stdout and cut.stdout
