@@ -188,8 +188,8 @@ def test_damage_is_noticed(traces, kind):
     outcomes = dict(zip(words[::2], map(int, words[1::2])))
     assert outcomes["whole"] + outcomes["part"] + outcomes["refused"] == count
     assert outcomes["part"] > 0 and outcomes["failed"] == 0
-    # Half of a small container is tables, indexes and block maps: of 6,000 changes of all formats, those that were placed in ct-multi were 16 % with one seed.
-    assert (outcomes["placed"] > count // (10 if kind in ("ct", "ct-multi") else 3)) == bool(units)
+    # Half of a small container is tables, indexes and block maps.
+    assert (outcomes["placed"] > count // (6 if kind in ("ct", "ct-multi") else 3)) == bool(units)
 
 
 def test_a_frame_that_goes_on_behind_the_seek_table(traces, tmp_path):
