@@ -100,20 +100,23 @@ find_greenlet(PyObject *object, void *context)
     return !all->failed;
 }
 
-/* The frames of greenlets that are switched out are in no thread's chain; greenlet.gr_frame is the innermost. */
+/* The frames of greenlets that are switched out are in no thread's chain; greenlet.gr_frame is the innermost. Only where greenlet's own type, in C, stands in a module of
+ * that name, and by the getter of that type: the program may have another module so called, or a subclass with a gr_frame of its own, and none of it is to run. */
 static int
 look_at_greenlets(recorder *r)
 {
-    PyObject *name = PyUnicode_FromString("greenlet"), *module = name ? PyImport_GetModule(name) : NULL;
-    PyObject *type = module ? PyObject_GetAttrString(module, "greenlet") : NULL;
-    greenlets all = {NULL, NULL, false};
-    Py_XDECREF(name);
-    Py_XDECREF(module);
-    if (type && PyType_Check(type) && (all.found = PyList_New(0)) != NULL) {
-        all.type = (PyTypeObject *)type;
+    PyObject *modules = PyImport_GetModuleDict(), *module = PyDict_GetItemString(modules, "greenlet"); /* borrowed, as what follows */
+    PyObject *type = module && PyModule_CheckExact(module) ? PyDict_GetItemString(PyModule_GetDict(module), "greenlet") : NULL;
+    if (type == NULL || !PyType_CheckExact(type) || ((PyTypeObject *)type)->tp_flags & Py_TPFLAGS_HEAPTYPE)
+        return 0;
+    PyObject *members = PyType_GetDict((PyTypeObject *)type);
+    PyObject *getter = members ? PyDict_GetItemString(members, "gr_frame") : NULL;
+    greenlets all = {(PyTypeObject *)type, NULL, false};
+    if (getter && Py_IS_TYPE(getter, &PyGetSetDescr_Type) && (all.found = PyList_New(0)) != NULL) {
         PyUnstable_GC_VisitObjects(find_greenlet, &all);
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(all.found) && !all.failed; i++) {
-            PyObject *frame = PyObject_GetAttrString(PyList_GET_ITEM(all.found, i), "gr_frame");
+            PyObject *object = PyList_GET_ITEM(all.found, i);
+            PyObject *frame = PyGetSetDescr_Type.tp_descr_get(getter, object, (PyObject *)Py_TYPE(object));
             if (frame && PyFrame_Check(frame))
                 look_at_frames(r, ((PyFrameObject *)frame)->f_frame);
             all.failed = frame == NULL;
@@ -121,7 +124,7 @@ look_at_greenlets(recorder *r)
         }
     }
     Py_XDECREF(all.found);
-    Py_XDECREF(type);
+    Py_XDECREF(members);
     return PyErr_Occurred() ? -1 : 0;
 }
 

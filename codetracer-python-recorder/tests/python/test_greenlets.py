@@ -72,3 +72,30 @@ def test_an_exception_thrown_into_one_that_is_switched_out(seen):
         ("raise", "within", 5), ("raise", "waits", 10), ("raise", "<module>", 16), ("handled", "<module>", 17),
     ]  # fmt: skip
     assert [event["function"] for event in answer.of("unwind")] == ["within", "within", "waits"]
+
+
+def test_gr_frame_of_a_subclass_is_not_run(seen):
+    answer = seen("""
+        from greenlet import getcurrent, greenlet
+        from codetracer_python_recorder import start, stop
+        class Mine(greenlet):
+            @property
+            def gr_frame(self): raise SystemExit("run")
+        def waits(main):
+            main.switch()
+            a = 1
+        g = Mine(waits)
+        g.switch(getcurrent())
+        start("inner")
+        g.switch()
+    """)
+    assert answer.lines("waits") == [8]
+
+
+@pytest.mark.parametrize("text", ["value = 1", "class greenlet: gr_frame = None", "def __getattr__(name): raise SystemExit(name)"])
+def test_another_module_of_that_name(journal, tmp_path, text):
+    """The program's own, which has nothing to do with greenlets."""
+    (tmp_path / "greenlet.py").write_text(text + "\n")
+    code = 'import greenlet\nfrom codetracer_python_recorder import start, stop\ndef f(): return 1\nstart("inner")\nf()\nstop()\n'
+    journal(code, plainly=True)
+    assert reading.Journal(reading.print_json(tmp_path / "inner")).lines("f") == [3]
