@@ -166,8 +166,9 @@ $(FRAMEWORKS)/.installed: $(PACKAGE)/tests/requirements-frameworks.txt | $(VENV)
 test: $(VENV)/.has-package $(VENV)/.has-tests $(PROGRAMS)/.installed $(FRAMEWORKS)/.installed link
 	$(call run_tests,$(VENV),$(BUILD),,,)
 
-# The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours.
-PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so)
+# The interpreter itself is not built with sanitizers, so their runtime is loaded first and leaks of Python are not ours. With it that of C++: the
+# runtime looks for its throw at the start only, and a module in C++ (greenlet) that is loaded later could not throw.
+PRELOAD = $$($(firstword $(CC)) -print-file-name=libasan.so) $$($(firstword $(CC)) -print-file-name=libstdc++.so.6)
 .PHONY: test-sanitize
 test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGRAMS)/.installed $(FRAMEWORKS)/.installed
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\

@@ -299,7 +299,7 @@ ct_log_free(ct_log *log)
 typedef enum layout { CHUNKS, FRAMES, BARE } layout;
 
 static const ct_stream_words WORDS = CT_STREAM_WORDS("events.log");
-static const char WRONG_COUNT[] = "a chunk of events.log holds more events than its header counts";
+static const char WRONG_COUNT[] = "a chunk of events.log holds more events than its header counts: what follows is lost";
 static const char NO_EVENT[] = "what stands here in events.log is no event, or its value breaks the format";
 
 typedef struct log_in {
@@ -602,14 +602,14 @@ read_piece(log_in *log)
         ct_reading_problem(r, NO_EVENT, place);
         return CT_END;
     }
-    if (chunk.left) /* the events are counted in the chunk's header, which has no checksum: those behind are lost */
+    if (chunk.left) /* the events are counted in the chunk's header, which has no checksum; chunks behind would go on from events that nobody saw */
         ct_reading_problem(r, WRONG_COUNT, place);
     if (r->watch && log->layout == CHUNKS && !log->is_cbor) {
         chunk.stored = size;
         CT_TRY(r->watch->chunk(r->watch->context, &chunk, r->error));
     }
     log->position += log->layout == CHUNKS ? limit : size;
-    return last ? CT_END : CT_OK;
+    return last || chunk.left ? CT_END : CT_OK;
 }
 
 ct_code

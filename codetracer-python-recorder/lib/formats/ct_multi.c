@@ -862,12 +862,34 @@ read_streams(multi_in *m, const ct_meta *meta)
     return code;
 }
 
+/* A writer makes these before the first step (section 2). Entries of the directory carry no checksum: without this a damaged one would hand on
+   steps without their calls and variables, as if the program had had none. */
+static ct_code
+require_streams(const multi_in *m)
+{
+#define ALWAYS(name) {name, "the container's directory is damaged: " name ", which every multi-stream trace has, is not in it"}
+    static const struct { const char *name, *missing; } always[] = {
+        ALWAYS("steps.dat"), ALWAYS("values.dat"), ALWAYS("calls.dat"), ALWAYS("events.dat"),
+        ALWAYS("paths.dat"), ALWAYS("funcs.dat"), ALWAYS("varnames.dat"),
+    };
+#undef ALWAYS
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
+        ct_inner *file;
+        CT_TRY(find(m, always[i].name, &file));
+        if (!file)
+            return ct_fail(m->r->error, CT_E_CORRUPT, always[i].missing, 0, 0);
+    }
+    return CT_OK;
+}
+
 ct_code
 ct_multi_read(ct_reading *r)
 {
     multi_in m = {.r = r, .places.allocator = r->sink->allocator};
     ct_meta meta;
-    ct_code code = ct_read_meta(r, CT_FIRST_ENTRY, &meta);
+    ct_code code = require_streams(&m);
+    if (code == CT_OK)
+        code = ct_read_meta(r, CT_FIRST_ENTRY, &meta);
     if (code == CT_OK)
         code = read_paths(&m, &meta);
     if (code == CT_OK)

@@ -77,7 +77,7 @@ FORMATS = {
     "journal": (400, 6),
     "ct": (50, 3),
     "ct-single": (40, 3),
-    "ct-multi": (40, 3),
+    "ct-multi": (80, 3),
     "binary": (75, 2),
     "binary-v0": (5, 2),
     "json": (5, 2),

@@ -8,6 +8,7 @@ import math
 import os
 import pty
 import re
+import select
 import resource
 import shlex
 import shutil
@@ -428,18 +429,21 @@ def test_json_lines_are_json_and_exact(everything, changes):
 
 
 def on_terminal(arguments, **environment):
-    """What the program writes when its stdout is a terminal."""
-    master, slave = pty.openpty()
-    with subprocess.Popen([TOOL, *map(str, arguments)], stdout=slave, stderr=subprocess.DEVNULL, env=clean_environment(**environment)) as process:
-        os.close(slave)
-        out = b""
-        try:
-            while piece := os.read(master, 65536):
-                out += piece
-        except OSError:
-            pass
-        assert process.wait(timeout=60) == 0
-    os.close(master)
+    """What the program writes when its stdout is a terminal. The terminal stays open until all is read: a terminal that its last writer closes can
+    end for the reader before what was written (Linux, n_tty_read: the end is looked at after the buffer)."""
+    ours, theirs = pty.openpty()
+    out = b""
+    with subprocess.Popen([TOOL, *map(str, arguments)], stdout=theirs, stderr=subprocess.DEVNULL, env=clean_environment(**environment)) as process:
+        ended = False
+        while True:
+            if select.select([ours], [], [], 0 if ended else 0.02)[0]:
+                out += os.read(ours, 65536)
+            elif ended:
+                break
+            else:
+                ended = process.poll() is not None
+    os.close(ours), os.close(theirs)
+    assert process.returncode == 0
     return out.decode().replace("\r\n", "\n")
 
 
