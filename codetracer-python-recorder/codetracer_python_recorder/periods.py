@@ -197,6 +197,8 @@ class _Period:
         return self
 
     def _begin(self) -> None:
+        if sys.is_finalizing():  # a generator that is closed by the interpreter's end: it is too late to record, and to import
+            return
         from . import session
 
         if session.current_here() is None and not _native.is_tracing() and not _native.recorded_elsewhere():

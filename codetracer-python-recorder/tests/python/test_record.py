@@ -220,6 +220,20 @@ def test_asynchronous_generators_end_as_plain_ones(program, tmp_path):
     balanced(tmp_path / "t")
 
 
+@pytest.mark.parametrize("decorator", ["lambda function: function", "record('t')"])
+def test_a_generator_that_the_interpreters_end_closes(program, decorator):
+    """Nothing can be imported then: the generator is closed as a plain one, and not a word is said."""
+    code = f"""
+@{decorator}
+def gen():
+    try: yield 1
+    finally: print('closed')
+g = gen()
+print(next(g))
+"""
+    assert program(code, stderr="") == "1\nclosed\n"
+
+
 def test_coroutines_of_generators_can_be_awaited(program, tmp_path):
     assert program("""
 import asyncio, types
