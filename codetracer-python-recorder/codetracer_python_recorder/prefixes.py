@@ -55,7 +55,7 @@ _TEST_TOOLS = (
 _NOTEBOOK = (
     "IPython", "ipykernel", "jupyter_client", "jupyter_core", "traitlets", "tornado", "zmq", "comm", "debugpy", "nest_asyncio", "prompt_toolkit", "wcwidth",
     "pygments", "IPython_pygments_lexers", "ipython_pygments_lexers", "jedi", "parso", "matplotlib_inline", "decorator", "stack_data", "executing", "asttokens",
-    "pure_eval", "psutil", "dateutil",
+    "pure_eval", "psutil", "dateutil", "pexpect", "ptyprocess",
 )  # fmt: skip
 # Of these no rule of a filter decides: the user has not chosen to run under them as under a test framework.
 HOSTS = ("ipython",)

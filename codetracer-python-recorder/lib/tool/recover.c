@@ -278,10 +278,34 @@ static void report(const char *path, ct_journal *journal, bool killed, int forma
     text_free(&out);
 }
 
+static char *parent_of(const char *path)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    return must_have(size ? strndup(path, size) : strdup("."));
+}
+
+/* The spans' lines go beside the trace, as they do when a recording ends; a file of that name that is there already stays. */
+static void move_spans(const char *private_folder, const char *trace, int format)
+{
+    char *old = path_join(private_folder, "spans.jsonl"), *folder = is_folder_format(format) ? must_have(strdup(trace)) : parent_of(trace);
+    char *new = path_join(folder, "spans.jsonl");
+    if (is_spans(old) && link(old, new) != 0 && (errno == EEXIST || rename(old, new) != 0))
+        complain("recover", "%s cannot be made: %s.", new, strerror(errno));
+    free(old);
+    free(folder);
+    free(new);
+}
+
 /* What the recorder and recoveries put there, the journal's last file at the very end; a folder that holds something else stays. */
 static void remove_private(const char *private_folder)
 {
-    static const char *const OURS[] = {"trace", "exporting", "recovered.files", "recovered.ct", "recovered.ctj", "journal.live", "journal.ctj"};
+    static const char *const OURS[] = {"trace", "exporting", "recovered.files", "recovered.ct", "recovered.ctj", "spans.jsonl", "journal.live", "journal.ctj"};
     for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++) {
         char *path = path_join(private_folder, OURS[i]);
         remove_tree(path);
@@ -307,23 +331,12 @@ static int recover_recording(const char *private_folder, const char *folder, int
     char *path = write_trace(journal, format, folder, true, private_folder);
     if (path) {
         report(path, journal, true, format);
+        move_spans(private_folder, path, format);
         remove_private(private_folder);
     }
     ct_journal_close(journal);
     free(path);
     return path ? STATUS_OK : STATUS_TRACE;
-}
-
-static char *parent_of(const char *path)
-{
-    size_t size = strlen(path);
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    while (size > 0 && path[size - 1] != '/')
-        size--;
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    return must_have(size ? strndup(path, size) : strdup("."));
 }
 
 static bool begins_as_journal(const char *file)

@@ -74,6 +74,13 @@ def test_a_cell_is_recorded(tmp_path, driver):
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.parametrize("driver", [SHELL, KERNEL], ids=["ipython", "jupyter"])
+def test_a_command_of_the_shell_is_one_line(tmp_path, driver):
+    """In a kernel pexpect runs it, and is loaded for the first one."""
+    told = run(tmp_path, [LOAD, "%%codetracer --out out\n!echo from the shell\nx = 2\n"], driver).stdout
+    assert "from the shell" in told and "codetracer: out/cell-2.ct: 2 steps" in told, told
+
+
 def test_a_cell_that_fails(tmp_path):
     told = run(tmp_path, [LOAD, DEFINE, "%%codetracer --format journal\nprice(None)\n", "1 + 1"]).stdout
     assert "TypeError: unsupported operand" in told and "codetracer: trace-out/cell-3.ctj" in told and "Out[4]: 2" in told

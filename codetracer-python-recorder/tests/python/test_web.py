@@ -378,6 +378,31 @@ def test_applications_behave_as_without_us(record, tmp_path):
     assert (tmp_path / "trace" / "spans.jsonl").read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("format, names", [("journal", ["prog.ctj"]), ("json", ["files", "trace.json", "trace_metadata.json", "trace_paths.json"])])
+def test_recover_takes_the_spans_along(record, tmp_path, format, names):
+    """And leaves nothing that a reader would take for an unfinished recording. What is there already stays: an earlier trace's below, a file of the user's at its place."""
+    killed = CALLS + "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
+
+    def recovered():
+        record(code=killed, options=["--quiet"])
+        done = subprocess.run([reading.trace_tool(), "recover", "--format", format, "trace"], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done
+        return sorted(path.name for path in (tmp_path / "trace").iterdir()), done.stderr
+
+    def labels(folder):
+        return [json.loads(line)["label"] for line in (folder / "spans.jsonl").read_text().splitlines()]
+
+    found, said = recovered()
+    assert found == sorted([*names, "spans.jsonl"]) and "spans" not in said
+    assert labels(tmp_path / "trace") == ["PUT /m/ü"] * 6 + ["GET /x", "GET /raises"]
+    assert recovered()[0] == sorted(["earlier", *names, "spans.jsonl"])
+    assert labels(tmp_path / "trace" / "earlier") == labels(tmp_path / "trace") and len(labels(tmp_path / "trace")) == 8
+    (tmp_path / "trace" / "spans.jsonl").write_text("mine\n")
+    found, said = recovered()
+    assert found == sorted(["earlier", "earlier-2", *names, "spans.jsonl"]) and "trace/spans.jsonl cannot be made: File exists." in said
+    assert (tmp_path / "trace" / "spans.jsonl").read_text() == "mine\n"
+
+
 def test_start_response_takes_keywords(record):
     """PEP 3333 says that applications give them by position. Servers take both."""
     code = """\
