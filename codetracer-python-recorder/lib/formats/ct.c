@@ -299,6 +299,11 @@ read_container(ct_reading *r)
         log = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
     if (code != CT_OK)
         return code;
+    size_t got = 0;
+    if (log)
+        CT_TRY(ct_inner_read(log, 0, &(char){0}, 1, &got, r->error));
+    if (log && !got)
+        return ct_fail(r->error, CT_E_CORRUPT, "nothing of events.log is there: the container was cut off, or its writer was killed", ct_inner_place(log, 0), 0);
     return log ? ct_fail(r->error, CT_E_CORRUPT, "events.log is in no form that this program knows: split-binary in chunks, or cbor", ct_inner_place(log, 0), 0)
                : ct_fail(r->error, CT_E_CORRUPT, "the container holds no trace: neither events.log nor steps.dat", 0, 0);
 }

@@ -113,6 +113,15 @@ def test_variables_that_nothing_names():
     assert "variable 1 = 42" in text and "variable 2 = 'hello'" in text
 
 
+def test_the_tool_says_that_a_container_is_cut(tmp_path):
+    """Where its files lie is told by blocks at its end: without them nothing can be read, and the sentence says why."""
+    run(helper(), "journal", "loop", 40, tmp_path / "sample.ctj")
+    run(helper(), "ct", tmp_path / "sample.ctj", tmp_path / "sample.ct")
+    (tmp_path / "cut.ct").write_bytes((tmp_path / "sample.ct").read_bytes()[:30000])
+    done = subprocess.run([Path(helper()).parents[2] / "lib" / "codetracer-trace", "print", tmp_path / "cut.ct"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "") and "nothing of events.log is there: the container was cut off" in done.stderr, done
+
+
 def test_the_tool_reads_what_is_intact(tmp_path):
     """A container cut off in its middle: the program prints what is there, then says what is not."""
     program = Path(helper()).parents[2] / "lib" / "codetracer-trace"
