@@ -316,7 +316,7 @@ def _value(option: str, key: str, text: str) -> object:
         if len(numbers) > 2:
             raise ValueError
     except ValueError:
-        raise _usage(f"{option} needs a whole number, not {text!r}") from None
+        raise _usage(f"{option} needs a whole number{', or two as 6,2' if key == 'export_depth' else ''}, not {text!r}") from None
     return numbers[0] if len(numbers) == 1 else numbers
 
 

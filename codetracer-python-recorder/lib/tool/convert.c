@@ -44,7 +44,7 @@ static ct_code stop_if_interrupted(void *context, uint64_t done, uint64_t total)
     return interrupt_came() ? CT_E_STOPPED : CT_OK;
 }
 
-int export_to(const char *command, ct_journal *journal, int format, const char *path)
+int export_to(const char *command, ct_journal *journal, int format, const char *path, const char *shown, bool journal_stays)
 {
     ct_error error = {0};
     ct_export_options options = {.layout = layout_of(format), .progress = stop_if_interrupted};
@@ -57,20 +57,25 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
                                                 : ct_journal_save(journal, path, &error);
     interrupt_release();
     if (code == CT_E_STOPPED) {
-        complain(command, "%s: stopped; nothing of it is left.", path);
+        complain(command, "%s: stopped; nothing of it is left.", shown);
         return STATUS_TRACE;
     }
     if (code != CT_OK) {
-        complain_error(command, path, &error);
+        complain_error(command, shown, &error);
         return STATUS_TRACE;
     }
     if (result.sources_left_out)
-        complain(command, "%s: %" PRIu64 " %s left out: no file in files/ can have that name.", path,
+        complain(command, "%s: %" PRIu64 " %s left out: no file in files/ can have that name.", shown,
                  CT_COUNTED(result.sources_left_out, "source"));
-    if (result.cut_values)
-        complain(command, "%s: %" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md); the journal has %s whole.", path,
-                 CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"), ct_plural(result.cut_values, "is", "are"),
-                 ct_plural(result.cut_values, "it", "them"));
+    if (result.cut_values) {
+        text whole = {0};
+        if (journal_stays)
+            text_format(&whole, "; the journal has %s whole", ct_plural(result.cut_values, "it", "them"));
+        text_char(&whole, 0);
+        complain(command, "%s: %" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md)%s.", shown,
+                 CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"), ct_plural(result.cut_values, "is", "are"), whole.bytes);
+        text_free(&whole);
+    }
     return STATUS_OK;
 }
 
@@ -141,7 +146,7 @@ int command_convert(int argc, char **argv)
         complain("convert", "%s cannot be made: %s.", place[1], strerror(errno));
         status = STATUS_TRACE;
     } else {
-        status = export_to("convert", journal, format, place[1]);
+        status = export_to("convert", journal, format, place[1], place[1], true);
     }
     if (status != STATUS_OK && made)
         rmdir(place[1]);

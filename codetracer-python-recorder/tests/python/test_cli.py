@@ -77,7 +77,7 @@ def test_limits():
         (["-o"], "-o needs"), (["-o", ""], "-o needs"), (["--out-dir="], "--out-dir needs"), (["--unknown", "a.py"], "'--unknown'"), (["-x", "a.py"], "'-x'"),
         (["--out", "d", "a.py"], "'--out'"), (["--quiet=1", "a.py"], "takes no value"), (["--q", "a.py"], "'--q'"), (["--format=xml", "a.py"], "no format 'xml'"),
         (["--format", "bina", "a.py"], "choose one of ct, ct-single, ct-multi, json, binary, binary-v0, journal"), (["--max-depth=x", "a.py"], "whole number"), (["--max-depth=0", "a.py"], "--max-depth must be from 1"),
-        (["--max-items=-1", "a.py"], "--max-items must be"), (["--export-depth=1,2,3", "a.py"], "whole number"), (["--globals=all", "a.py"], "none, referenced"),
+        (["--max-items=-1", "a.py"], "--max-items must be"), (["--export-depth=1,2,3", "a.py"], "needs a whole number, or two as 6,2, not '1,2,3'"), (["--globals=all", "a.py"], "none, referenced"),
     ],
 )  # fmt: skip
 def test_usage_errors(line, words):
