@@ -12,7 +12,7 @@ from . import _native, errors, export, filters, folder, periods, prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType, TracebackType
     from typing import Any, Literal, Self
 
@@ -383,6 +383,9 @@ class Recording:
         Raises NotFinished (the recording is kept), KeyboardInterrupt (kept, too)."""
         global current
         here = self.is_here()
+        if here and self.state == RUNNING:
+            for call in before_end:
+                call()
         if current is self:
             current = None
         if not here or self.state != RUNNING:
@@ -515,6 +518,7 @@ def runs_anyway(policy: "dict[str, Any] | None") -> bool:
 
 # The recording of this process, and of nobody in a forked child.
 current: Recording | None = None
+before_end: "list[Callable[[], None]]" = []  # who has something to add when a recording is about to end
 
 
 def current_here() -> Recording | None:

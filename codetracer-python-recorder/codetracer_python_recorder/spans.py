@@ -36,6 +36,11 @@ class Span:
         self._position = _native.position()
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether it began while something was recorded."""
+        return self._position is not None
+
+    @property
     def seconds(self) -> float:
         return time.perf_counter() - self._clock
 

@@ -54,12 +54,13 @@ class Request:
         self._options = options
         self._is_answering = False
         self._is_counted = options.trace_dir is not None and _enter(options, label, kind == "wsgi")
-        self._span: spans.Span | None = spans.Span(f"span_{kind}", label, "web-request")
+        self._span = spans.Span(f"span_{kind}", label, "web-request")
         # Without the query: it is where secrets are.
         self._metadata = {"http.method": method, "http.url": path}
         if options.framework:
             self._metadata["http.framework"] = options.framework
         self.status: int | None = None
+        _open.add(self)
 
     def answers(self) -> None:
         """A piece of the response goes out."""
@@ -71,13 +72,25 @@ class Request:
                 _answered = time.monotonic()
 
     def end(self, error: BaseException | None = None) -> None:
-        span, self._span = self._span, None
-        if span is None:
+        self._finish(self.status if error is None and self.status is not None else 500)
+        if self._is_counted:
+            self._is_counted = False
+            _leave(self._is_answering)
+
+    def interrupt(self) -> None:
+        """The recording ends, the request does not: what was seen of it is in a span, too. A request that began before the recording belongs to no end of it."""
+        if self._span.is_recorded:
+            self._finish(self.status)
+
+    def _finish(self, status: int | None) -> None:
+        try:
+            _open.remove(self)
+        except KeyError:  # done already
             return
-        status = self.status if error is None and self.status is not None else 500
-        self._metadata["http.status_code"] = str(status)
-        self._metadata["http.duration_ms"] = f"{span.seconds * 1000:.3f}"
-        done = span.finish("error" if status >= 400 else "ok", self._metadata)
+        if status is not None:
+            self._metadata["http.status_code"] = str(status)
+        self._metadata["http.duration_ms"] = f"{self._span.seconds * 1000:.3f}"
+        done = self._span.finish("unfinished" if status is None else "error" if status >= 400 else "ok", self._metadata)
         manifest = self._options.manifest
         recording = session.current_here()
         if recording is not None and (manifest is None or manifest == os.path.join(recording.folder.path, "spans.jsonl")):
@@ -87,8 +100,17 @@ class Request:
                 spans.append(manifest, done)
             except OSError as problem:
                 _tell(f"spans cannot be written ({errors.reason(problem)})")
-        if self._is_counted:
-            _leave(self._is_answering)
+
+
+_open: set[Request] = set()  # those whose span is to come
+
+
+def _interrupt_all() -> None:
+    for request in list(_open):
+        request.interrupt()
+
+
+session.before_end.append(_interrupt_all)
 
 
 def _enter(options: Requests, label: str, may_wait: bool) -> bool:
