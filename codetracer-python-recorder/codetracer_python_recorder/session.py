@@ -420,7 +420,7 @@ class Recording:
             )
         if self.unwanted or (self.program_failed and nothing and not self.limits.begins_paused and not filtered):
             self.discard()
-            why = f"nothing was recorded, because the program did not get to its first line; {self.folder.shown!r} is as it was"
+            why = f"nothing was recorded, because the program failed before any line that is recorded; {self.folder.shown!r} is as it was"
             self.result = Result(None, 0, summary, None, why)
             return self.result
         if nothing and not summary.get("calls", 0) and self.limits.begins_paused and summary.get("stopped_by") is None:

@@ -393,6 +393,9 @@ def test_a_program_of_the_standard_library_is_told_what_to_do(record):
     seen = record("-m", "json.tool", stdin="{}")
     assert seen.status == 0 and "0 steps" in seen.err and "--include-stdlib" in seen.err, seen
     assert "--include-stdlib" not in record("-m", "json.tool", options=["--include-stdlib"], stdin="{}").err
+    for failing in (["-m", "json.tool"], ["-m", "no_such_module"]):  # which of the two did run is not asked
+        seen = record(*failing, out="none", stdin="[")
+        assert seen.status == 1 and seen.err.endswith("\ncodetracer: nothing was recorded, because the program failed before any line that is recorded; 'none' is as it was\n"), seen
 
 
 @pytest.mark.parametrize("line", ["# -*- coding: latin-1 -*-", "#!/usr/bin/python\n# vim: set fileencoding=ISO_8859_15 :", "# coding=cp1252"])
