@@ -16,6 +16,7 @@
 
 enum { NO_TOOL = -1 };
 static int tool_id = NO_TOOL;
+static PyObject *tool_name; /* an object that only we have: by it we know our tool id */
 static PyObject *disable; /* sys.monitoring.DISABLE */
 static PyTypeObject *callback_type;
 static PyTypeObject *async_generator_wrapper; /* known once one was seen */
@@ -413,9 +414,19 @@ monitoring_function(PyObject *module, const char *name)
     return NULL;
 }
 
+static bool
+take_one(PyObject *module, int id)
+{
+    PyObject *taken = PyObject_CallMethod(module, "use_tool_id", "iO", id, tool_name);
+    Py_XDECREF(taken);
+    return taken != NULL;
+}
+
 static int
 take_tool_id(PyObject *module)
 {
+    if (tool_name == NULL && (tool_name = PyUnicode_FromString("codetracer")) == NULL)
+        return -1;
     /* 3 and 4 belong to nobody; then those of the optimizer, profiler, coverage tool and debugger, if nobody is there. */
     static const int ORDER[] = {3, 4, 5, 2, 1, 0};
     for (size_t i = 0; i < sizeof ORDER / sizeof *ORDER; i++) {
@@ -426,15 +437,23 @@ take_tool_id(PyObject *module)
         Py_DECREF(owner);
         if (!is_free)
             continue;
-        PyObject *taken = PyObject_CallMethod(module, "use_tool_id", "is", ORDER[i], "codetracer");
-        if (taken == NULL)
+        if (!take_one(module, ORDER[i]))
             return -1;
-        Py_DECREF(taken);
         tool_id = ORDER[i];
         return 0;
     }
     PyErr_SetString(PyExc_RuntimeError, "all six tool ids of sys.monitoring are taken by other tools; end one of them (coverage, a debugger, a profiler) to record");
     return -1;
+}
+
+/* Whether our id is still ours. The program may have given it back: if nobody has taken it since, it is taken again, for what we asked under it is still set. */
+static bool
+is_ours(PyObject *module)
+{
+    PyObject *owner = PyObject_CallMethod(module, "get_tool", "i", tool_id);
+    bool ours = owner == tool_name || (owner == Py_None && take_one(module, tool_id));
+    Py_XDECREF(owner);
+    return ours;
 }
 
 static int
@@ -518,7 +537,7 @@ events_remove(void)
         return;
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *module = monitoring();
-    if (module) {
+    if (module && is_ours(module)) { /* else what is set under the id is the other tool's; the list of line_events.c stays as true as it was */
         line_events_remove();
         if (set_events(module, 0) < 0)
             PyErr_Clear();

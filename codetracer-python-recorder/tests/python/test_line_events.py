@@ -53,6 +53,47 @@ runs()
     assert answer.out == "[True, True, True]\n[0, 0, 0] 0\n[]\n", answer
 
 
+def test_a_tool_that_took_our_id_keeps_it(plain, tmp_path):
+    """A program may give back an id that is not its own, as in a `finally` behind a use_tool_id that failed. What it asks under that id then stays when recording ends."""
+    answer = plain(code=ASK + f"""
+from codetracer_python_recorder import start, stop
+def theirs():
+    return 1
+def mine():
+    return 2
+start({str(tmp_path / "out")!r})
+mine()
+tool, seen = ours(), []
+M.free_tool_id(tool)
+M.use_tool_id(tool, "theirs")
+M.register_callback(tool, M.events.LINE, lambda code, line: seen.append((code.co_name, line - code.co_firstlineno)))
+M.set_local_events(tool, theirs.__code__, M.events.LINE)
+stop()
+print(M.get_tool(tool), told(tool, theirs))
+seen.clear()
+theirs()
+print([event for event in seen if event[0] == "theirs"])
+""")  # fmt: skip
+    assert answer.out == "theirs [True]\n[('theirs', 1)]\n", answer
+
+
+def test_nothing_is_left_under_an_id_that_was_given_back(plain, tmp_path):
+    answer = plain(code=ASK + f"""
+from codetracer_python_recorder import start, stop
+def ran():
+    return 1
+start({str(tmp_path / "out")!r})
+ran()
+tool = ours()
+M.free_tool_id(tool)
+stop()
+free = M.get_tool(tool)
+M.use_tool_id(tool, "next")
+print(free, M.get_local_events(tool, ran.__code__), M.get_events(tool), [M.register_callback(tool, 1 << bit, None) for bit in range(6)])
+""")  # fmt: skip
+    assert answer.out == "None 0 0 [None, None, None, None, None, None]\n", answer
+
+
 def test_code_that_runs_elsewhere_when_recording_begins(journal, tmp_path):
     """In a thread that waits, in a generator and a coroutine that wait, further out: no event of theirs need come before their next line."""
     code = """
