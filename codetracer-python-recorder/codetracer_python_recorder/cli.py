@@ -413,7 +413,7 @@ def _record(name: str, options: Options, program: run.Program, recording: sessio
         try:
             recording.begin(
                 options.arguments, program=shown, script=program.script, code=code, source=program.source, hidden_frames=frames,
-                framework=options.framework, launcher=launcher,
+                framework=options.framework, launcher=launcher, is_module=program.kind == run.MODULE,
             )  # fmt: skip
         except errors.EnvironmentError as error:
             if not session.runs_anyway(options.policy):

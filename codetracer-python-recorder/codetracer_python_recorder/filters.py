@@ -103,12 +103,11 @@ def built_in(framework: str) -> Source | None:
     return _built_in.get(framework)
 
 
-def chain(program_folder: str, given: "Iterable[str]", framework: str | None = None) -> list[Source]:
-    """The sources in force, from general to particular. UsageError for what cannot be read or is wrong."""
+def chain(program_folders: "Iterable[str]", given: "Iterable[str]", framework: str | None = None) -> list[Source]:
+    """The sources in force, from general to particular; of the folders the first that has a file counts. UsageError for what cannot be read or is wrong."""
     below = built_in(framework) if framework else None
     sources: list[Source] = []
-    found = find(program_folder)
-    paths = [found] if found else []
+    paths = list(filter(None, map(find, program_folders)))[:1]
     paths += split(os.environ.get(VARIABLE, ""))
     paths += given
     for path in paths:

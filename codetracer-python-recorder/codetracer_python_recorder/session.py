@@ -246,12 +246,14 @@ class Recording:
         sources: "dict[str, str] | None" = None,
         left_out: "Iterable[str]" = (),
         launcher: str | None = None,
+        is_module: bool = False,
     ) -> None:
         """The last thing before the program's own code. `code` and `source`: of a program that lies in no file. `hidden_frames`: frames of
         ours below the program's, which are not to count against its recursion limit. `framework`: the one of prefixes.FRAMEWORKS that runs the
         program and is not recorded itself. `meta`: more lines of metadata. `sources`: the texts behind file names of
         code that lies in no file. `left_out`: names in module namespaces that are not the program's.
-        `launcher`: the console script that the process began with, when it is ours."""
+        `launcher`: the console script that the process began with, when it is ours. `is_module`: the program was named by `-m`, which finds it from the
+        working directory: a server that lies elsewhere than the project it serves."""
         global current
         standard = prefixes.standard_library()
         try:
@@ -271,7 +273,8 @@ class Recording:
             self.script = _tidy(script)
             lines.append(("script", self.script))
         try:
-            rules = filters.chain(os.path.dirname(script) if script else workdir, self.limits.filters, framework)
+            places = [os.path.dirname(script) if script else workdir, *([workdir] if is_module else [])]
+            rules = filters.chain(places, self.limits.filters, framework)
         except BaseException:
             self.discard()
             raise

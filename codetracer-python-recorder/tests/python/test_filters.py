@@ -406,6 +406,26 @@ def test_a_filter_that_is_there_and_cannot_be_read_is_not_passed_over(record, tm
     assert not (tmp_path / "out").exists()
 
 
+def test_a_module_that_lies_elsewhere_takes_the_working_folders(record, tmp_path):
+    """`-m uvicorn` runs what is in the project. A script from elsewhere has nothing to do with it, and a module with a file of its own above it has that one."""
+    elsewhere, project = tmp_path / "elsewhere", tmp_path / "project"
+    for folder in (elsewhere / ".codetracer", project / ".codetracer", project / "src"):
+        folder.mkdir(parents=True)
+    (elsewhere / "server.py").write_text("x = 1\n")
+    (project / ".codetracer" / "trace-filter.toml").write_text(HEAD)
+
+    def sources(*program):
+        seen = record(*program, cwd=project / "src", env={"PYTHONPATH": os.pathsep.join([str(elsewhere), environment_for().get("PYTHONPATH", "")])})
+        assert seen.status == 0, seen
+        info = subprocess.run([reading.trace_tool(), "info", str(seen.trace)], capture_output=True, text=True).stdout
+        return re.findall(r"^filter.source = \w+ \w+ (.*)$", info, re.MULTILINE)
+
+    assert sources("-m", "server") == [str(project / ".codetracer" / "trace-filter.toml")]
+    assert sources(elsewhere / "server.py") == []
+    (elsewhere / ".codetracer" / "trace-filter.toml").write_text(HEAD)
+    assert sources("-m", "server") == [str(elsewhere / ".codetracer" / "trace-filter.toml")]
+
+
 def test_order_of_files(project, tmp_path):
     """Nearest folder, then the variable, then the command line; the last match wins."""
     (tmp_path / ".codetracer").mkdir()
