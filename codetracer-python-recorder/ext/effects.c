@@ -34,6 +34,7 @@ typedef struct walk {
     operand slots[SLOTS];        /* what was stored in them on the way; known NOT_STORED: nothing */
     uint16_t ways[WAYS]; size_t way_count; /* units that are jumped to, all ahead */
     bool stored;                 /* an attribute or element was: what attributes hold is not known any more */
+    bool named;                  /* a name was stored: what names mean is not known any more */
 } walk;
 
 enum { NOT_STORED = 255 };
@@ -71,6 +72,16 @@ load(walk *w, int slot)
     if (w->slots[slot].known != NOT_STORED)
         return w->slots[slot];
     return (operand){.known = IN_SLOT, .path = {.slot = (int16_t)slot}};
+}
+
+/* What a name means when the stretch begins. */
+static operand
+load_name(walk *w, int name)
+{
+    w->s->looks_up_names = true;
+    if (w->named || name > FIRST_NAME - INT16_MIN)
+        return (operand){.known = UNKNOWN};
+    return (operand){.known = IN_SLOT, .path = {.slot = (int16_t)(FIRST_NAME - name)}};
 }
 
 static void
@@ -113,6 +124,21 @@ store(walk *w, int slot, operand value, size_t unit)
 {
     if (slot < SLOTS)
         w->slots[slot] = value;
+    uncertain(w, unit);
+}
+
+/* The same of a name; `value` is kept by the dict. */
+static void
+store_name(walk *w, int name, size_t unit)
+{
+    effect_stretch *s = w->s;
+    s->looks_up_names = w->named = true;
+    if (name > UINT16_MAX)
+        s->name_count = EFFECT_NAMES;
+    if (s->name_count < EFFECT_NAMES)
+        s->names[s->name_count] = (uint16_t)name;
+    if (s->name_count <= EFFECT_NAMES)
+        s->name_count++;
     uncertain(w, unit);
 }
 
@@ -341,14 +367,41 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         store(w, argument, (operand){.known = UNKNOWN}, unit);
         return true;
     case LOAD_GLOBAL:
-        if (unit == w->s->entry)
-            w->s->looks_up_names = true;
-        else
-            add_cell(w, unit);
-        push_known(w, HELD);
+        w->s->looks_up_names = true;
+        push_known(w, w->named ? UNKNOWN : HELD);
         if (argument & 1)
             push_known(w, HELD);
         return true;
+    case LOAD_NAME:
+        push(w, load_name(w, argument));
+        return true;
+    case STORE_NAME: case STORE_GLOBAL:
+        pop(w);
+        store_name(w, argument, unit);
+        return true;
+    case DELETE_NAME: case DELETE_GLOBAL:
+        store_name(w, argument, unit);
+        return true;
+    case LOAD_BUILD_CLASS:
+        w->s->looks_up_names = true;
+        push_known(w, HELD);
+        return true;
+#ifdef SET_FUNCTION_ATTRIBUTE
+    case MAKE_FUNCTION:
+        pop(w);
+        push_known(w, TEMPORARY);
+        return true;
+    case SET_FUNCTION_ATTRIBUTE:
+        pop(w);
+        pop(w);
+        push_known(w, TEMPORARY);
+        return true;
+#else
+    case MAKE_FUNCTION: /* its code, and what the flags say */
+        drop(w, 1 + (unsigned)__builtin_popcount((unsigned)argument));
+        push_known(w, TEMPORARY);
+        return true;
+#endif
     case LOAD_ATTR:
         load_attribute(w, unit, argument);
         return true;
@@ -462,9 +515,18 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         push_known(w, UNKNOWN); /* no scalar: a subscript with it is loud */
         return true;
     case BUILD_MAP:
-        if (argument)
-            break;
+        cell = argument ? add_cell(w, unit) : NULL;
+        for (int i = 0; i < argument; i++) {
+            cell->has_generic = true;
+            pop(w);
+            add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
+        }
         push_known(w, TEMPORARY);
+        return true;
+    case LIST_EXTEND: case SET_UPDATE: /* of a display whose elements are constants */
+        if (w->base[2 * (unit - 1)] != LOAD_CONST)
+            break;
+        pop(w);
         return true;
     case BUILD_CONST_KEY_MAP:
         drop(w, (unsigned)argument + 1);
@@ -530,12 +592,14 @@ begin_after_call(walk *w)
     s->call = s->call_end = 0;
     s->steps_iterator = s->looks_up_names = false;
     w->way_count = 0;
-    w->stored = false;
+    s->name_count = 0;
+    w->stored = w->named = false;
     if (w->depth)
         w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {.slot = RETURNED}};
     for (size_t i = 0; i + 1 < w->depth; i++) {
         operand *value = &w->stack[i];
         if (value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */
+            (value->known == IN_SLOT && value->path.slot < 0) ||
             (value->known == IN_SLOT && (w->info->kinds[value->path.slot] & (CO_FAST_CELL | CO_FAST_FREE) || w->slots[value->path.slot].known != NOT_STORED)))
             value->known = UNKNOWN; /* the slot may hold another object now */
     }
@@ -622,11 +686,15 @@ effects_hit(int opcode)
 
 /* ---- one for each place ---- */
 
+/* To follow a stretch costs as much as some looks, and most code of most programs runs once: it is done when one is asked for the second time, and not before the
+ * code has been asked for more often than it has lines, of which few are as short as this. */
+enum { UNITS_A_LINE = 4, SEEN = UINT16_MAX };
+
 struct effect_table {
     PyObject *base;              /* co_code */
     int32_t *lines;
     size_t count;
-    uint16_t *numbers;           /* by the unit where a stretch begins, or goes on: its number, from 1 */
+    uint16_t *numbers;           /* by the unit where a stretch begins, or goes on: its number, from 1; SEEN: it was asked for once */
     effect_stretch **stretches;
     size_t stretch_count;
 };
@@ -691,11 +759,19 @@ kept(const walk *w)
 const effect_stretch *
 effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from)
 {
+    if (info->effects == NULL && ++info->asked <= Py_SIZE(code) / UNITS_A_LINE)
+        return NULL;
     effect_table *table = table_of(r, code, info);
     uint16_t at = from ? from : entry;
     if (table == NULL || at >= table->count || table->count >= NEVER_LOUD)
         return NULL;
     uint16_t number = table->numbers[at];
+    if (number == 0) {
+        table->numbers[at] = SEEN;
+        return NULL;
+    }
+    if (number == SEEN)
+        number = 0;
     effect_stretch *s = number ? table->stretches[number - 1] : NULL;
     if (s && s->entry == entry && s->from == from)
         return s;

@@ -4,13 +4,14 @@
 
 #include "recorder.h"
 
-/* Where a value is to be found when a stretch begins: in a slot, or in an attribute of the object in it (by the inline cache of the LOAD_ATTR at that unit, or by its name). */
+/* Where a value is to be found when a stretch begins: in a slot, under a name of a module or class body, or in an attribute of the object there (by the inline cache of the
+ * LOAD_ATTR at that unit, or by its name). */
 typedef struct effect_path {
-    int16_t slot;
+    int16_t slot;                /* or FIRST_NAME - place in co_names */
     uint16_t attribute;          /* 0: the slot itself */
     uint16_t name;               /* of the attribute: place in co_names + 1; 0: beyond what fits */
 } effect_path;
-enum { NO_SLOT = -1, RETURNED = -2 /* what the call gave that the stretch goes on after */ };
+enum { NO_SLOT = -1, RETURNED = -2 /* what the call gave that the stretch goes on after */, FIRST_NAME = -3 };
 
 /* What a value must be for an instruction to do no more than it seems to. */
 enum effect_need {
@@ -40,7 +41,7 @@ typedef struct effect_cell {
     effect_path target;          /* what it changes; slot NO_SLOT: nothing */
 } effect_cell;
 
-enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 40, NEVER_LOUD = UINT16_MAX };
+enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 40, EFFECT_NAMES = 4, NEVER_LOUD = UINT16_MAX };
 
 /* The instructions from `entry` (or, of those, from `from` on, when a call returned there) to the next line's. */
 struct effect_stretch {
@@ -51,13 +52,15 @@ struct effect_stretch {
     uint16_t uncertain_from;     /* from this unit on something may run Python code, which leaves its mark (quiet.c) until a call covers it; NEVER_LOUD */
     uint16_t lets_return_go;     /* at this unit what a call gave, after which the stretch goes on, is let go; NEVER_LOUD */
     bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
-    bool looks_up_names;         /* begins with a LOAD_GLOBAL */
+    bool looks_up_names;         /* of globals, builtins, a module's or class's body */
+    uint8_t name_count;          /* of those stored or deleted there; more than EFFECT_NAMES: too many to tell */
+    uint16_t names[EFFECT_NAMES]; /* places in co_names */
     uint8_t cell_count, check_count;
     const effect_cell *cells;
     const effect_check *checks;
 };
 
-/* NULL: no memory. `from` 0: all of it. Code units; the code has its instrumentation. Needs the GIL; runs no Python code. */
+/* NULL: not yet, or no memory. `from` 0: all of it. Code units; the code has its instrumentation. Needs the GIL; runs no Python code. */
 const effect_stretch *effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from);
 void effects_free(code_info *info);
 

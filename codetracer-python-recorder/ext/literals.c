@@ -29,6 +29,12 @@ add(recorder *r, const char *text)
     add_bytes(r, text, strlen(text));
 }
 
+static void
+add_char(recorder *r, char c)
+{
+    add_bytes(r, &c, 1);
+}
+
 __attribute__((format(printf, 2, 3))) static void
 add_format(recorder *r, const char *format, ...)
 {
@@ -67,7 +73,7 @@ add_repr(recorder *r, PyObject *text)
     for (Py_ssize_t i = 0; i < length; i++) {
         Py_UCS4 c = PyUnicode_READ(kind, data, i);
         if (c == (Py_UCS4)quote || c == '\\')
-            add_format(r, "\\%c", (char)c);
+            add_bytes(r, (char[]){'\\', (char)c}, 2);
         else if (c == '\t')
             add(r, "\\t");
         else if (c == '\n')
@@ -77,7 +83,7 @@ add_repr(recorder *r, PyObject *text)
         else if (c < ' ' || c == 0x7F)
             add_format(r, "\\x%02x", (unsigned)c);
         else if (c < 0x7F)
-            add_format(r, "%c", (char)c);
+            add_char(r, (char)c);
         else if (!Py_UNICODE_ISPRINTABLE(c))
             add_format(r, c <= 0xFF ? "\\x%02x" : c <= 0xFFFF ? "\\u%04x" : "\\U%08x", (unsigned)c);
         else {
@@ -526,9 +532,9 @@ add_json(recorder *r, PyObject *text)
     for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(text); i++) {
         Py_UCS4 c = PyUnicode_READ_CHAR(text, i);
         if (c == '"' || c == '\\')
-            add_format(r, "\\%c", (char)c);
+            add_bytes(r, (char[]){'\\', (char)c}, 2);
         else if (c >= ' ' && c < 0x7F)
-            add_format(r, "%c", (char)c);
+            add_char(r, (char)c);
         else if (c == '\n' || c == '\t' || c == '\r')
             add(r, c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r");
         else if (c > 0xFFFF)

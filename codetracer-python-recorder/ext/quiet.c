@@ -18,6 +18,7 @@
  *      depth, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
  *      Attributes in a dict that something else holds, too, are left to a look.
+ *   6. The names of a module or class lie in a dict that no shown object has for its own; those that a stretch stores are compared, and all of them after an event before which others may have been stored.
  * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
  * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
  *
@@ -96,10 +97,22 @@ stores_plainly(PyObject *owner, PyObject *name)
     return dict && Py_REFCNT(dict) == 1 && (found == NULL || Py_TYPE(found)->tp_descr_set == NULL);
 }
 
+/* What LOAD_NAME finds in the frame of a module's or class's body (names are plain there, see watch); borrowed; NULL: nothing. */
+static PyObject *
+named(ct_frame *frame, PyObject *name)
+{
+    PyObject *const places[] = {ct_frame_namespace(frame), ct_frame_globals(frame), ct_frame_builtins(frame)};
+    PyObject *value = NULL;
+    for (size_t i = 0; value == NULL && i < sizeof places / sizeof *places; i++)
+        value = places[i] == NULL ? NULL : PyDict_GetItemWithError(places[i], name);
+    return value;
+}
+
 static PyObject *
 find(const recorder *r, const effect_path *path, const activation *a, ct_frame *frame)
 {
-    PyObject *value = path->slot == RETURNED ? r->quiet.returned : ct_frame_slots(frame)[path->slot];
+    PyObject *value = path->slot == RETURNED ? r->quiet.returned
+        : path->slot <= FIRST_NAME ? named(frame, PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, FIRST_NAME - path->slot)) : ct_frame_slots(frame)[path->slot];
     if (value && path->slot >= 0 && a->info->kinds[path->slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type)
         value = ((PyCellObject *)value)->ob_ref;
     if (value && path->attribute) {
@@ -230,6 +243,13 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
     }
 }
 
+/* A dict of names that the journal knows as an object, too (globals(), locals()): storing a name changes that. */
+static bool
+is_shown_dict(const recorder *r, PyObject *dict)
+{
+    return dict && pointer_map_get(&r->objects, dict);
+}
+
 /* `mark`: where the next frame will begin; the word there is kept, unless it is free. */
 static void
 watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16_t entry, uint16_t from, PyObject **mark)
@@ -237,7 +257,7 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
     quiet_watch *q = &r->quiet;
     PyCodeObject *code = ct_frame_code(frame);
     code_info *info = a->info;
-    if (!q->alone || r->limits.containers < 2 || r->limits.attributes < 2 || r->restless || r->busy & RECORDER_PAUSED || info->is_namespace || info->calls_only || info->hides || code == NULL ||
+    if (!q->alone || r->limits.containers < 2 || r->limits.attributes < 2 || r->restless || r->busy & RECORDER_PAUSED || info->calls_only || info->hides || (a->names && a->names->hides) || code == NULL ||
         q->secrets_known != r->secrets_known) /* what this event showed before one became known is looked at again */
         return;
     const effect_stretch *s = effects_of(r, code, info, entry, from);
@@ -248,7 +268,9 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
         if (top == NULL || !is_plain_iterator(*top))
             return;
     }
-    if (s->looks_up_names && !(ct_is_plain_names(frame)))
+    if (s->looks_up_names && !ct_is_plain_names(frame))
+        return;
+    if (s->name_count && (r->instance_dicts || is_shown_dict(r, ct_frame_namespace(frame)) || is_shown_dict(r, ct_frame_globals(frame))))
         return;
     watch_instructions(r, s, a, frame);
     q->mark = mark;
@@ -317,6 +339,7 @@ quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
     }
     while (q->target_count && q->targets[q->target_count - 1].unit >= end)
         q->target_count--;
+    q->names = starts || s->name_count == 0 ? NULL : s; /* a stretch that stores one before it calls does not hold: see uncertain_from */
     return true;
 }
 
@@ -329,9 +352,23 @@ quiet_end(recorder *r, bool held)
         PyObject *finalizer = r->tstate->async_gen_finalizer; /* sys.set_asyncgen_hooks */
         q->alone = ct_is_alone(r->tstate, own_tool) && (finalizer == NULL || is_in_python(finalizer));
         r->quiet_since = ++r->look;
+        q->names = NULL;
+        q->names_changed++;
         return;
     }
     r->quiet_events++;
+    q->names_changed += q->names != NULL;
     for (size_t i = 0; i < q->target_count; i++)
         object_look_at_stored(r, q->targets[i].record);
+}
+
+/* The namespace is as it was at the activation's last snapshot, but for at most what the stretch that led here stores: no other dict of names has changed since, and this
+ * one not as an object either (is_shown_dict). */
+bool
+quiet_namespace(recorder *r, const activation *a, ct_frame *frame, const uint16_t **stored, size_t *count)
+{
+    quiet_watch *q = &r->quiet;
+    *count = q->names ? q->names->name_count : 0;
+    *stored = q->names ? q->names->names : NULL;
+    return a->names->complete + (q->names != NULL) == q->names_changed && *count <= EFFECT_NAMES && !is_shown_dict(r, ct_frame_namespace(frame));
 }

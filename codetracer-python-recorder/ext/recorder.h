@@ -111,7 +111,14 @@ shadow_unbind(shadow *last)
 typedef struct named_shadow { PyObject *key; uint32_t name; bool seen; shadow last; } named_shadow;
 
 /* The last values of a namespace (module or class body), or of the globals that a function refers to, in dict order. */
-typedef struct namespace_shadow { named_shadow *names; size_t count, capacity; } namespace_shadow;
+typedef struct namespace_shadow {
+    named_shadow *names;
+    size_t count, capacity;
+    size_t found;                /* where the last name that was looked for stands: the next one is often behind it */
+    uint64_t complete;           /* quiet_watch.names_changed when it was last as the namespace */
+    bool hides;                  /* some name is, or was, hidden */
+    bool is_shadowed;            /* by a variable of an inlined comprehension, when it was last written */
+} namespace_shadow;
 
 struct activation {
     ct_frame *frame;             /* compared, and read only while an event of this very frame is being handled */
@@ -220,6 +227,7 @@ struct code_info {
     uint32_t *names;             /* journal names of the slots */
     uint8_t *actions;            /* enum value_action of the slots */
     bool hides;                  /* some slot's is not VALUE_SHOW */
+    int asked;                   /* how often effects.c was, before it had begun to follow the code */
     uint8_t return_action, yield_action;
     uint8_t exception_action;    /* of what is raised in it, thrown into it or leaves it */
     bool calls_only;             /* lines are not recorded */
@@ -265,6 +273,8 @@ typedef struct quiet_watch {
     unsigned long switches;      /* of the GIL */
     Py_ssize_t collections;      /* of garbage */
     size_t secrets_known;
+    const effect_stretch *names; /* what ran before a quiet event, if it stores names */
+    uint64_t names_changed;      /* counts the events before which names may have changed */
     uint8_t cell_count, target_count;
     struct watched_cell { uint16_t unit; _Py_CODEUNIT instruction; uint16_t counter; } cells[WATCHED_CELLS];
     struct watched_target { uint16_t unit; object_record *record; } targets[WATCHED_TARGETS];
@@ -412,6 +422,7 @@ bool quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool start
 void quiet_begin(recorder *r, activation *a, ct_frame *frame, int unit); /* at an event's end: a's code goes on at that unit */
 void quiet_begin_caller(recorder *r, ct_frame *frame, PyObject *returned); /* … or, since frame is about to be left, its caller's */
 void quiet_end(recorder *r, bool held); /* the answer, after recorder_enter_thread: what is to be looked at in this event */
+bool quiet_namespace(recorder *r, const activation *a, ct_frame *frame, const uint16_t **stored, size_t *count); /* in a quiet event: no name but these has changed; places in co_names */
 void quiet_setup(int tool);
 
 /* columns.c */

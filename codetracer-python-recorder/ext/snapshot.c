@@ -160,15 +160,23 @@ namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t ex
     for (size_t i = 0; i < r->left_out.count; i++)
         if (PyUnicode_CompareWithASCIIString(key, r->left_out.paths[i]) == 0)
             action = VALUE_LEFT_OUT;
+    names->hides |= action >= VALUE_HIDE_TEXTS && action != VALUE_LEFT_OUT;
     named_shadow *entry = &names->names[names->count++];
     *entry = (named_shadow){.key = PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL, .name = name, .last.action = action};
     return entry;
 }
 
+static inline bool
+is_builtins(PyObject *key)
+{
+    static const char NAME[] = "__builtins__";
+    return PyUnicode_GET_LENGTH(key) == sizeof NAME - 1 && PyUnicode_CompareWithASCIIString(key, NAME) == 0;
+}
+
 static void
 write_name(recorder *r, code_info *info, namespace_shadow *names, size_t *index, PyObject *key, PyObject *value)
 {
-    if (!PyUnicode_Check(key) || !is_shown(value) || PyUnicode_CompareWithASCIIString(key, "__builtins__") == 0)
+    if (!PyUnicode_Check(key) || !is_shown(value) || is_builtins(key))
         return;
     named_shadow *entry = namespace_entry(r, info, names, *index, key);
     if (entry == NULL)
@@ -218,15 +226,39 @@ is_shadowed(const activation *a, ct_frame *frame, PyObject *key)
     return false;
 }
 
-static void
-write_namespace(recorder *r, activation *a, ct_frame *frame)
+/* Writes the names that the last line stored; they were there before. False: they were not, or others may have changed. */
+static bool
+write_stored_names(recorder *r, activation *a, ct_frame *frame)
 {
-    if (a->names == NULL && (a->names = calloc(1, sizeof *a->names)) == NULL) {
-        r->no_memory = true;
-        return;
+    const uint16_t *stored;
+    size_t count;
+    namespace_shadow *names = a->names;
+    if (r->verifying || names->is_shadowed || !quiet_namespace(r, a, frame, &stored, &count))
+        return false;
+    for (uint32_t i = 0; i < a->slot_count; i++)
+        if (shadowing_value(a, ct_frame_slots(frame), i))
+            return false;
+    for (size_t i = 0; i < count; i++) {
+        PyObject *key = PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, stored[i]);
+        PyObject *value = PyDict_GetItemWithError(ct_frame_namespace(frame), key); /* exact strs, an exact dict (ct_is_plain_names): no code runs */
+        size_t at = names->found, left = names->count;
+        do
+            at = at + 1 < names->count ? at + 1 : 0;
+        while (left-- > 0 && names->names[at].key != key);
+        if (value == NULL || !is_shown(value) || names->count == 0 || names->names[at].key != key)
+            return false;
+        names->found = at;
+        write_if_changed(r, &names->names[at].last, names->names[at].name, value, 0, a->info->is_module ? FILTERED_GLOBAL : FILTERED_LOCAL);
     }
+    return true;
+}
+
+static void
+write_whole_namespace(recorder *r, activation *a, ct_frame *frame)
+{
     PyObject *namespace = ct_frame_namespace(frame);
     size_t index = 0;
+    a->names->is_shadowed = false;
     if (namespace && PyDict_Check(namespace)) { /* exec() and __prepare__ may give any mapping: only a dict's storage is read */
         Py_ssize_t position = 0;
         PyObject *key, *value;
@@ -237,10 +269,25 @@ write_namespace(recorder *r, activation *a, ct_frame *frame)
     PyObject **slots = ct_frame_slots(frame);
     for (uint32_t i = 0; i < a->slot_count; i++) {
         PyObject *value = shadowing_value(a, slots, i);
-        if (value)
+        if (value) {
             write_name(r, a->info, a->names, &index, PyTuple_GET_ITEM(ct_frame_code(frame)->co_localsplusnames, i), value);
+            a->names->is_shadowed = true;
+        }
     }
     drop_unseen(r, a->names);
+}
+
+static void
+write_namespace(recorder *r, activation *a, ct_frame *frame)
+{
+    bool is_first = a->names == NULL;
+    if (is_first && (a->names = calloc(1, sizeof *a->names)) == NULL) {
+        r->no_memory = true;
+        return;
+    }
+    if (is_first || !write_stored_names(r, a, frame))
+        write_whole_namespace(r, a, frame);
+    a->names->complete = r->quiet.names_changed;
 }
 
 /* ---- functions ---- */
@@ -260,7 +307,7 @@ write_globals(recorder *r, activation *a, ct_frame *frame)
             r->no_memory = true;
             return;
         }
-        *a->globals = (namespace_shadow){names, info->global_count, info->global_count};
+        *a->globals = (namespace_shadow){.names = names, .count = info->global_count, .capacity = info->global_count};
         for (size_t i = 0; i < info->global_count; i++) {
             names[i].name = info->global_names[i];
             names[i].last.action = info->global_actions[i];

@@ -10,7 +10,7 @@
  *   ct_frame_previous(frame)          the frame that called it, or NULL
  *   ct_frame_slots(frame)             its localsplus: PyObject *[co_nlocalsplus], NULL where unbound
  *   ct_frame_namespace(frame)         f_locals of a module or class body, borrowed, or NULL
- *   ct_frame_globals(frame)           borrowed
+ *   ct_frame_globals(frame), ct_frame_builtins(frame)   borrowed
  *   ct_frame_in_generator(frame)      true: it is part of a generator, coroutine or async generator, and outlives its suspensions
  *   ct_instance_view(object, view)    where the instance's attributes lie: in line, or in a dict
  *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
@@ -20,7 +20,7 @@
  *   ct_frame_line_unit(frame)         in a LINE event: the code unit that is about to run; -1: it is no line's first
  *   ct_frame_resume_unit(frame)       of a frame that has called another: the code unit where it goes on
  *   ct_frame_stack_top(frame)         in a LINE event: where the top of its value stack is; NULL: that is empty
- *   ct_is_plain_names(frame)          its globals and builtins are exact dicts of exact strs
+ *   ct_is_plain_names(frame)          its globals, builtins and namespace are exact dicts of exact strs
  *   ct_counter(instruction)           the counter in an instruction's inline cache, the first word of it in all families (PEP 659)
  *   ct_cached_attribute(instruction, owner)   the attribute that this LOAD_ATTR, if it is specialised for an instance's own, would load from owner; borrowed; NULL
  *   ct_managed_dict(object)           the dict that an instance's attributes are in too, or only; borrowed; NULL
@@ -131,8 +131,9 @@ ct_frame_stack_top(ct_frame *frame)
 static inline bool
 ct_is_plain_names(ct_frame *frame)
 {
+    PyObject *namespace = ct_frame_namespace(frame);
     return PyDict_CheckExact(frame->f_globals) && PyDict_CheckExact(frame->f_builtins) && ct_dict_is_text_keyed(frame->f_globals) &&
-           ct_dict_is_text_keyed(frame->f_builtins);
+           ct_dict_is_text_keyed(frame->f_builtins) && (namespace == NULL || namespace == frame->f_globals || (PyDict_CheckExact(namespace) && ct_dict_is_text_keyed(namespace)));
 }
 
 static inline uint16_t ct_counter(const _Py_CODEUNIT *instruction) { return instruction[1].cache; }
@@ -161,6 +162,20 @@ ct_collections(PyThreadState *tstate)
     return stats[0].collections + stats[1].collections + stats[2].collections;
 }
 
+/* Whether one of the pointers is not NULL. Asked at most events, of a hundred: four at a time. */
+static inline bool
+ct_is_any(PyObject *const *at, size_t count)
+{
+    typedef uintptr_t four __attribute__((vector_size(4 * sizeof(uintptr_t)), aligned(sizeof(uintptr_t)), may_alias));
+    four seen = {0};
+    uintptr_t left = 0;
+    for (; count >= 4; count -= 4, at += 4)
+        seen |= *(const four *)at;
+    for (; count > 0; count--)
+        left |= (uintptr_t)*at++;
+    return (seen[0] | seen[1] | seen[2] | seen[3] | left) != 0;
+}
+
 static inline bool
 ct_is_alone(PyThreadState *tstate, int tool)
 {
@@ -173,11 +188,9 @@ ct_is_alone(PyThreadState *tstate, int tool)
     /* By its functions, not by its name: giving an id back leaves them, and they are called on (sys.monitoring.free_tool_id, Python/instrumentation.c). Ids from 6 on
      * are sys.setprofile's and sys.settrace's own, asked for above. */
     enum { TOOLS = 6 };
-    uintptr_t functions = 0;
-    for (int i = 0; i < TOOLS; i++)
-        for (int event = 0; i != tool && event < _PY_MONITORING_EVENTS; event++)
-            functions |= (uintptr_t)interpreter->monitoring_callables[i][event];
-    others |= functions != 0;
+    PyObject *const *first = interpreter->monitoring_callables[0], *const *own = interpreter->monitoring_callables[tool];
+    others |= ct_is_any(first, (size_t)(own - first));
+    others |= ct_is_any(own + _PY_MONITORING_EVENTS, (size_t)(first + TOOLS * _PY_MONITORING_EVENTS - own) - _PY_MONITORING_EVENTS);
     return !others;
 #endif
 }

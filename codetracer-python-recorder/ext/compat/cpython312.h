@@ -19,6 +19,7 @@ static inline ct_frame *ct_frame_previous(ct_frame *frame) { return frame->previ
 static inline PyObject **ct_frame_slots(ct_frame *frame) { return frame->localsplus; }
 static inline PyObject *ct_frame_namespace(ct_frame *frame) { return frame->f_locals; }
 static inline PyObject *ct_frame_globals(ct_frame *frame) { return frame->f_globals; }
+static inline PyObject *ct_frame_builtins(ct_frame *frame) { return frame->f_builtins; }
 static inline bool ct_frame_in_generator(ct_frame *frame) { return frame->owner == FRAME_OWNED_BY_GENERATOR; }
 
 /* 3.13's names of instructions. */

@@ -3,7 +3,6 @@
  */
 #include "journal/writer.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,20 +145,38 @@ ct_define_code(ct_recording *recording, const ct_code_definition *definition)
 }
 
 /* A META, so that readers of earlier versions pass over it. In pieces: a module may have any number of lines. */
+/* Its digits; where the next character goes. */
+static char *
+write_decimal(char *at, uint32_t number)
+{
+    char digits[10], *digit = digits + sizeof digits;
+    do
+        *--digit = (char)('0' + number % 10);
+    while (number /= 10);
+    size_t size = (size_t)(digits + sizeof digits - digit);
+    memcpy(at, digit, size);
+    return at + size;
+}
+
 void
 ct_define_columns(ct_recording *recording, uint32_t code, uint32_t before, const ct_line_column *lines, size_t count)
 {
     enum { LONGEST_ITEM = 32 };
     char text[2048];
     for (size_t i = 0; i < count;) {
-        size_t size = (size_t)snprintf(text, sizeof text, "%" PRIu32, code);
-        for (; i < count && size + LONGEST_ITEM < sizeof text; i++) {
-            size += (size_t)snprintf(text + size, sizeof text - size, " %" PRId64, (int64_t)lines[i].line - (int64_t)before);
-            if (lines[i].column)
-                size += (size_t)snprintf(text + size, sizeof text - size, ":%" PRIu32, lines[i].column);
+        char *at = write_decimal(text, code);
+        for (; i < count && at + LONGEST_ITEM < text + sizeof text; i++) {
+            *at++ = ' ';
+            if (lines[i].line < before)
+                *at++ = '-';
+            at = write_decimal(at, lines[i].line < before ? before - lines[i].line : lines[i].line - before);
+            if (lines[i].column) {
+                *at++ = ':';
+                at = write_decimal(at, lines[i].column);
+            }
             before = lines[i].line;
         }
-        ct_define_meta(recording, CT_COLUMNS_KEY, text, size);
+        ct_define_meta(recording, CT_COLUMNS_KEY, text, (size_t)(at - text));
     }
 }
 

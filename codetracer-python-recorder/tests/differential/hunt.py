@@ -1,6 +1,6 @@
 """Looks for changes that the quick look at objects misses, in programs made at random (mutations.py), for some time.
 
-`python hunt.py [--seconds 60] [--first SEED]`: each seed gives two programs, the second one with statements that run often enough to be specialised. Without --first it
+`python hunt.py [--seconds 60] [--first SEED]`: each seed gives a program of each kind that mutations.py makes. Without --first it
 begins where the number of commits says, so that every run of a growing repository tries others. Exit status 1 if something was missed; the seeds are printed.
 """
 
@@ -17,9 +17,9 @@ import mutations  # noqa: E402
 import reading  # noqa: E402
 
 
-def missed(seed, hot):
+def missed(seed, kind):
     """What was missed in that program, as a text; None: nothing."""
-    program = mutations.make_program(seed, hot)
+    program = mutations.make_program(seed, kind)
     with tempfile.TemporaryDirectory() as folder:
         try:
             recorded = reading.record_journal(folder, program, options=["--verify-capture"], events=False)
@@ -50,13 +50,13 @@ def main():
     end = time.monotonic() + options.seconds
     found = 0
     while time.monotonic() < end:
-        for hot in (False, True):
-            what = missed(seed, hot)
+        for kind in mutations.KINDS:
+            what = missed(seed, kind)
             if what:
                 found += 1
-                print(f"python {HERE.name}/mutations.py {seed}{' hot' if hot else ''}: {what}", file=sys.stderr)
+                print(f"python {HERE.name}/mutations.py {seed} {kind}: {what}", file=sys.stderr)
         seed += 1
-    print(f"hunt: seeds {first} to {seed - 1}, two programs each: {found or 'nothing'} missed")
+    print(f"hunt: seeds {first} to {seed - 1}, three programs each: {found or 'nothing'} missed")
     return 1 if found else 0
 
 

@@ -170,6 +170,45 @@ for kind in (Plain, Noisy, Lists):
     kind.kept, kind.shown = Kept.__dict__["kept"], Kept.__dict__["shown"]
 """
 
+NAMES_HEAD = """\
+import sys
+
+def set_global(x):
+    global t
+    t = x
+    return x
+
+def delete_global():
+    global t
+    del t
+
+class Late:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self):
+        globals()[self.name] = "late"
+
+class Within:
+    def __enter__(self):
+        globals()["s"] = 1
+    def __exit__(self, *ignored):
+        globals()["s"] = 2
+
+class Prepared(type):
+    @classmethod
+    def __prepare__(cls, name, bases):
+        global prepared
+        prepared = {}
+        return prepared
+
+exec('''
+def unseen_set(x):
+    global s
+    s = x
+    return x
+''', globals())
+"""
+
 OBJECTS, LISTS, DICTS = ["a", "b", "c", "d"], ["l", "m", "n", "o"], ["p", "q", "r"]
 
 
@@ -268,17 +307,52 @@ class Maker:
             "    p = {'a': a, 0: 1, 1: 2, 2: 3}; q = {'a': l, 0: 1}; r = {}; u = collections.UserList([1, 2]); heap = g = iter(()); dd = {}",
             "    k = 0; s = t = None; e = hold(l); f = give", "    def cell():", "        return k", "    for j in range(rounds):",
         ]  # fmt: skip
-        for _ in range(self.random.randrange(4, 12)):
-            line = self.quiet_statement() if self.random.random() < 0.6 else self.hot_statement()
-            if self.random.random() < 0.15:
-                line = f"if j % {self.random.randrange(2, 30)} == 1:\n                {self.hot_statement()}"
-            out += ["        try:", "            " + line.replace("\n            ", "\n                "), "        except Exception: pass"] if self.random.random() < 0.5 else ["        " + line]
+        out += self.hot_lines(self.hot_statement)
         return "\n".join(out) + "\n\nfor j in range(8):\n    try: run(40)\n    except Exception: pass\n"
 
+    def hot_lines(self, statement):
+        """In a loop of j, two levels deep."""
+        out = []
+        for _ in range(self.random.randrange(4, 12)):
+            line = self.quiet_statement() if self.random.random() < 0.6 else statement()
+            if self.random.random() < 0.15:
+                line = f"if j % {self.random.randrange(2, 30)} == 1:\n                {statement()}"
+            out += ["        try:", "            " + line.replace("\n            ", "\n                "), "        except Exception: pass"] if self.random.random() < 0.5 else ["        " + line]
+        return out
 
-def make_program(seed, hot=False):
-    return Maker(seed).hot_program() if hot else Maker(seed).program()
+    def name_statement(self):
+        """One that stores or changes names of a module or class body, by itself or by way of others."""
+        if self.random.random() < 0.5:
+            return self.hot_statement()
+        x = self.pick(["k", "j", "s", "[j]", self.pick(OBJECTS), self.pick(LISTS), "'x' * k", "None", "sys"])
+        o, l, name = self.pick(OBJECTS), self.pick(LISTS), self.pick(["t", "s", "fresh", "k"])
+        return self.pick([
+            f"{name} = {x}", f"{name} = {x}; {name} = k", f"del {name}", f"fresh = {x}", f"set_global({x})", f"t = set_global({x})", f"give(set_global({x}))", f"unseen_set({x})", f"t = give(unseen_set({x}))", "r = prepared", "delete_global()",
+            f"globals()[{name!r}] = {x}", f"locals()[{name!r}] = {x}", "r = globals()", "r = locals()", f"r[{name!r}] = {x}", f"exec('{name} = j', globals())", f"exec('{name} = [j]')",
+            f"exec('t = [x]; x.append(t)', {{'x': {l}}})", f"{o}.__dict__ = globals()", f"{o}.__dict__ = locals()", f"{o}.t = {x}", f"exec('t = 1; v = [t]', {o}.__dict__)", f"{o}.__dict__ = dict(v=[1], w=2)",
+            f"t = [t for t in {l}]", f"t = {{j: {x} for j in range(2)}}", "import bisect as fresh", "from bisect import insort as t", f"def t(v={x}): return v", "t()", f"class t: v = {l}; w = {x}",
+            f"t = {{'a': {x}, k: {l}}}", f"t = {{1, 2, 3}}; s = [1, 2, 3]", f"setattr(sys.modules['__main__'], {name!r}, {x})", f"t = Late({name!r})", "s = Late('k')", "t = s = None",
+            f"for {name} in {l}: s = {name}", f"with Plain.__new__(Within): t = {x}", f"vars(sys.modules['__main__']).update({name}={x})", f"assert {o}", "t: int = j", f"password = str(j) * 9; t = password",
+        ])  # fmt: skip
+
+    def names_program(self):
+        out = [
+            HEAD, HOT_HEAD, NAMES_HEAD, self.pick(["if True:", "class Body:", "class Body(metaclass=Prepared):"]), "    a, b, c, d = Plain([1]), Slotted([2]), Noisy(3), Plain(a1 := [1.5])",
+            "    l = [1, a, [2], 'x']; m = [b, c, 3, l]; n = [l, m, 1]; o = [a1, 2, 3]", "    p = {'a': a, 0: 1, 1: 2, 2: 3}; q = {'a': l, 0: 1}; r = {}",
+            "    u = collections.UserList([1, 2]); heap = g = iter(()); dd = {}", "    k = 0; s = t = None; e = hold(l); f = give", "    def cell(): return 1", "    for j in range(40):",
+        ]  # fmt: skip
+        lines = [part.replace("\n", "\n        ") for part in self.hot_lines(self.name_statement)]
+        out[-1:] = ["    for i in range(8):", "        try:", "            for j in range(40):", *("        " + line for line in lines), "        except Exception: pass"]
+        return "\n".join(out) + "\n"
+
+
+# What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body.
+KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program}
+
+
+def make_program(seed, kind=""):
+    return KINDS[kind](Maker(seed))
 
 
 if __name__ == "__main__":
-    print(make_program(int(sys.argv[1]), "hot" in sys.argv[2:]))
+    print(make_program(int(sys.argv[1]), *sys.argv[2:]))

@@ -42,8 +42,21 @@ def test_nothing_is_missed_of_random_changes(tmp_path, seed):
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
 def test_nothing_is_missed_of_random_changes_in_specialised_code(tmp_path, seed):
-    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, hot=True), options=["--verify-capture"], events=False)
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, "hot"), options=["--verify-capture"], events=False)
     assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} hot prints the program"
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_nothing_is_missed_of_random_changes_of_names(tmp_path, seed):
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, "names"), options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} names prints the program"
+
+
+def test_nothing_is_missed_of_names_that_are_hidden(tmp_path):
+    code = "password = shown = ''\nfor i in range(60):\n    password = 'long enough ' + str(i)\n    a = i\n    shown = password\n    shown = a\n    a = [password, shown]\n"
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
+    assert missed(recorded) == 0, recorded.summary
+    assert recorded.events and not [event for event in recorded.events if "long enough 1" in str(event)]
 
 
 @pytest.mark.parametrize("name", ["quiet_stores", "quiet_values"])
