@@ -202,8 +202,9 @@ static ct_code add_part(void *context, const ct_trace_part *part)
     parts *p = context;
     text_puts(p->out, "  ");
     text_safe(p->out, part->name, strlen(part->name));
-    for (size_t i = strlen(part->name); i < 21; i++)
+    for (size_t i = strlen(part->name); i < 20; i++)
         text_char(p->out, ' ');
+    text_char(p->out, ' ');
     counted(p->out, part->bytes, "byte\n", "bytes\n");
     return CT_OK;
 }
