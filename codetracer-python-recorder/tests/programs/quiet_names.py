@@ -1,14 +1,10 @@
-"""Names of modules and classes that change otherwise than by the line's own stores (ext/quiet.c, ext/snapshot.c write_stored_names): by functions that store globals, as entries of
-the dict that they are in, as attributes of an instance that has that dict, by the finalizer of what a store lets go, beside names that are shadowed."""
+"""Names of modules and classes that change otherwise than by the line's own stores (ext/quiet.c, ext/snapshot.c write_stored_names): by functions that store globals, by the
+finalizer of what a store lets go, by code that is not recorded, beside names that are shadowed. quiet_names_shown.py is about those in a dict that is shown."""
 
 import collections
 import sys
 
 ROUNDS = 60
-
-
-class Plain:
-    pass
 
 
 class Late:
@@ -175,48 +171,3 @@ class Names(dict):
 
 exec(compile("for i in range(50):\n    v = [i]\n    w = v\n    v.append(w[0] + 1)\n    x = v[1]\n", "names of another kind.py", "exec"), {}, collections.UserDict())
 exec(compile("for i in range(50):\n    v = i\n    w = v\n    x = last\n", "names of a kind.py", "exec"), {}, Names())
-
-# From here on the names are an object's, too.
-# as the dict's entries
-entry = None
-whole = {}
-for i in range(ROUNDS):
-    if i == ROUNDS // 2:
-        whole = globals()
-    whole["entry"] = i
-    a = i
-    entry = a
-    whole["a"] = [i]
-    b = whole["a"]
-whole = None
-
-# shown in a function, by its name there
-namespace = globals()
-
-
-def show(n, names):
-    global entry
-    for i in range(n):
-        entry = i
-        names["entry"] = [i]
-        entry = i
-
-
-show(ROUNDS, namespace)
-namespace = None
-
-# an instance's attributes are the names, and what an instance has are names
-code = compile("for i in range(50):\n    v = i\n    w = [v]\n    v = other\n    other.v = w\n", "names of an instance.py", "exec")
-for i in range(3):
-    instance = Plain()
-    instance.v = 1
-    instance.__dict__["other"] = instance
-    exec(code, instance.__dict__)
-    exec(code, {"other": instance}, vars(instance))
-for i in range(ROUNDS):
-    a = i
-    instance.__dict__ = globals() if i > ROUNDS // 2 else {}
-    b = i
-    instance.b = [i]
-    a = instance.b
-instance = None
