@@ -518,6 +518,9 @@ def test_info_tells_what_a_container_and_a_folder_consist_of(tmp_path, everythin
         assert lines[first - 1].startswith("size ") and lines[first - 1].endswith(heading)
     lines = run("info", tmp_path / "a.ct").out.splitlines()
     assert "complete      yes" in lines and any(line.startswith("started") for line in lines), "the journal inside is the recording's own"
+    (tmp_path / "json" / "trace.json").rename(tmp_path / "json" / "the_trace_of_a_longer_name.json")
+    told = [line.split() for line in run("info", tmp_path / "json" / "the_trace_of_a_longer_name.json").out.splitlines() if line.startswith("  ")]
+    assert "the_trace_of_a_longer_name.json" in [name for name, *_ in told]
 
 
 def test_changes_within_an_object_that_is_met_too_deep_first(tmp_path):
