@@ -127,7 +127,7 @@ store(walk *w, int slot, operand value, size_t unit)
     uncertain(w, unit);
 }
 
-/* The same of a name; `value` is kept by the dict. */
+/* The same of a name: what it meant is let go. */
 static void
 store_name(walk *w, int name, size_t unit)
 {
@@ -523,10 +523,10 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         }
         push_known(w, TEMPORARY);
         return true;
-    case LIST_EXTEND: case SET_UPDATE: /* of a display whose elements are constants */
-        if (w->base[2 * (unit - 1)] != LOAD_CONST)
+    case LIST_EXTEND: case SET_UPDATE: /* of a display whose elements are constants; not known is what another way brings here, `[*(x if y else (1, 2))]` */
+        a = pop(w);
+        if (w->base[2 * (unit - 1)] != LOAD_CONST || a.known != HELD)
             break;
-        pop(w);
         return true;
     case BUILD_CONST_KEY_MAP:
         drop(w, (unsigned)argument + 1);

@@ -161,6 +161,20 @@ def own_value(points):
     return value
 
 
+def displays(n):
+    items = [0]
+    for i in range(n):
+        shown = unique = None
+        each = map(items.append, [i])
+        more = map(items.append, [i, i])
+        c = i
+        shown = [*(each if c else (1, 2, 3))]
+        c = shown
+        unique = {*(more if c else (1, 2, 3))}
+        c = unique
+        del items[5:]
+
+
 for _ in range(2):
     noted = []
     attributes([Point(i) for i in range(14)] + [Watched(noted), Point(1), Kept(noted), Point(2)])
@@ -172,4 +186,5 @@ for _ in range(2):
     numbers = [1, 0, 1, 1]
     built_in([[1, 2]] * 12 + [BuiltIn(numbers), [1, 2], BuiltIn(numbers)], numbers)
     own_value([Point(i) for i in range(12)] + [BuiltIn(numbers), Point(3)])
+displays(40)
 print(noted[:3], len(numbers))
