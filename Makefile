@@ -174,7 +174,7 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 	$(call run_tests,$(SANITIZE_VENV),$(SANITIZE_BUILD),\
 		ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,\
 		LD_PRELOAD="$(PRELOAD)" PYTHONMALLOC=malloc CODETRACER_SANITIZE=1 ASAN_OPTIONS=detect_leaks=0 \
-		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,)
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,--ignore-glob='*/test_consumers_*')
 
 # What `make test` does with some programs; needs CodeTracer's programs (docs/testing.md).
 .PHONY: test-consumers

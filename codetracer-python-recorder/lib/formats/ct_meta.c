@@ -9,9 +9,6 @@
 #include "formats/trace_id.h"
 #include "util/json_memory.h"
 
-/* recorder_id, which upstream's writers leave empty: by it a container of ours is known. */
-#define RECORDER "codetracer-python-recorder"
-
 enum { MOST_META = 64 << 20, HASH = 32 };
 
 static unsigned digit_of(char digit) { return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10); }
@@ -72,8 +69,8 @@ ct_meta_write(const ct_meta_out *meta, ct_ctfs *ctfs, ct_ctfs_file *file, unsign
             ct_buffer_add_varint(&out, arguments);
     }
     meta_text(&out, ct_journal_meta_value(meta->journal, "workdir"));
-    ct_buffer_add_byte(&out, sizeof RECORDER - 1);
-    ct_buffer_add(&out, RECORDER, sizeof RECORDER - 1);
+    ct_buffer_add_byte(&out, sizeof CT_OUR_RECORDER - 1);
+    ct_buffer_add(&out, CT_OUR_RECORDER, sizeof CT_OUR_RECORDER - 1);
     ct_buffer_add_varint(&out, meta->path_count);
     ct_buffer_add(&out, meta->paths.bytes, meta->paths.size);
     if (filters)

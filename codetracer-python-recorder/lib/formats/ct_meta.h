@@ -5,6 +5,10 @@
 #include "codetracer/replay.h"
 #include "formats/ctfs.h"
 
+/* The recorder, as the metadata of traces that this project writes names it. In meta.dat it is recorder_id, which upstream's writers leave empty: by it a
+ * container of ours is known. */
+#define CT_OUR_RECORDER "codetracer-python-recorder"
+
 /* Bits of its flags. */
 enum {
     CT_META_MCR = 1 << 0, CT_META_LAUNCH = 1 << 1, CT_META_LAYOUT = 1 << 2, CT_META_FILTERS = 1 << 3, CT_META_COLUMNS = 1 << 4, CT_META_VIEWS = 1 << 5,

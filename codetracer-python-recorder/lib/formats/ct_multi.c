@@ -877,7 +877,7 @@ require_streams(const multi_in *m)
         ct_inner *file;
         CT_TRY(find(m, always[i].name, &file));
         if (!file)
-            return ct_fail(m->r->error, CT_E_CORRUPT, always[i].missing, 0, 0);
+            return ct_fail(m->r->error, CT_E_CORRUPT, always[i].missing, CT_CTFS_HEADER, 0);
     }
     return CT_OK;
 }

@@ -18,7 +18,7 @@
 #include "util/os.h"
 
 enum {
-    HEADER = 16, ENTRY = 24,       /* of the directory: size, mapping, name */
+    ENTRY = 24,                    /* of the directory: size, mapping, name */
     POINTERS = 511, LEAST_ENTRIES = 31, /* written */
     MOST_ENTRIES = 170, LARGEST_BLOCK = 4096, PLACES = 2 * CT_CTFS_LEVELS - 1, /* read */
 };
@@ -234,9 +234,9 @@ ct_ctfs_finish(ct_ctfs *ctfs, uint64_t *bytes)
         if (!file)
             continue;
         CT_TRY(finish_file(ctfs, file));
-        put_u64(first + HEADER + ENTRY * i, file->size);
-        put_u64(first + HEADER + ENTRY * i + 8, file->root);
-        put_u64(first + HEADER + ENTRY * i + 16, file->name);
+        put_u64(first + CT_CTFS_HEADER + ENTRY * i, file->size);
+        put_u64(first + CT_CTFS_HEADER + ENTRY * i + 8, file->root);
+        put_u64(first + CT_CTFS_HEADER + ENTRY * i + 16, file->name);
     }
     while (ctfs->first_newest < ctfs->next_block)
         CT_TRY(write_newest(ctfs, ctfs->next_block));
@@ -308,7 +308,7 @@ read_at(const ct_container *c, void *bytes, size_t count, uint64_t position, siz
 static ct_code
 read_directory(ct_container *c, ct_error *error)
 {
-    uint8_t header[HEADER];
+    uint8_t header[CT_CTFS_HEADER];
     size_t got;
     CT_TRY(read_at(c, header, sizeof header, 0, &got, error));
     if (got < 5 || memcmp(header, "\xC0\xDE\x72\xAC\xE2", 5) != 0)
@@ -322,11 +322,11 @@ read_directory(ct_container *c, ct_error *error)
     c->block_size = (uint32_t)load(header + 8, 4);
     if (c->block_size != 1024 && c->block_size != 2048 && c->block_size != 4096)
         return ct_fail(error, CT_E_CORRUPT, "the container's block size is none of 1024, 2048, 4096", 8, 0);
-    uint32_t most = (c->block_size - HEADER) / ENTRY;
+    uint32_t most = (c->block_size - CT_CTFS_HEADER) / ENTRY;
     c->entry_count = (uint32_t)load(header + 12, 4);
     if (c->entry_count > most)
         c->entry_count = most < MOST_ENTRIES ? most : MOST_ENTRIES;
-    CT_TRY(read_at(c, c->entries, (size_t)c->entry_count * ENTRY, HEADER, &got, error));
+    CT_TRY(read_at(c, c->entries, (size_t)c->entry_count * ENTRY, CT_CTFS_HEADER, &got, error));
     c->entry_count = (uint32_t)(got / ENTRY);
     return CT_OK;
 }

@@ -20,7 +20,7 @@
 #include "codetracer/memory.h"
 #include "formats/buffer.h"
 
-enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 38, CT_CTFS_TOGETHER = 64 };
+enum { CT_CTFS_BLOCK = 4096, CT_CTFS_LEVELS = 5, CT_CTFS_ENTRIES = 38, CT_CTFS_TOGETHER = 64, CT_CTFS_HEADER = 16 /* bytes in front of the directory */ };
 
 typedef struct ct_ctfs_file ct_ctfs_file;
 typedef struct ct_ctfs {

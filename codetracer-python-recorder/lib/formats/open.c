@@ -145,6 +145,37 @@ static const char LOST_CUT[] = "journal.ctj in it ends here, before its end; the
 static const char LOST_VERSION[] = "journal.ctj in it is of a version that this program does not know; the trace was read from the layouts for other readers beside it, "
                                    "which leave things out (docs/converting.md); a newer codetracer-trace shows all of it";
 
+static const char LOST_ENTRY[] = "journal.ctj, which this recorder puts into such a container, is not in its directory, which begins here and is damaged; the trace was "
+                                 "read from the layouts for other readers beside it, which leave things out (docs/converting.md); `codetracer-trace verify` tells more";
+
+static void
+note_ours(void *context, const char *key, const char *bytes, size_t size)
+{
+    if (strcmp(key, "recorder") == 0)
+        *(bool *)context = size == sizeof CT_OUR_RECORDER - 1 && memcmp(bytes, CT_OUR_RECORDER, size) == 0;
+}
+
+/* Whether a container without journal once had one: this recorder's has, if it has both layouts. Entries of the directory carry no checksum, so
+ * without this question one that is damaged would cost what the layouts leave out, and nobody be told. */
+static ct_code
+had_journal(ct_container *container, const ct_allocator *allocator, bool *had, ct_error *error)
+{
+    bool ours = false;
+    ct_code code;
+    ct_meta meta;
+    const ct_stream_sink sink = {.context = &ours, .meta = note_ours, .allocator = allocator};
+    const ct_reading reading = {.sink = &sink, .container = container, .error = error};
+    *had = false;
+    ct_inner *steps = ct_container_find(container, "steps.dat", CT_FIRST_ENTRY, &code, error), *log = NULL;
+    if (code == CT_OK && steps)
+        log = ct_container_find(container, "events.log", CT_LAST_ENTRY, &code, error);
+    if (code != CT_OK || !log)
+        return code;
+    code = ct_read_meta(&reading, CT_LAST_ENTRY, &meta);
+    *had = code == CT_OK && ours;
+    return code == CT_E_VERSION ? CT_OK : code; /* the layouts' reader tells */
+}
+
 /* Behind the last block that can be used. */
 static uint64_t
 end_of_blocks(const ct_journal *journal)
@@ -172,8 +203,13 @@ open_inner_journal(const char *path, const ct_allocator *allocator, ct_journal *
     CT_TRY(ct_container_open(&file, allocator, &container, error));
     ct_inner *found = ct_container_find(container, "journal.ctj", CT_LAST_ENTRY, &code, error);
     if (!found || ct_inner_is_cut(found) || ct_inner_is_open(found)) {
+        bool had = false;
         if (found)
             ct_fail(lost, CT_E_CORRUPT, LOST_CUT, file.size, 0);
+        else if (code == CT_OK)
+            code = had_journal(container, allocator, &had, error);
+        if (had)
+            ct_fail(lost, CT_E_CORRUPT, LOST_ENTRY, CT_CTFS_HEADER, 0);
         ct_container_close(container);
         return code == CT_OK ? CT_END : code;
     }

@@ -13,7 +13,7 @@
 #include "util/plural.h"
 #include "verify/report.h"
 
-enum { HEADER = 16, ENTRY = 24, LEVELS = 5, LARGEST_BLOCK = 4096, FRAME_HEADER = 18, NAME = 13, PART = 32 };
+enum { ENTRY = 24, LEVELS = 5, LARGEST_BLOCK = 4096, FRAME_HEADER = 18, NAME = 13, PART = 32 };
 
 typedef struct rules {
     const ct_report *report;
@@ -23,6 +23,7 @@ typedef struct rules {
     uint32_t block_size;
     uint64_t blocks;               /* numbered from 1; one in part counts */
     uint8_t *met;                  /* a bit a block */
+    bool lost_way;                 /* in a mapping: what blocks belong to is not known of all */
     const char *name;              /* of the inner file at hand */
     uint64_t number, wanted;       /* its next data block; how many its size asks for */
     bool told;                     /* one finding a file: what follows a wrong pointer is wrong, too */
@@ -43,7 +44,7 @@ mapping_finding(rules *r, uint64_t place, const char *what, uint64_t block)
 {
     if (!r->told)
         ADD(r, "mapping", place, "%s: block %" PRIu64 " %s", r->name, block, what);
-    r->told = true;
+    r->told = r->lost_way = true;
 }
 
 /* Whether a pointer may be followed. */
@@ -92,19 +93,40 @@ walk(rules *r, uint64_t block, unsigned level, bool chained)
     return CT_OK;
 }
 
+/* An entry carries no checksum: one that is lost shows in the blocks that it leaves behind. */
+static void
+check_unused(rules *r)
+{
+    uint64_t first = 0, count = 0;
+    for (uint64_t block = r->blocks; block-- > 0;)
+        if (!(r->met[block / 8] >> block % 8 & 1)) {
+            first = block;
+            count++;
+        }
+    if (count)
+        ADD(r, "unused", first * r->block_size, "%" PRIu64 " %s to no file of the directory: an entry of it is lost, or damaged", count,
+            ct_plural(count, "block belongs", "blocks belong"));
+}
+
 static ct_code
 check_mapping(rules *r)
 {
-    uint8_t header[HEADER], entries[LARGEST_BLOCK] = {0};
+    uint8_t header[CT_CTFS_HEADER], entries[LARGEST_BLOCK] = {0};
     CT_TRY(ct_source_read(&r->source, 0, header, sizeof header, r->error));
     r->block_size = (uint32_t)ct_load_number(header + 8, 4);
-    uint64_t count = ct_load_number(header + 12, 4), most = (r->block_size - HEADER) / ENTRY;
+    uint64_t count = ct_load_number(header + 12, 4), most = (r->block_size - CT_CTFS_HEADER) / ENTRY;
     if (count > most)
         ADD(r, "directory", 12, "the header counts %" PRIu64 " %s, into the first block fit %" PRIu64, count, ct_plural(count, "entry", "entries"), most);
     count = count < most ? count : most;
-    if (HEADER + count * ENTRY > r->source.size)
+    if (CT_CTFS_HEADER + count * ENTRY > r->source.size)
         return CT_OK;
-    CT_TRY(ct_source_read(&r->source, HEADER, entries, (size_t)count * ENTRY, r->error));
+    const size_t there = (size_t)(r->source.size - CT_CTFS_HEADER), room = there < most * ENTRY ? there : (size_t)most * ENTRY;
+    CT_TRY(ct_source_read(&r->source, CT_CTFS_HEADER, entries, room, r->error));
+    for (uint64_t i = count; i < most; i++)
+        if (ct_load_number(entries + i * ENTRY + 16, 8)) {
+            ADD(r, "directory", CT_CTFS_HEADER + i * ENTRY, "a file's entry stands behind the %" PRIu64 " that the header counts", count);
+            break;
+        }
     r->blocks = (r->source.size + r->block_size - 1) / r->block_size;
     if (!(r->met = ct_allocate_zero(r->report->allocator, (size_t)(r->blocks / 8) + 1, 1)))
         return CT_E_NOMEM;
@@ -114,17 +136,46 @@ check_mapping(rules *r)
         uint64_t size;
         if (!ct_container_next(r->container, &i, name, &size))
             break;
-        uint64_t place = HEADER + (uint64_t)(i - 1) * ENTRY, map = ct_load_number(entries + place - HEADER + 8, 8);
+        uint64_t place = CT_CTFS_HEADER + (uint64_t)(i - 1) * ENTRY, map = ct_load_number(entries + place - CT_CTFS_HEADER + 8, 8);
         r->name = name;
         r->told = false;
         r->number = 0;
         r->wanted = size / r->block_size + (size % r->block_size != 0);
-        if (size > r->source.size)
+        if (size > r->source.size) {
             ADD(r, "size", place, "%s is longer than the whole file: %" PRIu64, name, size);
-        else if (meet(r, map, place + 8))
+            r->lost_way = true;
+        } else if (meet(r, map, place + 8))
             CT_TRY(walk(r, map, 1, true));
     }
+    if (!r->lost_way)
+        check_unused(r);
     return CT_OK;
+}
+
+/* Asked of this project's containers only: others may have files that we do not know. */
+static void
+check_names(rules *r)
+{
+    static const char *const ours[] = {
+        "paths.dat", "paths.off", "funcs.dat", "funcs.off", "types.dat", "types.off", "varnames.dat", "varnames.off", "srcviews.dat", "srcviews.off",
+        "steps.dat", "steps.idx", "values.dat", "values.idx", "calls.dat", "calls.idx", "events.dat", "events.idx", "meta.dat", "events.log", "events.fmt",
+        "journal.ctj", "spans.dat", "spans.idx", "spantype.ns",
+    };
+    char name[NAME];
+    uint64_t size;
+    bool log = false, steps = false, journal = false;
+    for (uint32_t i = 0; ct_container_next(r->container, &i, name, &size);) {
+        size_t k = 0;
+        while (k < sizeof ours / sizeof *ours && strcmp(ours[k], name) != 0)
+            k++;
+        if (k == sizeof ours / sizeof *ours)
+            ADD(r, "directory", CT_CTFS_HEADER + (uint64_t)(i - 1) * ENTRY + 16, "this recorder writes no file of the name %s", name);
+        log = log || strcmp(name, "events.log") == 0;
+        steps = steps || strcmp(name, "steps.dat") == 0;
+        journal = journal || strcmp(name, "journal.ctj") == 0;
+    }
+    if (log && steps && !journal)
+        ADD(r, "directory", CT_CTFS_HEADER, "journal.ctj is missing, which this recorder puts beside the two layouts for other readers");
 }
 
 /* ---- meta.dat ---- */
@@ -517,6 +568,8 @@ ct_container_rules(const ct_report *report, const char *path, ct_error *error)
         code = check_mapping(&r);
     if (code == CT_OK)
         code = check_meta(&r);
+    if (code == CT_OK && r.ours)
+        check_names(&r);
     if (code == CT_OK)
         code = find(&r, "steps.dat", &steps);
     if (code == CT_OK && steps)

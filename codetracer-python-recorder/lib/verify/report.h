@@ -6,9 +6,6 @@
 #include "codetracer/verify.h"
 #include "formats/ctfs.h"
 
-/* The recorder's name in the metadata of traces that this project writes. */
-#define CT_OUR_RECORDER "codetracer-python-recorder"
-
 typedef struct ct_report {
     ct_finding_function found;
     void *context;

@@ -138,7 +138,7 @@ def test_the_tool_reads_what_is_intact(tmp_path):
         return done, [line.replace("/p/", "").split() for line in done.stdout.splitlines()]
 
     whole, all_lines = printed("whole.ct", len(data))
-    assert whole.returncode == 0
+    assert whole.returncode == 1 and "journal.ctj, which" in whole.stderr
     multi_stream_half(tmp_path / "sample.ct", tmp_path / "half.ct")
     streams = subprocess.run([program, "print", tmp_path / "half.ct"], capture_output=True, text=True, check=True)
     stream_lines = [line.replace("/p/", "").split() for line in streams.stdout.splitlines()]
@@ -151,7 +151,7 @@ def test_the_tool_reads_what_is_intact(tmp_path):
             continue
         last = len(lines) - 1  # its variables may be lost with what follows
         assert not lines or (lines[:last] == all_lines[:last] and lines[last] == all_lines[last][: len(lines[last])])
-        assert lines == all_lines or cut.returncode == 1
+        assert cut.returncode == 1
         if lines and lines != all_lines:
             assert "events.log ends too early" in cut.stderr and "what stands before that was read" in cut.stderr
             cut_lines.append(len(lines))

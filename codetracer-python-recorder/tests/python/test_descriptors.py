@@ -1,7 +1,6 @@
 """--io-capture proxies+fd: what C code and child processes write. The program's output is compared byte for byte with that of plain Python; what is recorded, with what was written."""
 
 import os
-import pty
 import re
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import environment_for, wait_for
+from terminals import on_terminal
 
 import reading
 from codetracer_python_recorder import read
@@ -78,24 +78,11 @@ def to_one_file(folder, code, recorded):
 
 
 def to_terminal(folder, code, recorded):
-    """Under a shell that stays: when the first process of a terminal's session ends, the system throws away what was not read yet."""
     (folder / "prog.py").write_text(code)
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(folder)
-        command = [sys.executable, *(COMMAND if recorded else []), "prog.py"]
-        os.execve("/bin/sh", ["sh", "-c", '"$@"; echo "status $?."; sleep 100', "sh", *command], environment_for(TERM="dumb"))
-    shown = b""
-    while not (ended := re.search(rb"status (\d+)\.\r?\n$", shown[-40:])):
-        shown += os.read(terminal, 65536)
-    os.kill(pid, signal.SIGHUP)
-    os.waitpid(pid, 0)
-    os.close(terminal)
-    return shown[: -len(ended[0])], int(ended[1])
+    return on_terminal([sys.executable, *(COMMAND if recorded else []), "prog.py"], folder, environment_for(TERM="dumb"))
 
 
 PLACES = [to_pipes, to_one_pipe, to_files, to_ends_of_files, to_one_file, to_terminal]
-forks = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of this test's own forkpty, under xdist
 
 
 def outputs(folder):
@@ -107,7 +94,6 @@ def written(folder, *streams):
     return b"".join(data for stream, _, data, _ in outputs(folder) if stream in streams or not streams)
 
 
-@forks
 @pytest.mark.parametrize("place", PLACES)
 def test_output_is_as_plain(tmp_path, place):
     plain = place(tmp_path, MIXED, False)
@@ -137,7 +123,6 @@ for stream in sys.stdout, sys.stdout.buffer, sys.stderr.buffer.raw:
 """
 
 
-@forks
 @pytest.mark.parametrize("place", PLACES)
 def test_streams_can_be_changed(tmp_path, place):
     """A stream over a file asks for its position then: it is the file's, though the descriptor is a pipe."""
@@ -204,7 +189,6 @@ subprocess.run(["head", "-c", "8000000", "/dev/zero"])
 """
 
 
-@forks
 @pytest.mark.parametrize("place", [to_pipes, to_files, to_terminal])
 def test_large_output(tmp_path, place):
     code = HEAD + ("import tty; tty.setraw(1) if sys.stdout.isatty() else None\n" if place is to_terminal else "") + LARGE
@@ -277,7 +261,6 @@ ENDINGS = {
 }
 
 
-@forks
 @pytest.mark.parametrize("name", ENDINGS)
 @pytest.mark.parametrize("place", [to_pipes, to_files, to_one_pipe])
 def test_endings(tmp_path, name, place):
@@ -330,33 +313,19 @@ print(os.get_terminal_size(1))
 """
 
 
-@forks
 def test_a_terminal_stays_one(tmp_path):
     plain = to_terminal(tmp_path, TERMINAL, False)
     assert to_terminal(tmp_path, TERMINAL, True) == plain
     assert plain[0].startswith(b"[True, True, True] True True") and b"columns=33, lines=11" in plain[0] and plain[1] == 0
 
 
-@forks
 def test_input_at_a_terminal(tmp_path):
     code = HEAD + "os.write(1, b'before\\n')\nname = input('name? ')\nos.write(1, b'after\\n')\n"
     seen = []
     for recorded in (False, True):
         (tmp_path / "prog.py").write_text(code)
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.chdir(tmp_path)
-            os.execve(sys.executable, [sys.executable, *(COMMAND if recorded else []), "prog.py"], environment_for(TERM="dumb"))
-        shown = b""
-        try:
-            while data := os.read(terminal, 4096):
-                shown += data
-                if shown.endswith(b"name? "):
-                    os.write(terminal, b"Ada\n")
-        except OSError:
-            pass
-        os.close(terminal)
-        seen.append((shown, os.waitpid(pid, 0)[1]))
+        command = [sys.executable, *(COMMAND if recorded else []), "prog.py"]
+        seen.append(on_terminal(command, tmp_path, environment_for(TERM="dumb"), [(b"name? ", b"Ada\n")]))
     assert seen[0] == seen[1]
     assert [(stream, data, past) for stream, _, data, past in outputs(tmp_path)] == [
         ("stdout", b"before\n", True), ("stdout", b"name? ", False), ("stdin", b"Ada\n", False), ("stdout", b"after\n", True),

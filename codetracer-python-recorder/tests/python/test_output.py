@@ -1,13 +1,11 @@
 """Text through stdin, stdout and stderr, with the step it happened at; and streams that are what they are without us."""
 
-import os
-import pty
-import select
 import subprocess
 import sys
 
 import pytest
 from conftest import environment_for
+from terminals import on_terminal
 
 
 def outputs(answer, stream=None):
@@ -198,31 +196,6 @@ def test_no_capture_after_the_recording(journal, tmp_path):
     assert "".join(event["text"] for event in seen.of("output")) == "in\n"
 
 
-def on_terminal(command, cwd, lines):
-    """Runs a command on a terminal of its own, types lines when it waits, and gives all that the terminal showed."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(cwd)
-        os.execve(command[0], command, environment_for(TERM="dumb"))
-    shown = b""
-    try:
-        while True:
-            ready, _, _ = select.select([terminal], [], [], 20)
-            if not ready:
-                break
-            data = os.read(terminal, 4096)
-            if not data:
-                break
-            shown += data
-            if lines and shown.endswith(lines[0][0]):
-                os.write(terminal, lines.pop(0)[1])
-    except OSError:
-        pass
-    os.close(terminal)
-    return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of this test's own forkpty, under xdist
 def test_input_at_a_terminal(tmp_path):
     import reading
 
@@ -230,9 +203,9 @@ def test_input_at_a_terminal(tmp_path):
         pytest.skip("codetracer-trace is not installed")
     (tmp_path / "prog.py").write_text("import sys\nname = input('name? ')\nprint('hello', name, sys.stdin.isatty(), sys.stdout.isatty())\nx = sys.stdin.readline()\n")
     lines = [(b"name? ", b"Ada\n"), (b"True\r\n", b"more\n")]
-    plain = on_terminal([sys.executable, "prog.py"], tmp_path, list(lines))
+    plain = on_terminal([sys.executable, "prog.py"], tmp_path, environment_for(TERM="dumb"), lines)
     command = [sys.executable, "-m", "codetracer_python_recorder", "--quiet", "--format=journal", "-o", "trace", "prog.py"]
-    seen = on_terminal(command, tmp_path, list(lines))
+    seen = on_terminal(command, tmp_path, environment_for(TERM="dumb"), lines)
     assert seen == plain and plain[1] == 0 and b"hello Ada True True" in plain[0]
     answer = reading.Journal(reading.print_json(tmp_path / "trace"))
     assert [(event["stream"], event["line"], event["text"]) for event in answer.of("output") if event["line"] != 3] == [

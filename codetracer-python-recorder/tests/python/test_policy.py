@@ -4,7 +4,6 @@ import errno
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from conftest import HERE, PACKAGE, environment_for
 DOCS = PACKAGE.parent / "docs"
 SOURCES = PACKAGE / "codetracer_python_recorder"
 IMPORT = "from codetracer_python_recorder import *\nimport codetracer_python_recorder as package, os, sys\n"
-# 50 MB of recording in half a second: more than the room of `small_disk`, in which a recording can begin.
+# 50 MB of recording in half a second: more than the room of SMALL_DISK, in which a recording can begin.
 LARGE = """
 import os
 def f():
@@ -28,19 +27,18 @@ print("end")
 """
 
 
-def small_disk():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000_000, 30_000_000))
+# No file above some 30 MB. Not by preexec_fn: with the worker's threads, Python between fork and exec may wait for ever (tests/python/terminals.py).
+SMALL_DISK = ["/bin/sh", "-c", 'ulimit -f 58000; exec "$@"', "sh"]
 
 
 @pytest.fixture
 def program(tmp_path):
     """Plain Python; (status, stdout, stderr)."""
 
-    def run(code, *flags, status=0, limit=None, imports=IMPORT, **variables):
+    def run(code, *flags, status=0, limit=(), imports=IMPORT, **variables):
         (tmp_path / "prog.py").write_text(imports + code)
         process = subprocess.run(
-            [sys.executable, *flags, "prog.py"], cwd=tmp_path, env=environment_for(**variables), capture_output=True, text=True, timeout=60,
-            preexec_fn=limit,
+            [*limit, sys.executable, *flags, "prog.py"], cwd=tmp_path, env=environment_for(**variables), capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert process.returncode == status, process.stderr
         return process.stdout, process.stderr
@@ -52,12 +50,12 @@ def program(tmp_path):
 def limited(tmp_path, record_script):
     """codetracer-record under a limit of the system; (status, stdout, stderr)."""
 
-    def run(code, *options, limit=small_disk, by="record", **variables):
+    def run(code, *options, limit=SMALL_DISK, by="record", **variables):
         (tmp_path / "prog.py").write_text(code)
         command = [str(record_script)] if by == "record" else ["-m", "codetracer_python_recorder"]
         process = subprocess.run(
-            [sys.executable, *command, "-o", "trace", *options, "prog.py"], cwd=tmp_path, env=environment_for(**variables),
-            capture_output=True, text=True, timeout=60, preexec_fn=limit,
+            [*limit, sys.executable, *command, "-o", "trace", *options, "prog.py"], cwd=tmp_path, env=environment_for(**variables),
+            capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         return process.returncode, process.stdout, process.stderr
 
@@ -214,11 +212,11 @@ def test_keep_partial_trace(limited, tmp_path, options):
 
 
 def test_disk_full_from_python(program, tmp_path):
-    out, err = program(f"start('t')\n{LARGE}\ntry: stop()\nexcept RecorderError as e: print(e.code)", limit=small_disk)
+    out, err = program(f"start('t')\n{LARGE}\ntry: stop()\nexcept RecorderError as e: print(e.code)", limit=SMALL_DISK)
     assert (out, err) == ("end\nERR_TRACE_INCOMPLETE\n", "")
-    out, err = program(f"start('t', policy=dict(on_recorder_error='disable'))\n{LARGE}\nstop()", limit=small_disk)
+    out, err = program(f"start('t', policy=dict(on_recorder_error='disable'))\n{LARGE}\nstop()", limit=SMALL_DISK)
     assert out == "end\n" and err.startswith("codetracer: recording stopped before the program's end")
-    out, err = program(f"start('t')\n{LARGE}", limit=small_disk)  # ended by the recorder: the status is the program's
+    out, err = program(f"start('t')\n{LARGE}", limit=SMALL_DISK)  # ended by the recorder: the status is the program's
     assert out == "end\n" and err.startswith("codetracer: recording stopped")
 
 

@@ -9,7 +9,6 @@ import os
 import pty
 import re
 import select
-import resource
 import shlex
 import shutil
 import signal
@@ -868,8 +867,8 @@ def test_a_file_that_grows_too_large_leaves_nothing(tmp_path, form, loop):
     make("killed", tmp_path, status=-9)
     private = tmp_path / ".recording-test"
     for arguments in (["convert", loop, tmp_path / "out", "--to", form], ["recover", tmp_path, "--format", form]):
-        done = subprocess.run([TOOL, *arguments], capture_output=True, text=True, timeout=60, env=clean_environment(),
-                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)))  # fmt: skip
+        command = ["/bin/sh", "-c", 'ulimit -f 3; exec "$@"', "sh", TOOL, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_environment())
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1) and "File too large" in done.stderr, done.stderr
     assert os.listdir(tmp_path) == [".recording-test"] and sorted(os.listdir(private)) == ["journal.ctj", "journal.live"]
 
