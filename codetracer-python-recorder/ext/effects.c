@@ -331,7 +331,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case PUSH_NULL:
         push_known(w, HELD);
         return true;
-    case END_FOR:
+    case END_FOR: /* FOR_ITER let go what was iterated over */
+        uncertain(w, unit);
         return true;
     case LOAD_CONST:
         push_known(w, is_scalar_constant(PyTuple_GET_ITEM(code->co_consts, argument)) ? SCALAR : HELD);
@@ -450,7 +451,9 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         cell->has_generic = true;
         add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
         add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
-        add_check(w, cell, pop(w), NEED_SEQUENCE, true, unit);
+        a = pop(w);
+        add_check(w, cell, a, NEED_SEQUENCE, true, unit);
+        release(w, a, unit);
         push_known(w, TEMPORARY);
         return true;
     case UNARY_NEGATIVE: case UNARY_INVERT:
@@ -521,6 +524,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
             pop(w);
             add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
         }
+        if (argument > 1) /* the value under an equal key before is let go */
+            uncertain(w, unit);
         push_known(w, TEMPORARY);
         return true;
     case LIST_EXTEND: case SET_UPDATE: /* of a display whose elements are constants; not known is what another way brings here, `[*(x if y else (1, 2))]` */
@@ -528,8 +533,9 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         if (w->base[2 * (unit - 1)] != LOAD_CONST || a.known != HELD)
             break;
         return true;
-    case BUILD_CONST_KEY_MAP:
+    case BUILD_CONST_KEY_MAP: /* {1: a, 1: b}, too */
         drop(w, (unsigned)argument + 1);
+        uncertain(w, unit);
         push_known(w, TEMPORARY);
         return true;
     case UNPACK_SEQUENCE:

@@ -28,6 +28,15 @@ class Leaves:
     def __del__(self):
         self.items[0] = "left"
 
+kept = []
+
+class Returns:
+    def __init__(self, items):
+        self.items = items
+    def __del__(self):
+        kept.append(self)
+        self.items[0] = len(kept)
+
 class Key:
     def __init__(self, items):
         self.items = items
@@ -172,6 +181,21 @@ def collected(n):
     return items
 
 
+def returning(items):
+    return Returns(items)
+
+
+def displays(n):
+    """What an equal key replaces is let go before the call, and lives on: its death is not seen."""
+    items = [1]
+    key = 1
+    for i in range(n):
+        give({1: returning(items), 1: 2}, items)  # noqa: F601
+        give({key: returning(items), key: 2}, items)
+        give({key: [returning(items)], key: 2}, items)
+    return items
+
+
 gc.disable()
 calls(14)
 generators(14)
@@ -180,4 +204,5 @@ ends(14)
 properties(8)
 compared(12)
 collected(10)
+displays(12)
 print("end")
