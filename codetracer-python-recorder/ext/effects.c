@@ -16,7 +16,7 @@
 
 #include <stdlib.h>
 
-enum known { UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
+enum known { UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, CONSTANT_TUPLE, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
 typedef struct operand { uint8_t known; effect_path path; } operand;
 
 enum { DEPTH = 24, WAYS = 24, SLOTS = 256 };
@@ -316,6 +316,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         argument |= w->base[2 * (i - 1) + 1] << (8 * (unit - i + 1));
     operand a, b;
     effect_cell *cell;
+    PyObject *constant;
     switch (opcode) {
     case NOP: case CACHE: case EXTENDED_ARG: case COPY_FREE_VARS: case MAKE_CELL:
 #ifdef KW_NAMES
@@ -335,7 +336,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         uncertain(w, unit);
         return true;
     case LOAD_CONST:
-        push_known(w, is_scalar_constant(PyTuple_GET_ITEM(code->co_consts, argument)) ? SCALAR : HELD);
+        constant = PyTuple_GET_ITEM(code->co_consts, argument);
+        push_known(w, is_scalar_constant(constant) ? SCALAR : PyTuple_CheckExact(constant) ? CONSTANT_TUPLE : HELD);
         return true;
     case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_DEREF:
         push(w, load(w, argument));
@@ -528,9 +530,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
             uncertain(w, unit);
         push_known(w, TEMPORARY);
         return true;
-    case LIST_EXTEND: case SET_UPDATE: /* of a display whose elements are constants; not known is what another way brings here, `[*(x if y else (1, 2))]` */
-        a = pop(w);
-        if (w->base[2 * (unit - 1)] != LOAD_CONST || a.known != HELD)
+    case LIST_EXTEND: /* of a display whose elements are constants; not known is what another way brings here, `[*(x if y else (1, 2))]` */
+        if (pop(w).known != CONSTANT_TUPLE)
             break;
         return true;
     case BUILD_CONST_KEY_MAP: /* {1: a, 1: b}, too */

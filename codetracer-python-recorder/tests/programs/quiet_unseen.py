@@ -1,4 +1,5 @@
 """Code that is not recorded changes what lines show that seem to change nothing (ext/quiet.c: it leaves a mark where frames are pushed)."""
+import functools
 import gc
 import random
 import weakref
@@ -196,6 +197,26 @@ def displays(n):
     return items
 
 
+class Constant:
+    """Iterated over in C, which changes what is shown and leaves no mark."""
+
+
+def made_by_hand(items, n):
+    """A constant that the compiler could not make, where it puts a tuple: LIST_EXTEND runs what it brings."""
+    for _ in range(n):
+        x = [1, 2, 3, 4] is None
+        x = False
+    return x
+
+
+def constants(n):
+    items = [0]
+    Constant.__iter__ = staticmethod(functools.partial(map, items.append, (1, 2)))
+    consts = tuple(Constant() if c == (1, 2, 3, 4) else c for c in made_by_hand.__code__.co_consts)
+    made_by_hand.__code__ = made_by_hand.__code__.replace(co_consts=consts)
+    return made_by_hand(items, n)
+
+
 gc.disable()
 calls(14)
 generators(14)
@@ -205,4 +226,5 @@ properties(8)
 compared(12)
 collected(10)
 displays(12)
+constants(12)
 print("end")
