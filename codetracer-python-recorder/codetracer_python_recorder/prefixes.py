@@ -49,7 +49,10 @@ def own(launcher: str | None = None) -> list[str]:
 
 # What runs tests or cells: packages whose own code is not what is being debugged. Test modules for one framework often import from the other.
 _TEST_TOOLS = (
-    "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "pygments", "py", "xdist", "execnet", "coverage", "pytest_cov", "pytest_asyncio",
+    "_pytest", "pytest", "pluggy", "iniconfig", "packaging", "pygments", "py", "xdist", "execnet", "coverage",
+    "pytest_asyncio", "pytest_benchmark", "pytest_cov", "pytest_django", "pytest_env", "pytest_forked", "pytest_html", "pytest_instafail",
+    "pytest_metadata", "pytest_mock", "pytest_order", "pytest_randomly", "pytest_repeat", "pytest_rerunfailures", "pytest_socket", "pytest_split",
+    "pytest_subtests", "pytest_sugar", "pytest_timeout", "pytest_trio", "pytest_twisted",
     "hypothesis", "_hypothesis_pytestplugin", "_hypothesis_globals", "anyio/pytest_plugin.py",
 )  # fmt: skip
 _NOTEBOOK = (
