@@ -530,14 +530,15 @@ failed:
     return -1;
 }
 
-void
+bool
 events_remove(void)
 {
     if (tool_id == NO_TOOL)
-        return;
+        return true;
     PyObject *pending = PyErr_GetRaisedException();
     PyObject *module = monitoring();
-    if (module && is_ours(module)) { /* else what is set under the id is the other tool's; the list of line_events.c stays as true as it was */
+    bool ours = module && is_ours(module);
+    if (ours) { /* else what is set under the id is the other tool's; the list of line_events.c stays as true as it was */
         line_events_remove();
         if (set_events(module, 0) < 0)
             PyErr_Clear();
@@ -554,4 +555,5 @@ events_remove(void)
     PyErr_Clear();
     tool_id = NO_TOOL;
     PyErr_SetRaisedException(pending);
+    return ours;
 }

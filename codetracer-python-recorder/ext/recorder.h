@@ -614,6 +614,6 @@ void line_events_remove(void);            /* before the tool id is given back; n
 /* events.c */
 PyObject *monitoring_function(PyObject *monitoring, const char *name); /* sys.monitoring's own, written in C. NULL with an exception: something else stands there */
 int events_install(recorder *r); /* -1 with an exception */
-void events_remove(void);        /* safe in any state; keeps a pending exception */
+bool events_remove(void);        /* false: others had taken our tool id, and events since then were not ours. Safe in any state; keeps a pending exception */
 
 #endif

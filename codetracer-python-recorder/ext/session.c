@@ -482,7 +482,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     recorder *r = active_recorder ? active_recorder : ended_recorder;
     if (r == NULL)
         return PyDict_New();
-    events_remove();
+    bool seen_to_the_end = events_remove();
     uint64_t output_lost = fd_capture_lost(r);
     fd_capture_stop(r, active_recorder != NULL);
     exec_source_remove(r);
@@ -535,6 +535,8 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", error.system, error.message ? error.message : "the journal could not be completed");
     else if (no_memory)
         failed = Py_BuildValue("is", 12 /* ENOMEM */, "the recorder had no memory left and stopped; what it saw before is kept");
+    else if (!seen_to_the_end)
+        failed = Py_BuildValue("is", 0, "the program gave the recorder's tool id of sys.monitoring to another tool: from then on nothing was seen");
     else
         failed = Py_NewRef(Py_None);
     return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsNszsNsKsNsKsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,

@@ -56,7 +56,7 @@ runs()
 def test_a_tool_that_took_our_id_keeps_it(plain, tmp_path):
     """A program may give back an id that is not its own, as in a `finally` behind a use_tool_id that failed. What it asks under that id then stays when recording ends."""
     answer = plain(code=ASK + f"""
-from codetracer_python_recorder import start, stop
+from codetracer_python_recorder import RecorderError, start, stop
 def theirs():
     return 1
 def mine():
@@ -68,13 +68,32 @@ M.free_tool_id(tool)
 M.use_tool_id(tool, "theirs")
 M.register_callback(tool, M.events.LINE, lambda code, line: seen.append((code.co_name, line - code.co_firstlineno)))
 M.set_local_events(tool, theirs.__code__, M.events.LINE)
-stop()
+try:
+    stop()
+except RecorderError as error:
+    print(error.code)
 print(M.get_tool(tool), told(tool, theirs))
 seen.clear()
 theirs()
 print([event for event in seen if event[0] == "theirs"])
 """)  # fmt: skip
-    assert answer.out == "theirs [True]\n[('theirs', 1)]\n", answer
+    assert answer.out == "ERR_TRACE_INCOMPLETE\ntheirs [True]\n[('theirs', 1)]\n", answer
+
+
+def test_that_the_id_was_taken_is_told(record):
+    """What runs from then on is not in the trace; a trace that only ends there would say that the program did."""
+    answer = record(code=ASK + """
+def mine():
+    return 2
+mine()
+tool = ours()
+M.free_tool_id(tool)
+M.use_tool_id(tool, "theirs")
+mine()
+print("goes on")
+""", options=["--format=journal"])  # fmt: skip
+    told = answer.err.splitlines()[-1]
+    assert (answer.status, answer.out) == (1, "goes on\n") and "to another tool" in told and f"codetracer-trace recover {answer.trace}" in told, answer
 
 
 def test_nothing_is_left_under_an_id_that_was_given_back(plain, tmp_path):
