@@ -1,6 +1,6 @@
 """Looks for changes that the quick look at objects misses, in programs made at random (mutations.py), for some time.
 
-`python hunt.py [--seconds 60] [--first SEED]`: each seed gives a program of each kind that mutations.py makes. Without --first it
+`python hunt.py [--seconds 60] [--first SEED] [--kind KIND]`: each seed gives a program of each kind that mutations.py makes. Without --first it
 begins where the number of commits says, so that every run of a growing repository tries others. Exit status 1 if something was missed; the seeds are printed.
 """
 
@@ -45,18 +45,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--first", type=int, help="the first seed")
+    parser.add_argument("--kind", choices=mutations.KINDS, help="programs of this kind only")
     options = parser.parse_args()
+    kinds = mutations.KINDS if options.kind is None else [options.kind]
     seed = first = options.first if options.first is not None else 10_000 + 1_000 * commits()
     end = time.monotonic() + options.seconds
     found = 0
     while time.monotonic() < end:
-        for kind in mutations.KINDS:
+        for kind in kinds:
             what = missed(seed, kind)
             if what:
                 found += 1
                 print(f"python {HERE.name}/mutations.py {seed} {kind}: {what}", file=sys.stderr)
         seed += 1
-    print(f"hunt: seeds {first} to {seed - 1}, three programs each: {found or 'nothing'} missed")
+    print(f"hunt: seeds {first} to {seed - 1}, programs of {len(kinds)} kinds: {found or 'nothing'} missed")
     return 1 if found else 0
 
 

@@ -1,6 +1,6 @@
 """Programs made at random that change objects in every way Python has: for a recorder that looks only at what has changed. Stdlib only, no recorder needed.
 
-`python mutations.py SEED` prints one; `python mutations.py SEED hot` one whose few statements run many times, so that the interpreter specialises their
+`python mutations.py SEED` prints one; `python mutations.py SEED KIND` one of another kind, see KINDS; `hot` is one whose few statements run many times, so that the interpreter specialises their
 instructions (PEP 659), while the objects that they meet change their types. Statements that fail are part of it: their errors are caught where they happen.
 """
 
@@ -209,6 +209,100 @@ def unseen_set(x):
 ''', globals())
 """
 
+MIXED_HEAD = """\
+import contextlib, functools, itertools
+
+def unique(*ignored, numbers=itertools.count(1000)):
+    return next(numbers)
+
+# Code that is not recorded: what it lets die lives on, for good (the death of what is shown would be seen), and a call on the same line overwrites where __del__ ran.
+exec('''
+class Stays:
+    def __init__(self, items):
+        self.v = items
+    def __del__(self):
+        kept.append(self)
+        self.v[0] = next(numbers)
+class StaysList(list):
+    __del__ = Stays.__del__
+class StaysDict(dict):
+    __del__ = Stays.__del__
+class StaysTuple(tuple):
+    __del__ = Stays.__del__
+def stays_list(items, *values):
+    made = StaysList(values)
+    made.v = items
+    return made
+def stays_dict(items, **values):
+    made = StaysDict(values)
+    made.v = items
+    return made
+def stays_tuple(items, *values):
+    made = StaysTuple(values)
+    made.v = items
+    return made
+class Around:
+    def __init__(self, items):
+        self.v = items
+    def __enter__(self):
+        self.v[0] = next(numbers)
+        return Stays(self.v)
+    def __exit__(self, *ignored):
+        self.v[0] = next(numbers)
+        return True
+def stays_yielding(items):
+    keeps = Stays(items)
+    try:
+        yield keeps
+        yield 2
+    except ValueError:
+        items[0] = next(numbers)
+        yield 3
+    finally:
+        items[0] = next(numbers)
+''', unseen := {"kept": [], "numbers": itertools.count(2000)})
+for name in "Stays", "stays_list", "stays_dict", "stays_tuple", "Around", "stays_yielding":
+    globals()[name] = unseen[name]
+del unseen, name
+
+def stay(x):
+    return Stays(x)
+
+def stay_list(x):
+    return stays_list(x, 1, 2)
+
+def stay_dict(x):
+    return stays_dict(x, a=1, b=[2])
+
+def stay_tuple(x):
+    return stays_tuple(x, 1, 2)
+
+def both(x, *more, y=0, **others):
+    return more
+
+def recorded(items):
+    keeps = Stays(items)
+    try:
+        items[0] = yield keeps
+        yield 2
+    except ValueError:
+        yield 3
+
+def within(items):
+    \"\"\"An object of a class of its own, whose methods change the list: in C, no frame is pushed.\"\"\"
+    change = functools.partial(operator.setitem, items, 0)
+    changes = map(change, itertools.count(5000))
+    class Made:
+        v = items
+        given = property(change)
+        __iter__ = functools.partial(map, change, (unique(), unique()))
+        __getitem__ = __add__ = __neg__ = __call__ = __enter__ = functools.partial(next, changes)
+        __bool__ = __contains__ = __lt__ = __eq__ = functools.partial(next, map(operator.not_, changes))
+        __format__ = __str__ = functools.partial(next, map(str, changes))
+        def __exit__(self, *ignored): return True
+    return Made()
+"""
+
 OBJECTS, LISTS, DICTS = ["a", "b", "c", "d"], ["l", "m", "n", "o"], ["p", "q", "r"]
 
 
@@ -345,9 +439,106 @@ class Maker:
         out[-1:] = ["    for i in range(8):", "        try:", "            for j in range(40):", *("        " + line for line in lines), "        except Exception: pass"]
         return "\n".join(out) + "\n"
 
+    def iterator(self):
+        """One that changes a list when it is stepped, most of them in C."""
+        l, m = self.pick(LISTS), self.pick(LISTS)
+        change = f"functools.partial(operator.setitem, {l}, 0)"
+        return self.pick([
+            f"map({change}, (j, k))", f"map({l}.append, (1, 2))", f"filter({change}, (j, k))", f"filter({l}.append, (1, 2))", f"zip(map({change}, (j, k)), {m})", f"enumerate(map({change}, (j, k)))",
+            f"itertools.starmap({l}.__setitem__, [(0, j), (0, k)])", f"itertools.chain({m}, map({change}, (j, j)))", f"itertools.takewhile(lambda x: 1, map({change}, (j,)))", f"iter({l}.pop, j)", f"reversed({l})",
+            f"itertools.accumulate((j, k), {l}.__setitem__)", f"itertools.islice(map({change}, (j, k)), 2)", f"recorded({l})", f"stays_yielding({l})", f"walk({l})", f"(x for x in {m})", f"within({l})",
+            f"itertools.groupby({m}, key={change})", f"map(unique, {m})", f"(stay(x) for x in ({l}, {m}))", f"map(stay, ({l}, {m}))", f"iter({m})", f"{m}", "g", "g",
+        ])  # fmt: skip
 
-# What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body.
-KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program}
+    def temporary(self, depth=2):
+        """An expression that makes something, most of it held by nothing else."""
+        chance = self.random.random()
+        l, o, d = self.pick(LISTS), self.pick(OBJECTS), self.pick(DICTS)
+        if depth < 2 and (depth == 0 or chance < 0.5):
+            return self.pick(["k", "j", "s", "t", "1", "None", "'x'", "1.5", "(1, 2, 3)", l, o, d])
+        if chance < 0.75:
+            return self.pick([f"stay({l})", f"stay({l})", f"stay_list({l})", f"stay_dict({l})", f"stay_tuple({l})", f"give(stay({l}))", f"[stay({l})]", f"Stays({l})", f"Plain(stay({l}))", f"within({l})"])
+        x, y, z = (self.temporary(depth - 1) for _ in range(3))
+        i, key = self.iterator(), self.pick(["k", "1", "'a'", "j"])
+        displays = [
+            f"{{1: {x}, 1: {y}}}", f"{{{key}: {x}, {key}: {y}}}", f"{{{key}: {x}, {key}: {y}, 'z': {z}}}", f"{{'a': {x}, 'b': {y}, 'a': {z}}}", f"{{**{d}, {key}: {x}}}", f"{{{key}: {x}, **{d}}}", f"{{**stay_dict({l})}}",
+            f"[*{i}, {x}]", f"[{x}, *{i}]", f"[*{x}]", f"(*{i}, {x})", f"{{*{i}}}", f"{{{x}, {y}}}", f"[{x}, {y}]", f"({x}, {y})", "[1, 2, 3, 4]", "{1, 2, 3}", f"[*(1, 2, 3), {x}]", f"[*({x} if {y} else (1, 2, 3))]",
+        ]  # fmt: skip
+        calls = [
+            f"both(*{i})", f"both({x}, *{i})", f"both(1, **stay_dict({l}))", f"both({x}, y={y})", f"both(*{x}, **{{'z': {y}}})", f"both({x}, *stay_list({l}))", f"both({x}, {y})", f"give({x}, )", f"put({o}, {x})", f"len([{x}])", f"len({x})", f"str({x})",
+            f"tuple({x})", f"type({x})", f"list({i})", f"dict(a={x})", f"(lambda v={x}: v)()", f"(lambda: {x})", f"next({i}, 0)", f"Plain({x}).give()", f"put(Plain({x}), {y}).w",
+        ]  # fmt: skip
+        parts = [
+            f"stay_list({l})[0:1]", f"stay_list({l})[:]", f"stay_tuple({l})[k:]", f"({x})[0:2]", f"[{x}, {y}][0:1]", f"[{x}, {y}][k]", f"({x}, {y})[0]", f"[{x}][0]", f"{{1: {x}, 2: {y}}}[1]", f"{{{key}: {x}}}[{key}]", f"{l}[k]",
+            f"stay({l}).v", f"Plain({x}).v", f"within({l}).v", f"within({l}).given", f"stay({l}).v[0]", f"({x}, {y})[1:]", f"[{x}, {y}][k:k]",
+        ]  # fmt: skip
+        compared = [
+            f"({x} == {y})", f"({x} is {y})", f"({x} in [{y}])", f"({x} not in ({y}, {z}))", f"(k in {{k: {x}}})", f"([{x}] == [{y}])", f"(k < j < {x})", f"({x} != {y})", f"(stay({l}) is None)", f"(k in {{j, {x}}})", f"k + ({x})", f"-({x})",
+            f"f'{{{x}}}'", f"f'{{k}}{{{x}!r}}'",
+        ]  # fmt: skip
+        ways = [
+            f"({x} if {y} else {z})", f"({x} if k else {y})", f"({x} and {y})", f"({x} or {y})", f"(not {x})", f"[{x} if k else {y}, {z}]", f"{{k: {x} if j % 2 else {y}, k: {z}}}", f"(t := {x})", f"[s := {x}, {y}]", f"give(t := {x})",
+            f"[{x} for x in {i}]", f"[x for x in {l}]", f"{{k: x for x in {i}}}", f"[y for x in {i} if k for y in ({x}, 1)]", f"[x for x in {x}]", f"[1 for _ in {i} if {x}]",
+        ]  # fmt: skip
+        return self.pick(self.pick([displays, displays, calls, parts, compared, ways]))
+
+    def mixed_statement(self):
+        x, y, l, o, i = self.temporary(), self.temporary(), self.pick(LISTS), self.pick(OBJECTS), self.iterator()
+        if self.random.random() < 0.5:
+            return self.pick([f"give({x})", f"both({x}, {l})", f"both({x}, {y})", f"t = both({x}, {l})", f"t = give({x}) is {l}", f"put({o}, {x})", f"give({x}); give({y})", f"{o}.take({x})"])
+        return self.pick([
+            f"t = {x}", f"t = {x}; s = {y}", f"s, t = {x}, {y}", f"s, t = {i}", f"s, *t = {i}", f"[s, t] = [{x}, {y}]", f"{l}[0] = {x}", f"{o}.v = {x}", f"{x}", f"del t; t = {x}", f"t = s = {x}", "t = None", "s = t", f"t = {l}",
+            f"g = {i}", "t = next(g)", "g.close()", "t = g.throw(ValueError)", "t = g.send(j)", f"g = {self.pick(['recorded', 'stays_yielding'])}({l}); t = next(g)", "g = iter(()); give(k)", "give(next(g, 0))", f"both(g.close(), {l})",
+            f"for t in {i}: s = t", f"for t in {i}: give(t)", f"for s, t in {i}: pass", f"for s in ({x}, {y}): give(s)", f"for s in {x}: t = s", f"for t in {i}: break", f"for t in {i}:\n    if k: continue\n    s = t\nelse:\n    give(t)",
+            f"while {x}:\n    t = {y}\n    break", f"if {x}: give({y})", f"if {x} and {y}: t = 1\nelse: give(s)", f"assert {x}", f"assert {x}, {y}", f"while (t := {x}) and k: break",
+            f"match {x}:\n    case [s, *t]: give(s)\n    case {{'a': t}}: s = t\n    case Plain(v=t): give(t)\n    case _: s = {y}", f"match ({x}, k):\n    case (Stays(v=t), 0): s = 1\n    case (t, 1 | 2) if give(t): s = 2\n    case _: t = s",
+            f"match {i}:\n    case [1, 2]: t = 1\n    case t: give(t)", f"with Around({l}) as t: s = {x}", f"with Around({l}), Around({self.pick(LISTS)}) as t:\n    give({x})\n    t = 1 / 0", f"with within({l}) as t: s = {x}",
+            f"with contextlib.suppress(Exception):\n    t = {x}\n    give({y})", f"with contextlib.closing(stays_yielding({l})) as g: t = next(g)", f"with contextlib.closing(g): t = {x}", f"with contextlib.ExitStack() as t:\n    t.callback({l}.append, j)\n    s = {x}",
+            f"try: t = {x}\nfinally: give({y})", f"try:\n    t = {x}\n    t = s.missing\nexcept AttributeError as s: give(s)\nfinally:\n    t = {y}", f"try: raise ValueError({x})\nexcept ValueError as t: s = t.args\nelse: give(1)",
+            f"exec('t = x; x[0] = unique()', {{'x': {l}, 'unique': unique}})", f"exec('t = [*x]', {{'x': {i}}})", f"exec('give(t)', {{'give': give}}, {{'t': {x}}})", f"eval('x[0]', {{'x': {x}}})", f"def f(v={x}): return v", "t = f()", f"f = lambda *v: {x}", "give(f())",
+            f"class t:\n    v = {x}\n    def w(self): return {y}", f"t = t().w()", f"{l}, t = {l}[:5], {x}", f"del {l}[6:]", f"{l} = [1, a, [2], 3]", "k = (k + 1) % 3", "k = j % 3", f"t = {l}[0]; {l}[0] = t", f"t += {x}", f"t = give; t({x})",
+        ])  # fmt: skip
+
+    def mixed_program(self):
+        """In a function, a module, a class's body (of a function, or whose names are the module's), or run by exec with dicts of its own."""
+        names = "a, b, c, d, l, m, n, o, p, q, r, k, s, t, g, f, dd, u, heap, e, w"
+        made = [
+            "a, b, c, d = Plain([1]), Slotted([2]), Noisy(3), Plain(a1 := [1.5])", "l = [1, a, [2], 'x']; m = [b, c, 3, l]; n = [l, m, 1]; o = [a1, 2, 3]", "p = {'a': a, 0: 1, 1: 2, 2: 3}; q = {'a': l, 0: 1}; r = {}",
+            "u = collections.UserList([1, 2]); heap = g = iter(()); dd = {}", "k = j = 0; s = t = w = None; e = hold(l); f = give", "def cell(): return 1",
+        ]  # fmt: skip
+        body = []
+        for _ in range(self.random.randrange(3, 9)):
+            chance = self.random.random()
+            line = (self.quiet_statement() if chance < 0.2 else self.hot_statement() if chance < 0.3 else self.mixed_statement()).replace("\n            ", "\n    ")
+            if self.random.random() < 0.1:
+                line = f"if j % {self.random.randrange(2, 10)} == 1:\n{indented(line)}"
+            body.append(f"try:\n{indented(line)}\nexcept Exception: pass")
+        loop = "for i in range(4):\n    for j in range(20):\n" + indented(indented("\n".join(body)))
+        whole = "\n".join(made) + "\n" + loop
+        place = self.random.randrange(6)
+        if place == 0:
+            program = whole
+        elif place == 1:
+            program = f"class Body:\n    global {names}, j\n{indented(whole)}"
+        elif place == 2:
+            program = f"def run():\n{indented(chr(10).join(made))}\n    class Body:\n        nonlocal {names}, j\n{indented(indented(loop))}\nrun()"
+        elif place == 3:
+            own = self.pick(["", ", {}", ", collections.ChainMap({})", ", collections.defaultdict(list)", ", collections.OrderedDict()"])
+            program = f"exec(compile({whole!r}, __file__, 'exec'), dict(globals()){own})"
+        elif place == 4:
+            program = f"def run():\n{indented(whole)}\n    yield t\nfor x in run(): pass"
+        else:
+            program = f"def run():\n{indented(whole)}\nrun()"
+        return f"{HEAD}{HOT_HEAD}{MIXED_HEAD}\n{program}\n"
+
+
+def indented(text):
+    return "\n".join("    " + line for line in text.split("\n"))
+
+
+# What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body;
+# of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places.
+KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program}
 
 
 def make_program(seed, kind=""):

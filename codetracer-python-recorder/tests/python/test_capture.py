@@ -52,6 +52,12 @@ def test_nothing_is_missed_of_random_changes_of_names(tmp_path, seed):
     assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} names prints the program"
 
 
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_nothing_is_missed_of_random_displays_and_temporary_objects(tmp_path, seed):
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, "mixed"), options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} mixed prints the program"
+
+
 def test_nothing_is_missed_of_names_that_are_hidden(tmp_path):
     code = "password = shown = ''\nfor i in range(60):\n    password = 'long enough ' + str(i)\n    a = i\n    shown = password\n    shown = a\n    a = [password, shown]\n"
     recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
