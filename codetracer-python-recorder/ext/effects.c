@@ -605,7 +605,8 @@ begin_after_call(walk *w)
         w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {.slot = RETURNED}};
     for (size_t i = 0; i + 1 < w->depth; i++) {
         operand *value = &w->stack[i];
-        if (value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */
+        if (value->known == HELD || /* by a global, say, which the call may have replaced: the stack's may be the only reference */
+            value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */
             (value->known == IN_SLOT && value->path.slot < 0) ||
             (value->known == IN_SLOT && (w->info->kinds[value->path.slot] & (CO_FAST_CELL | CO_FAST_FREE) || w->slots[value->path.slot].known != NOT_STORED)))
             value->known = UNKNOWN; /* the slot may hold another object now */

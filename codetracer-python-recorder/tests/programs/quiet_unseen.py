@@ -197,6 +197,27 @@ def displays(n):
     return items
 
 
+held = None
+
+
+def let_go():
+    global held
+    held = None
+    if held:
+        a = b = c = d = e = f = g = h = i = j = k = l = m = n = 0  # noqa: F841  its frame is longer than that of __del__
+    return 1
+
+
+def let_go_of(n):
+    """What was loaded from a global before a call is held by nothing else after it."""
+    global held
+    items = [1]
+    for i in range(n):
+        held = Returns(items)
+        give(held is let_go(), items)
+    return items
+
+
 class Constant:
     """Iterated over in C, which changes what is shown and leaves no mark."""
 
@@ -226,5 +247,6 @@ properties(8)
 compared(12)
 collected(10)
 displays(12)
+let_go_of(12)
 constants(12)
 print("end")
