@@ -178,12 +178,14 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
     add_number(out, "variables", result->cut_variables);
     ADD(out, "}},\"redacted\":{");
     static const char *const kinds[] = {"variables", "returns", "items", "attributes", "texts", "output", "unknown"};
+    /* What was never hidden is not in the journal; whether it was counted at all tell these two. */
+    const bool counted = ct_journal_meta_value(journal, "cut.items").size && !ct_journal_meta_value(journal, "redaction").size;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char key[32];
         snprintf(key, sizeof key, "redacted.%s", kinds[i]);
         if (i)
             ct_buffer_add_byte(out, ',');
-        add_meta_number(out, kinds[i], journal, key);
+        add_meta_number_or(out, kinds[i], journal, key, counted ? "0" : "null");
     }
     ADD(out, "}");
     add_trace_filter(out, journal);
