@@ -34,7 +34,10 @@ ignore(bool can_disable)
 static inline int
 line_of(PyObject *const *args)
 {
-    return (int)_PyLong_CompactValue((PyLongObject *)args[1]);
+    PyLongObject *line = (PyLongObject *)args[1];
+    if (__builtin_expect(!_PyLong_IsCompact(line), 0)) /* from 2**30 on: code.replace() and compile() of a tree can say so */
+        return (int)PyLong_AsLong(args[1]);
+    return (int)_PyLong_CompactValue(line);
 }
 
 /* The code unit of an event that tells it; LINE does not. */

@@ -177,3 +177,16 @@ print(died)
 """)  # fmt: skip
     assert answer.out == "2000\n"
     assert len(answer.of("call", function="dropped")) == 2000 == len(answer.lines("kept"))
+
+
+def test_lines_are_told_up_to_the_largest(journal):
+    """Of 2**30 and more the interpreter makes an int of another form."""
+    answer = journal("""
+def far():
+    x = 1
+    return x
+for first in (2**30 - 2, 2**31 - 3):
+    far.__code__ = far.__code__.replace(co_firstlineno=first)
+    far()
+""")  # fmt: skip
+    assert answer.lines("far") == [2**30 - 1, 2**30, 2**31 - 2, 2**31 - 1]
