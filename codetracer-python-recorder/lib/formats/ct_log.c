@@ -512,6 +512,8 @@ open_log(ct_reading *r, log_in *log, ct_log_state *state)
     *log = (log_in){.r = r, .pending.allocator = r->sink->allocator};
     *state = CT_LOG_ABSENT;
     log->file = ct_container_find(r->container, "events.log", CT_LAST_ENTRY, &code, r->error);
+    if (log->file && ct_inner_is_shared(log->file))
+        ct_reading_problem(r, CT_SHARED_BLOCKS, ct_inner_place(log->file, 0));
     if (code != CT_OK || !log->file)
         return code;
     ct_inner *format = ct_container_find(r->container, "events.fmt", CT_LAST_ENTRY, &code, r->error);

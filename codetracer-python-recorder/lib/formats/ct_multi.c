@@ -409,6 +409,8 @@ find(const multi_in *m, const char *name, ct_inner **file)
 {
     ct_code code;
     *file = ct_container_find(m->r->container, name, CT_FIRST_ENTRY, &code, m->r->error);
+    if (*file && ct_inner_is_shared(*file))
+        ct_reading_problem(m->r, CT_SHARED_BLOCKS, ct_inner_place(*file, 0));
     return code;
 }
 
@@ -489,7 +491,7 @@ read_names(multi_in *m, bool types)
     while (code == CT_OK && (code = ct_table_next(&table, &record, m->r->error)) == CT_OK) {
         ct_text name = text_of(&record);
         ct_reading_at(m->r, ct_inner_place(table.data, table.at));
-        ct_stream_type type = {.kind = RAW_TYPE, .name = name.bytes, .name_size = name.size, .fields = ""};
+        ct_stream_type type = {.kind = RAW_TYPE, .name = name.bytes, .name_size = name.size};
         code = types ? sink->type(sink->context, &type) : sink->variable(sink->context, name.bytes, name.size);
     }
     return close_table(m, &table, code);

@@ -29,6 +29,8 @@ typedef struct ct_reading {
     ct_problem problem;            /* the first one: the pass reads on and returns it at its end */
 } ct_reading;
 
+#define CT_SHARED_BLOCKS "two files of the container begin in the same block: its directory is damaged"
+
 static inline void
 ct_reading_problem(ct_reading *r, const char *message, uint64_t place)
 {

@@ -272,7 +272,7 @@ struct ct_inner {
     ct_container *container;
     ct_inner *next;
     uint64_t size, map;
-    bool is_open, is_cut;
+    bool is_open, is_cut, is_shared;
     mapping_in maps[PLACES];       /* by level on the way up, then on the way down */
 };
 
@@ -463,6 +463,10 @@ ct_container_find(ct_container *c, const char *name, ct_which which, ct_code *co
     c->files = file;
     file->size = load(found, 8);
     file->map = load(found + 8, 8);
+    for (uint32_t i = 0; i < c->entry_count && file->map; i++) {
+        uint64_t number = load(c->entries + (size_t)i * ENTRY + 16, 8);
+        file->is_shared = file->is_shared || (number && number != wanted && load(c->entries + (size_t)i * ENTRY + 8, 8) == file->map);
+    }
     *code = measure(file, error);
     return *code == CT_OK ? file : NULL;
 }
@@ -489,6 +493,7 @@ const ct_allocator *ct_inner_allocator(const ct_inner *file) { return file->cont
 uint64_t ct_inner_size(const ct_inner *file) { return file->size; }
 bool ct_inner_is_open(const ct_inner *file) { return file->is_open; }
 bool ct_inner_is_cut(const ct_inner *file) { return file->is_cut; }
+bool ct_inner_is_shared(const ct_inner *file) { return file->is_shared; }
 
 ct_code
 ct_inner_read(ct_inner *file, uint64_t offset, void *bytes, size_t count, size_t *got, ct_error *error)

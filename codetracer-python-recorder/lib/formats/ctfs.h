@@ -76,6 +76,9 @@ bool ct_inner_is_open(const ct_inner *file);
 /* The size in the directory is more than the container. */
 bool ct_inner_is_cut(const ct_inner *file);
 
+/* A file of another name begins in the same block: one of their entries in the directory, which have no checksum, is damaged. */
+bool ct_inner_is_shared(const ct_inner *file);
+
 /* *got < count: the file ends there, or what should follow is not in the container. Other codes are the system's (and no memory). */
 ct_code ct_inner_read(ct_inner *file, uint64_t offset, void *bytes, size_t count, size_t *got, ct_error *error);
 /* Where that byte lies in the container's file, for messages; its end, when what holds the byte is not in it. */
