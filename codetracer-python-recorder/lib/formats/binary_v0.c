@@ -453,11 +453,10 @@ take_type(v0_in *in, const ct_capnp_object *type)
         const char *name;
         size_t size;
         good = ct_capnp_text_at(&in->m, &field, 0, &name, &size);
-        for (size_t k = 0; good && k < size; k++)
-            ct_buffer_add_byte(&names, name[k] ? (uint8_t)name[k] : '?');
-        ct_buffer_add_byte(&names, 0);
+        if (good)
+            ct_stream_add_name(&names, name, size);
     }
-    given.fields = (const char *)names.bytes;
+    given.fields = names.bytes;
     given.field_count = (size_t)fields.count;
     good = good && done(in, names.failed ? CT_E_NOMEM : sink->type(sink->context, &given));
     ct_buffer_free(&names);

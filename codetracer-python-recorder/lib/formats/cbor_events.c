@@ -4,7 +4,7 @@
 #include "formats/buffer.h"
 #include "formats/cbor_read.h"
 
-/* The names of the fields, all of them text, ended by a zero byte each. */
+/* The names of the fields, all of them text. */
 static void
 take_field_names(ct_input *in, ct_buffer *names, size_t *count)
 {
@@ -20,9 +20,7 @@ take_field_names(ct_input *in, ct_buffer *names, size_t *count)
                     continue;
                 }
                 ct_text name = ct_cbor_take_text(in);
-                for (size_t i = 0; i < name.size; i++)
-                    ct_buffer_add_byte(names, name.bytes[i] ? (uint8_t)name.bytes[i] : '?');
-                ct_buffer_add_byte(names, 0);
+                ct_stream_add_name(names, name.bytes, name.size);
                 ++*count;
             }
     }
@@ -48,7 +46,7 @@ ct_cbor_type(const ct_stream_sink *sink, ct_input *in)
     }
     ct_code code = in->bad        ? CT_OK
                    : fields.failed ? CT_E_NOMEM
-                                   : sink->type(sink->context, &(ct_stream_type){kind, name.bytes, name.size, (const char *)fields.bytes, field_count});
+                                   : sink->type(sink->context, &(ct_stream_type){kind, name.bytes, name.size, fields.bytes, field_count});
     ct_buffer_free(&fields);
     return code;
 }

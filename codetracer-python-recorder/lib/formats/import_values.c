@@ -98,9 +98,11 @@ ct_import_values_type(ct_import_values *v, const ct_stream_type *told)
         ct_free(v->allocator, type->fields);
         return CT_E_NOMEM;
     }
-    const char *fields = told->fields;
-    for (size_t i = 0; i < told->field_count; i++, fields += strlen(fields) + 1)
-        type->fields[i] = ct_define_name(v->r, fields, strlen(fields));
+    const uint8_t *fields = told->fields;
+    for (size_t i = 0; i < told->field_count; i++) {
+        ct_text name = ct_stream_take_name(&fields);
+        type->fields[i] = ct_define_name(v->r, name.bytes, name.size);
+    }
     v->type_count++;
     return CT_OK;
 }

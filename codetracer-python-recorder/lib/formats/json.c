@@ -515,15 +515,15 @@ take_type(json_in *in, yyjson_val *body, bool *good)
     size_t index, most, count = 0;
     yyjson_arr_foreach(fields, index, most, field)
     {
-        const char *text = yyjson_get_str(yyjson_obj_get(field, "name"));
-        ct_buffer_add(&names, text ? text : "?", strlen(text ? text : "?") + 1);
+        yyjson_val *text = yyjson_obj_get(field, "name");
+        ct_stream_add_name(&names, yyjson_is_str(text) ? yyjson_get_str(text) : "?", yyjson_is_str(text) ? yyjson_get_len(text) : 1);
         count++;
     }
     *good = *good && yyjson_is_str(name);
     ct_code code = !*good           ? CT_OK
                    : names.failed ? CT_E_NOMEM
                                   : in->sink->type(in->sink->context, &(ct_stream_type){kind, yyjson_get_str(name), yyjson_get_len(name),
-                                                                                        (const char *)names.bytes, count});
+                                                                                        names.bytes, count});
     ct_buffer_free(&names);
     return code;
 }

@@ -13,6 +13,8 @@
 
 #include "codetracer/error.h"
 #include "codetracer/memory.h"
+#include "codetracer/replay.h"
+#include "formats/buffer.h"
 
 /* ---- values ---- */
 typedef enum ct_node_kind {
@@ -60,8 +62,26 @@ typedef enum ct_stream_thread { CT_THREAD_STARTS, CT_THREAD_EXITS, CT_THREAD_SWI
 typedef struct ct_stream_type {
     uint64_t kind;                         /* TypeKind of trace-json.md section 5 */
     const char *name; size_t name_size;
-    const char *fields; size_t field_count; /* names, one behind the other, each ended by a zero byte */
+    const uint8_t *fields; size_t field_count; /* names, one behind the other: ct_stream_take_name() */
 } ct_stream_type;
+
+/* A name may hold any byte, so its size stands before it. */
+static inline void
+ct_stream_add_name(ct_buffer *names, const char *bytes, size_t size)
+{
+    ct_buffer_add(names, &size, sizeof size);
+    ct_buffer_add(names, bytes, size);
+}
+
+static inline ct_text
+ct_stream_take_name(const uint8_t **names)
+{
+    ct_text name;
+    memcpy(&name.size, *names, sizeof name.size);
+    name.bytes = (const char *)*names + sizeof name.size;
+    *names += sizeof name.size + name.size;
+    return name;
+}
 
 /* Where the reader is, and what the sink has against it. */
 typedef struct ct_stream_state {

@@ -98,9 +98,11 @@ static ct_code
 event_type(void *context, const ct_stream_type *type)
 {
     event_put(context, "type %" PRIu64, type->kind);
-    const char *field = type->fields;
-    for (size_t i = 0; i < type->field_count; i++, field += strlen(field) + 1)
-        event_put(context, " .%s", field);
+    const uint8_t *fields = type->fields;
+    for (size_t i = 0; i < type->field_count; i++) {
+        ct_text field = ct_stream_take_name(&fields);
+        event_put(context, " .%.*s", (int)field.size, field.bytes);
+    }
     return event_named(context, "", type->name, type->name_size);
 }
 

@@ -115,9 +115,11 @@ static ct_code
 on_type(void *c, const ct_stream_type *type)
 {
     say(c, "Type "), say_number(c, (double)type->kind), say_bytes(c, type->name, type->name_size);
-    const char *field = type->fields;
-    for (size_t i = 0; i < type->field_count; i++, field += strlen(field) + 1)
-        say(c, " "), say(c, field);
+    const uint8_t *fields = type->fields;
+    for (size_t i = 0; i < type->field_count; i++) {
+        ct_text field = ct_stream_take_name(&fields);
+        say_bytes(c, field.bytes, field.size);
+    }
     return end_line(c);
 }
 

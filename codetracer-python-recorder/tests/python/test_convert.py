@@ -212,6 +212,15 @@ def test_sources_of_code_without_a_file_are_read_back(convert, tmp_path, form):
         assert line in printed.stdout, (line, printed)
 
 
+@pytest.mark.parametrize("through", ["binary", "binary-v0", "ct-single", "json"])
+def test_a_zero_byte_in_an_attributes_name_survives(convert, tmp_path, through):
+    trace = record(tmp_path, "class Thing: pass\nthing = Thing()\nvars(thing)['x\\0y'] = 1\nvars(thing)['\\0'] = vars(thing)[''] = 2\nthing\n")
+    convert(trace, tmp_path / "between", through)
+    convert(tmp_path / "between", tmp_path / "out", "json")
+    named = [event["Type"]["specific_info"].get("fields") for event in json.loads((tmp_path / "out" / "trace.json").read_text()) if "Type" in event]
+    assert ["x\0y", "\0", ""] in [[field["name"] for field in fields] for fields in named if fields]
+
+
 @pytest.mark.parametrize("form", ["binary", "binary-v0", "json"])
 def test_sources_that_cannot_be_kept_are_told(convert, tmp_path, form):
     """Of two names that are no UTF-8 only one is there as U+FFFD; and what lies in files/ already is not taken for the trace's."""
