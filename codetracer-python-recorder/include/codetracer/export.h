@@ -44,7 +44,7 @@ typedef struct ct_export_options {
 
 typedef struct ct_export_result {
     uint64_t steps, calls, bytes;              /* written */
-    uint64_t cut_values;                       /* cuts made by this export (docs/values.md): each time one is written */
+    uint64_t cut_values;                       /* cuts made by this export (docs/values.md), not those the recording made: each time one is written */
     uint64_t cut_variables;                    /* distinct (code, slot) whose value was cut at least once */
     uint64_t sources_left_out;                 /* texts of which no copy could be made in files/: the path holds `..`, or no file can have its name */
 } ct_export_result;

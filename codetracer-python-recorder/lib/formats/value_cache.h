@@ -15,7 +15,7 @@ enum { CT_FORMS_MAX = 2 };
 typedef struct ct_encoded {
     const uint8_t *bytes[CT_FORMS_MAX];
     size_t size[CT_FORMS_MAX];
-    uint64_t cuts;                 /* docs/values.md: cuts inside */
+    uint64_t cuts;                 /* docs/values.md: cuts inside that were made here */
     uint64_t serial;               /* of an object or content: two of the same are the same bytes. 0: any other value */
     bool alone;                    /* an object that shows no other: the same as long as it does not change itself */
 } ct_encoded;

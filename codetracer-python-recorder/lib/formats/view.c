@@ -112,22 +112,22 @@ add_rest(ct_buffer *out, uint64_t shown, uint64_t all)
     ct_buffer_add_text(out, "›");
 }
 
-/* node becomes the Raw mark whose text is in scratch. */
+/* node becomes the Raw mark whose text is in scratch. Counted are the cuts made here, not those that the recording made: of those the journal has no more. */
 static ct_code
-cut_mark(ct_view *view, ct_view_node *node)
+cut_mark(ct_view *view, ct_view_node *node, bool here)
 {
-    view->cuts++;
+    view->cuts += here;
     node->kind = CT_VIEW_RAW;
     CT_TRY(ct_types_fixed(view->types, CT_FIXED_CUT, &node->type));
     return keep_scratch(view, node);
 }
 
 static ct_code
-cut_rest(ct_view *view, ct_view_node *node, uint64_t shown, uint64_t all)
+cut_rest(ct_view *view, ct_view_node *node, uint64_t shown, uint64_t all, bool here)
 {
     view->scratch.size = 0;
     add_rest(&view->scratch, shown, all);
-    return cut_mark(view, node);
+    return cut_mark(view, node, here);
 }
 
 static ct_code
@@ -135,13 +135,13 @@ cut_field(ct_view *view, ct_view_node *node)
 {
     view->scratch.size = 0;
     ct_buffer_add_text(&view->scratch, "‹…›");
-    return cut_mark(view, node);
+    return cut_mark(view, node, true);
 }
 
 static bool is_container(enum ct_look look) { return look >= CT_LOOK_LIST && look <= CT_LOOK_SET; }
 
 static ct_code
-cut_whole(ct_view *view, ct_view_node *node, const ct_object *object, enum ct_look look)
+cut_whole(ct_view *view, ct_view_node *node, const ct_object *object, enum ct_look look, bool here)
 {
     view->scratch.size = 0;
     ct_buffer_add_text(&view->scratch, "‹… ");
@@ -152,7 +152,7 @@ cut_whole(ct_view *view, ct_view_node *node, const ct_object *object, enum ct_lo
     } else
         add_address(&view->scratch, object->address);
     ct_buffer_add_text(&view->scratch, "›");
-    return cut_mark(view, node);
+    return cut_mark(view, node, here);
 }
 
 /* A literal that an export has cut (b'…'‹… N more of M›, in which a byte may take four characters) and that was read from there. Cut again, its mark
@@ -188,7 +188,7 @@ fill_text(ct_view *view, ct_view_node *node, const ct_value *value)
     view->scratch.size = 0;
     ct_text_clean(&view->scratch, bytes, kept, true);
     if (cut) {
-        view->cuts++;
+        view->cuts += kept < size;
         add_rest(&view->scratch, characters, all);
     }
     return keep_scratch(view, node);
@@ -212,7 +212,7 @@ fill_bytes(ct_view *view, ct_view_node *node, const ct_value *value, const ct_ob
     }
     ct_text_of_bytes(&view->scratch, value->data.bytes, kept);
     if (kept < all) {
-        view->cuts++;
+        view->cuts += kept < size;
         add_rest(&view->scratch, kept, all);
     }
     if (wrapped)
@@ -231,7 +231,7 @@ fill_bigint(ct_view *view, ct_view_node *node, const ct_value *value)
         ct_buffer_add_text(&view->scratch, "‹… int of ");
         add_number(&view->scratch, all);
         ct_buffer_add_text(&view->scratch, "›");
-        return cut_mark(view, node);
+        return cut_mark(view, node, value->data.size == all);
     }
     size_t size = (size_t)value->data.size;
     while (size > 1 && value->data.bytes[size - 1] == 0)
@@ -399,10 +399,10 @@ fill(ct_view *view, size_t index, const ct_value *value, size_t parent, uint32_t
     uint32_t records = info->look == CT_LOOK_DICT ? 2 : 1; /* a pair is a record of its own */
     if (parent != SIZE_MAX && is_open(view, parent, object->id))
         return fill_opaque(view, node, object, "<cycle: ");
+    const bool recorded = container ? object->flags & CT_O_ITEMS && !object->items_unknown : (object->flags & CT_O_FIELDS) != 0;
     if ((container ? container_level >= view->limits.container_depth : attribute_level >= view->limits.attribute_depth)
-        || nesting + records >= view->limits.nesting
-        || (container ? !(object->flags & CT_O_ITEMS) || object->items_unknown : !(object->flags & CT_O_FIELDS)))
-        return cut_whole(view, node, object, info->look);
+        || nesting + records >= view->limits.nesting || !recorded)
+        return cut_whole(view, node, object, info->look, recorded);
     if (!reserve(view->texts.allocator, (void **)&view->queue, &view->queue_capacity, view->queue_count, 1, sizeof *view->queue))
         return CT_E_NOMEM;
     view->queue[view->queue_count++] = (struct ct_view_pending){
@@ -431,7 +431,7 @@ expand_items(ct_view *view, size_t at, uint64_t *counted, ct_error *error)
     *counted += shown;
     for (size_t i = 0; i < shown; i++)
         CT_TRY(fill(view, first + i, &object->items[i], at, pending.container_level, pending.attribute_level, pending.nesting, error));
-    return cut ? cut_rest(view, &view->nodes[first + shown], shown, object->true_length) : CT_OK;
+    return cut ? cut_rest(view, &view->nodes[first + shown], shown, object->true_length, shown < object->item_count) : CT_OK;
 }
 
 static ct_code
@@ -455,7 +455,7 @@ expand_dict(ct_view *view, size_t at, uint64_t *counted, ct_error *error)
             CT_TRY(fill(view, second + k, &object->items[k], at, pending.container_level, pending.attribute_level, pending.nesting,
                         error));
     }
-    return cut ? cut_rest(view, &view->nodes[first + shown], shown, object->true_length) : CT_OK;
+    return cut ? cut_rest(view, &view->nodes[first + shown], shown, object->true_length, shown < pairs) : CT_OK;
 }
 
 static ct_code

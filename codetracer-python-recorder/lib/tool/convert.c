@@ -44,7 +44,7 @@ static ct_code stop_if_interrupted(void *context, uint64_t done, uint64_t total)
     return interrupt_came() ? CT_E_STOPPED : CT_OK;
 }
 
-int export_to(const char *command, ct_journal *journal, int format, const char *path, const char *shown, bool journal_stays)
+int export_to(const char *command, ct_journal *journal, int format, const char *path, const char *shown, const char *whole_in)
 {
     ct_error error = {0};
     ct_export_options options = {.layout = layout_of(format), .progress = stop_if_interrupted};
@@ -69,11 +69,15 @@ int export_to(const char *command, ct_journal *journal, int format, const char *
                  CT_COUNTED(result.sources_left_out, "source"));
     if (result.cut_values) {
         text whole = {0};
-        if (journal_stays)
-            text_format(&whole, "; the journal has %s whole", ct_plural(result.cut_values, "it", "them"));
+        const char *them = ct_plural(result.cut_values, "it", "them");
+        if (format == FORMAT_CT) /* the journal is inside */
+            text_format(&whole, "; `codetracer-trace print` shows %s whole", them);
+        else if (whole_in)
+            text_format(&whole, "; %s has %s whole", whole_in, them);
         text_char(&whole, 0);
-        complain(command, "%s: %" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md)%s.", shown,
-                 CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"), ct_plural(result.cut_values, "is", "are"), whole.bytes);
+        complain(command, "%s: %s%" PRIu64 " %s of %" PRIu64 " %s %s cut by the format's limits (docs/values.md)%s.", shown,
+                 format == FORMAT_CT ? "in CodeTracer's view " : "", CT_COUNTED(result.cut_values, "value"), CT_COUNTED(result.cut_variables, "variable"),
+                 ct_plural(result.cut_values, "is", "are"), whole.bytes);
         text_free(&whole);
     }
     return STATUS_OK;
@@ -146,7 +150,7 @@ int command_convert(int argc, char **argv)
         complain("convert", "%s cannot be made: %s.", place[1], strerror(errno));
         status = STATUS_TRACE;
     } else {
-        status = export_to("convert", journal, format, place[1], place[1], true);
+        status = export_to("convert", journal, format, place[1], place[1], place[0]);
     }
     if (status != STATUS_OK && made)
         rmdir(place[1]);

@@ -11,7 +11,8 @@ extern const char *const FORMAT_NAMES[]; /* NULL-terminated, in the order above 
 bool is_folder_format(int format);
 
 /* Writes the journal as a file (the three ct, journal) or into an existing folder (the others). Files must not exist; what a failure began is removed (of
- * the files). Says on stderr what went wrong, and calls the trace `shown`. journal_stays: what a format's limits cut can be looked up in the journal later on. */
-int export_to(const char *command, ct_journal *journal, int format, const char *path, const char *shown, bool journal_stays);
+ * the files). Says on stderr what went wrong, and calls the trace `shown`. whole_in: the name of the trace
+ * in which what a format's limits cut can be looked up later on; NULL: there is none. */
+int export_to(const char *command, ct_journal *journal, int format, const char *path, const char *shown, const char *whole_in);
 
 #endif

@@ -216,11 +216,11 @@ static char *write_trace(ct_journal *journal, int format, const char *place, boo
         if (mkdir(temporary, 0777) != 0 && errno != EEXIST)
             complain("recover", "%s cannot be made: %s.", temporary, strerror(errno));
         else
-            done = export_to("recover", journal, format, temporary, place, format == FORMAT_CT || !one_trace) == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place))) &&
+            done = export_to("recover", journal, format, temporary, place, one_trace ? NULL : "the journal") == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place))) &&
                    move_all(temporary, folder);
         final = done ? must_have(strdup(folder)) : NULL;
     } else {
-        done = export_to("recover", journal, format, temporary, place, format == FORMAT_CT || !one_trace) == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place)));
+        done = export_to("recover", journal, format, temporary, place, one_trace ? NULL : "the journal") == STATUS_OK && (folder = one_trace ? make_room(journal, place) : must_have(strdup(place)));
         while (done && !final) {
             final = free_name(folder, journal, ENDINGS[format]);
             if (link(temporary, final) == 0 || (errno != EEXIST && rename(temporary, final) == 0))

@@ -209,6 +209,16 @@ def test_what_is_said_of_shortened_values_is_true(record, format):
     assert (len(last["locals"]["x"]) == 30 if format == "ct" else "30" not in str(last["locals"]["x"]).split()), last
 
 
+@pytest.mark.parametrize("format", ["ct", "json"])
+def test_what_the_recording_cut_is_not_said_to_be_kept(record, format):
+    """Its own limits cut these: no other format has more of them, and the options of exports do not help."""
+    code = "x = list(range(30))\ny = 'x' * 9000\nz = b'y' * 9000\nd = [[[[1]]]]\nn = 7 ** 40000\nm = {k: k for k in range(30)}\nend = 1\n"
+    seen = record(code=code, options=["--format", format, "--max-items=10", "--max-string=4000", "--max-depth=2"])
+    assert seen.err.endswith("; cut in the recording: 2 containers (--max-items), 1 deep value (--max-depth), 3 long strings (--max-string)\n"), seen.err
+    seen = record(code=code, options=["--format", format, "--max-items=10", "--export-nodes=8"])
+    assert "cut in the recording: 2 containers (--max-items); " in seen.err and " of 2 variables are shortened" in seen.err, seen.err  # 8 of the 10 that were recorded
+
+
 @pytest.mark.parametrize(("size", "text"), [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (10**15, "1000.0 TB")])
 def test_sizes(size, text):
     assert export.size_text(size) == text
