@@ -29,6 +29,33 @@ give_text(const ct_stream_sink *sink, const char *key, yyjson_val *value)
         sink->meta(sink->context, key, yyjson_get_str(value), yyjson_get_len(value));
 }
 
+static void
+give_number(const ct_stream_sink *sink, const char *before, const char *name, size_t name_size, yyjson_val *value)
+{
+    char key[64], digits[24];
+    if (!yyjson_is_uint(value) || name_size >= sizeof key / 2)
+        return;
+    int size = snprintf(key, sizeof key, "%s%s", before, name);
+    for (int i = 0; i < size; i++)
+        key[i] = key[i] == '_' ? '-' : key[i];
+    size = snprintf(digits, sizeof digits, "%" PRIu64, yyjson_get_uint(value));
+    sink->meta(sink->context, key, digits, (size_t)size);
+}
+
+/* How much was hidden, as a journal says it: zeros not at all, and that nothing was looked for by `redaction`. Without counts of cuts nothing was counted. */
+static void
+give_redaction(const ct_stream_sink *sink, yyjson_val *root)
+{
+    static const char OFF[] = "off";
+    size_t index, most;
+    yyjson_val *name, *value, *redacted = yyjson_obj_get(root, "redacted");
+    yyjson_obj_foreach(redacted, index, most, name, value)
+        if (yyjson_get_uint(value))
+            give_number(sink, "redacted.", yyjson_get_str(name), yyjson_get_len(name), value);
+    if (yyjson_is_null(yyjson_obj_get(redacted, "variables")) && yyjson_is_uint(yyjson_obj_get(yyjson_obj_get(yyjson_obj_get(root, "cuts"), "journal"), "items")))
+        sink->meta(sink->context, "redaction", OFF, sizeof OFF - 1);
+}
+
 /* The numbers of an object, as the journal has them: `before`, and the member's name without its first `skip` bytes and with - for _. */
 static void
 give_numbers(const ct_stream_sink *sink, const char *before, size_t skip, yyjson_val *object)
@@ -36,16 +63,8 @@ give_numbers(const ct_stream_sink *sink, const char *before, size_t skip, yyjson
     size_t index, most;
     yyjson_val *name, *value;
     yyjson_obj_foreach(object, index, most, name, value)
-    {
-        char key[64], digits[24];
-        if (!yyjson_is_uint(value) || yyjson_get_len(name) <= skip || yyjson_get_len(name) >= sizeof key / 2)
-            continue;
-        int size = snprintf(key, sizeof key, "%s%s", before, yyjson_get_str(name) + skip);
-        for (int i = 0; i < size; i++)
-            key[i] = key[i] == '_' ? '-' : key[i];
-        size = snprintf(digits, sizeof digits, "%" PRIu64, yyjson_get_uint(value));
-        sink->meta(sink->context, key, digits, (size_t)size);
-    }
+        if (yyjson_get_len(name) > skip)
+            give_number(sink, before, yyjson_get_str(name) + skip, yyjson_get_len(name) - skip, value);
 }
 
 /* One of trace_filter's, as the recording says it (provenance.h). */
@@ -90,7 +109,7 @@ give_document(const ct_stream_sink *sink, yyjson_val *root)
         sink->meta(sink->context, "recovered", CUT, sizeof CUT - 1);
     give_numbers(sink, "limit.", 0, yyjson_obj_get(yyjson_obj_get(root, "limits"), "journal"));
     give_numbers(sink, "cut.", 0, yyjson_obj_get(yyjson_obj_get(root, "cuts"), "journal"));
-    give_numbers(sink, "redacted.", 0, yyjson_obj_get(root, "redacted"));
+    give_redaction(sink, root);
     return CT_OK;
 }
 

@@ -263,6 +263,23 @@ def test_facts_and_limits_survive(convert, tmp_path, through):
     assert first == second
 
 
+@pytest.mark.parametrize("through", ["binary", "ct", "json"])
+@pytest.mark.parametrize("options, counted, told", [(["--no-redaction"], None, "redacted      switched off\n"), ([], 0, "")])
+def test_whether_secrets_were_looked_for_is_not_forgotten(convert, tmp_path, through, options, counted, told):
+    """null is not 0: who reads 0 takes it that there are no secrets in the trace. info says of a trace what it says of its journal."""
+    trace = record(tmp_path, "password = 'x' * 100\n" if options else "x = 1\n", *options)
+    said = convert(trace, tmp_path / "first", "json")
+    assert "1 fact about the recording: left out" in said, said  # which Python it was
+    convert(tmp_path / "first", tmp_path / "through", through)
+    convert(tmp_path / "through", tmp_path / "second", "json")
+    for name in ("first", "second"):
+        redacted = json.loads((tmp_path / name / "trace_metadata.json").read_text())["redacted"]
+        assert len(redacted) == 7 and set(redacted.values()) == {counted}, name
+    for place in (trace, tmp_path / "first", tmp_path / "through", tmp_path / "second"):
+        info = subprocess.run([reading.trace_tool(), "info", str(place)], capture_output=True, text=True, timeout=60).stdout
+        assert "".join(line for line in info.splitlines(True) if line.startswith("redact")) == told, (place, info)
+
+
 @pytest.mark.parametrize("through", ["binary", "binary-v0", "ct", "json", "journal"])
 def test_that_a_recording_was_cut_is_not_forgotten(convert, tmp_path, through):
     trace = record(tmp_path, "import os, signal\nx = 1\nos.kill(os.getpid(), signal.SIGKILL)\n")
