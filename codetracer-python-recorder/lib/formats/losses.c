@@ -350,7 +350,7 @@ static ct_code
 look_at_definitions(losses *l)
 {
     static const char *const HELD[] = {"program", "script", "workdir", "arg", "exit.status", "stem", NULL}; /* the last is a file's name, not a fact */
-    static const char *const HELD_IN_FOLDERS[] = {"limit.", "cut.", "redacted.", "redaction", "filter.", "recovered", NULL}; /* trace_folder.c */
+    static const char *const HELD_IN_FOLDERS[] = {"limit.", "cut.", "redacted.", "redaction", "shortened.", "filter.", "recovered", NULL}; /* trace_folder.c */
     ct_journal_counts counts;
     ct_journal_count(l->journal, &counts);
     for (uint32_t i = 0; i < counts.metas; i++) {

@@ -66,6 +66,17 @@ add_number(ct_buffer *out, const char *name, uint64_t value)
     ct_json_unsigned(out, value);
 }
 
+/* What this export cut, and what those did that the trace has gone through. */
+static void
+add_cuts(ct_buffer *out, const char *name, const ct_journal *journal, const char *key, uint64_t here)
+{
+    ct_text text = ct_journal_meta_value(journal, key);
+    uint64_t before = 0;
+    for (size_t i = 0; i < text.size && i < 18 && text.bytes[i] >= '0' && text.bytes[i] <= '9'; i++)
+        before = before * 10 + (uint64_t)(text.bytes[i] - '0');
+    add_number(out, name, before + here);
+}
+
 /* ---- trace filters ---- */
 
 static void
@@ -173,9 +184,9 @@ make_metadata(ct_buffer *out, const ct_journal *journal, const ct_export_options
     ct_buffer_add_byte(out, ',');
     add_meta_number(out, "string", journal, "cut.string");
     ADD(out, "},\"export\":{");
-    add_number(out, "values", result->cut_values);
+    add_cuts(out, "values", journal, "shortened.values", result->cut_values);
     ct_buffer_add_byte(out, ',');
-    add_number(out, "variables", result->cut_variables);
+    add_cuts(out, "variables", journal, "shortened.variables", result->cut_variables);
     ADD(out, "}},\"redacted\":{");
     static const char *const kinds[] = {"variables", "returns", "items", "attributes", "texts", "output", "unknown"};
     /* What was never hidden is not in the journal; whether it was counted at all tell these two. */

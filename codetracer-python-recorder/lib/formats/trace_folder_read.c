@@ -109,6 +109,9 @@ give_document(const ct_stream_sink *sink, yyjson_val *root)
         sink->meta(sink->context, "recovered", CUT, sizeof CUT - 1);
     give_numbers(sink, "limit.", 0, yyjson_obj_get(yyjson_obj_get(root, "limits"), "journal"));
     give_numbers(sink, "cut.", 0, yyjson_obj_get(yyjson_obj_get(root, "cuts"), "journal"));
+    yyjson_val *shortened = yyjson_obj_get(yyjson_obj_get(root, "cuts"), "export");
+    if (yyjson_get_uint(yyjson_obj_get(shortened, "values")))
+        give_numbers(sink, "shortened.", 0, shortened);
     give_redaction(sink, root);
     return CT_OK;
 }

@@ -99,7 +99,7 @@ static void others(text *out, ct_journal *journal, uint32_t metas, bool own)
                                         "limit.attribute-depth", "limit.items", "limit.string", "exit.status", "exit.signal",
                                         "cut.items", "cut.depth", "cut.string", "redaction", "redacted.variables", "redacted.returns",
                                         "redacted.items", "redacted.attributes", "redacted.texts", "redacted.output", "redacted.unknown",
-                                        "span", "stem"};
+                                        "shortened.values", "shortened.variables", "span", "stem"};
     for (uint32_t i = 0; i < metas; i++) {
         const ct_meta_info *meta = ct_journal_meta(journal, i);
         bool is_known = !meta;
@@ -227,6 +227,7 @@ int command_info(int argc, char **argv)
     static const char *const limits[][2] = {{"limit.container-depth", "containers"}, {"limit.attribute-depth", "attributes"},
                                             {"limit.items", "items"}, {"limit.string", "bytes of text"}, {NULL, NULL}};
     static const char *const cuts[][2] = {{"cut.items", "containers' items"}, {"cut.depth", "by depth"}, {"cut.string", "texts"}, {NULL, NULL}};
+    static const char *const shortened[][2] = {{"shortened.values", "values"}, {"shortened.variables", "of variables"}, {NULL, NULL}};
     static const char *const redacted[][2] = {{"redaction", "switched"}, {"redacted.variables", "variables"}, {"redacted.returns", "returned values"},
                                               {"redacted.items", "items"}, {"redacted.attributes", "attributes"}, {"redacted.texts", "texts with a secret"},
                                               {"redacted.output", "places in the output"}, {"redacted.unknown", "secrets not kept in mind"}, {NULL, NULL}};
@@ -274,6 +275,7 @@ int command_info(int argc, char **argv)
         add_parts(&out, place, counts.steps);
     pairs(&out, "limits", journal, limits);
     pairs(&out, "cut", journal, cuts);
+    pairs(&out, "shortened", journal, shortened);
     pairs(&out, "redacted", journal, redacted);
     others(&out, journal, counts.metas, own);
     ct_journal_spans(journal, add_span, &out);
