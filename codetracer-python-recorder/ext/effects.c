@@ -589,7 +589,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     return true;
 }
 
-/* What was known before a call that may have changed anything: values on the stack stay, attributes of objects do not. */
+/* What was known before a call that may have changed anything: values on the stack stay, attributes of objects do not; nor, for certain, does what is in slots, so quiet.c
+ * compares them with the stack. */
 static void
 begin_after_call(walk *w)
 {
@@ -599,7 +600,7 @@ begin_after_call(walk *w)
     s->call = s->call_end = 0;
     s->steps_iterator = s->looks_up_names = false;
     w->way_count = 0;
-    s->name_count = 0;
+    s->name_count = s->kept_count = 0;
     w->stored = w->named = false;
     if (w->depth)
         w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {.slot = RETURNED}};
@@ -610,6 +611,10 @@ begin_after_call(walk *w)
             (value->known == IN_SLOT && value->path.slot < 0) ||
             (value->known == IN_SLOT && (w->info->kinds[value->path.slot] & (CO_FAST_CELL | CO_FAST_FREE) || w->slots[value->path.slot].known != NOT_STORED)))
             value->known = UNKNOWN; /* the slot may hold another object now */
+        else if (value->known == IN_SLOT && s->kept_count < EFFECT_KEPT)
+            s->kept[s->kept_count++] = (effect_kept){.below = (uint8_t)(w->depth - 2 - i), .slot = (uint8_t)value->path.slot};
+        else if (value->known == IN_SLOT)
+            value->known = UNKNOWN;
     }
     for (size_t i = 0; i < SLOTS; i++)
         w->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */

@@ -41,7 +41,11 @@ typedef struct effect_cell {
     effect_path target;          /* what it changes; slot NO_SLOT: nothing */
 } effect_cell;
 
-enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 40, EFFECT_NAMES = 4, NEVER_LOUD = UINT16_MAX };
+/* A value that was loaded from a slot before the call that the stretch goes on after, and lies so far below the top of the caller's stack (0: there). Of others the callee
+ * may change the slot: by frame.f_locals (PEP 667), and before 3.13 by PyFrame_LocalsToFast. */
+typedef struct effect_kept { uint8_t below; uint8_t slot; } effect_kept;
+
+enum { EFFECT_CELLS = 16, EFFECT_CHECKS = 40, EFFECT_NAMES = 4, EFFECT_KEPT = 4, NEVER_LOUD = UINT16_MAX };
 
 /* The instructions from `entry` (or, of those, from `from` on, when a call returned there) to the next line's. */
 struct effect_stretch {
@@ -55,6 +59,8 @@ struct effect_stretch {
     bool looks_up_names;         /* of globals, builtins, a module's or class's body */
     uint8_t name_count;          /* of those stored or deleted there; more than EFFECT_NAMES: too many to tell */
     uint16_t names[EFFECT_NAMES]; /* places in co_names */
+    uint8_t kept_count;
+    effect_kept kept[EFFECT_KEPT]; /* all of them must still be in their slots when the stretch begins */
     uint8_t cell_count, check_count;
     const effect_cell *cells;
     const effect_check *checks;

@@ -250,6 +250,18 @@ is_shown_dict(const recorder *r, PyObject *dict)
     return dict && pointer_map_get(&r->objects, dict);
 }
 
+/* Whether what was loaded from slots before a call is in them still: else it is not what will be found in them, and may be held by the stack alone. From here on
+ * it is: nothing runs before the caller goes on, or it leaves a mark. */
+static bool
+are_kept(const effect_stretch *s, ct_frame *frame)
+{
+    PyObject **top = ct_frame_stack_top(frame);
+    for (size_t i = 0; i < s->kept_count; i++)
+        if (top == NULL || *(top - s->kept[i].below) != ct_frame_slots(frame)[s->kept[i].slot])
+            return false;
+    return true;
+}
+
 /* `mark`: where the next frame will begin; the word there is kept, unless it is free. */
 static void
 watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16_t entry, uint16_t from, PyObject **mark)
@@ -268,6 +280,8 @@ watch(recorder *r, PyThreadState *tstate, activation *a, ct_frame *frame, uint16
         if (top == NULL || !is_plain_iterator(*top))
             return;
     }
+    if (s->kept_count && !are_kept(s, frame))
+        return;
     if (s->looks_up_names && !ct_is_plain_names(frame))
         return;
     if (s->name_count && (r->instance_dicts || is_shown_dict(r, ct_frame_namespace(frame)) || is_shown_dict(r, ct_frame_globals(frame))))

@@ -19,7 +19,8 @@
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
  *   ct_frame_line_unit(frame)         in a LINE event: the code unit that is about to run; -1: it is no line's first
  *   ct_frame_resume_unit(frame)       of a frame that has called another: the code unit where it goes on
- *   ct_frame_stack_top(frame)         in a LINE event: where the top of its value stack is; NULL: that is empty
+ *   ct_frame_stack_top(frame)         in a LINE event, and of a frame whose call the interpreter runs without C between (ct_frame_previous): where the top of its value
+ *                                     stack is; NULL: that is empty
  *   ct_is_plain_names(frame)          its globals, builtins and namespace are exact dicts of exact strs
  *   ct_counter(instruction)           the counter in an instruction's inline cache, the first word of it in all families (PEP 659)
  *   ct_cached_attribute(instruction, owner)   the attribute that this LOAD_ATTR, if it is specialised for an instance's own, would load from owner; borrowed; NULL

@@ -89,6 +89,12 @@ def test_nothing_is_missed_of_what_leaves_no_mark(tmp_path, name):
     assert missed(recorded) == 0, recorded.summary
 
 
+def test_nothing_is_missed_of_locals_that_others_replace(tmp_path):
+    """The argument has it done before 3.13, too."""
+    recorded = reading.record_journal(tmp_path, None, PROGRAMS / "quiet_locals.py", "as debuggers do", options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0 and recorded.summary["quiet"] > recorded.summary["events"] / 4, recorded.summary
+
+
 # Expressions with a weak reference to x, whose function is written in C, or not. What is in sys was there before the recording.
 IN_C = {
     "ref": "weakref.ref(x, [].append)", "a class of its own": "Own(x, [].append)", "a class that was there": "sys.Early(x, [].append)", "a class derived from one that was there":
