@@ -303,6 +303,37 @@ def within(items):
     return Made()
 """
 
+REPLACED_HEAD = """\
+import ctypes, operator, sys
+
+G = None
+
+# Code that is not recorded.
+exec('''
+import ctypes, sys
+def put_local(frame, name, value):
+    frame.f_locals[name] = value
+    if sys.version_info < (3, 13):
+        ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+''', unseen := {})
+put_local = unseen["put_local"]
+"""
+
+
+def replacers():
+    """Functions that replace what their caller has, and have shorter and longer frames than what runs as that dies."""
+    for size in REPLACERS:
+        longer = f"    if put_local is None: {' = '.join(f'v{i}' for i in range(size))} = 0\n" if size else ""
+        for kind, change in {
+            "local": "put_local(sys._getframe(1), name, value)", "global": "globals()['G'] = value", "element": "shown[1] = value", "attribute": "name.w = value", "nothing": "pass",
+            "local_in_c": "operator.setitem(sys._getframe(1).f_locals, name, value)", "later": "put_local(sys._getframe(2), name, value)",
+        }.items():  # fmt: skip
+            yield f"def {kind}_{size}(shown, name, value, given=1):\n    {change}\n{longer}    return given\n"
+        yield f"def through_{size}(shown, name, value, given=1):\n    later_{size}(shown, name, value)\n{longer}    return given\n"
+
+
+REPLACERS = [0, 6, 24]
+
 OBJECTS, LISTS, DICTS = ["a", "b", "c", "d"], ["l", "m", "n", "o"], ["p", "q", "r"]
 
 
@@ -531,14 +562,63 @@ class Maker:
             program = f"def run():\n{indented(whole)}\nrun()"
         return f"{HEAD}{HOT_HEAD}{MIXED_HEAD}\n{program}\n"
 
+    def replacing_lines(self, constants):
+        """Something is made and held by a variable, a global, an element, an attribute; then a line loads it, calls a function that replaces it, and goes on."""
+        l, o, m = self.pick(LISTS[:2]), self.pick("ad"), self.pick(LISTS[:2])
+        value = f"stay({l})" if self.random.random() < 0.4 else self.pick([f"stay_list({l})", f"stay_dict({l})", f"stay_tuple({l})", f"within({l})", f"within({l})", "[1, 2]", "Plain(1)", "Plain([1])", "k", "(1, [2])", "{1: 1, 0: [2]}", l, o])
+        lasting = self.pick(["", "", "lasting = "])
+        place, name, kind = self.pick([("x", "'x'", "local"), ("x", "'x'", "local"), ("x", "'x'", "local_in_c"), ("x", "'x'", "through"), ("G", "0", "global"), (f"{l}[1]", "0", "element"), (f"{o}.w", o, "attribute"), ("c", "'c'", "local")])
+        if self.random.random() < 0.1:
+            kind = "nothing"
+        if self.random.random() < 0.15:
+            loaded = f"'constant {len(constants)}'"
+            constants.append(value)
+        else:
+            loaded = place
+        new = "None" if self.random.random() < 0.3 else self.pick(["1", "k", "[j]", "[3, 4]", "Plain(2)", "Plain([2])", l, m, o, "(1, 2)", place, f"stay({m})", "{1: 2}"])
+        given = self.pick(["", "", ", k", ", None", f", {l}", ", [1]", f", stay({l})"])
+        f = f"{kind}_{self.pick(REPLACERS)}({l}, {name}, {new}{given})"
+        released = [f"give({loaded} is {f})", f"both({loaded} is {f}, {l})", f"both({loaded} is not {f}, k)", f"{place}.append({f})", f"{place}.v += {f}", f"t = {loaded} == {f}", f"t = {loaded}[{f}]"]
+        line = self.pick(released if self.random.random() < 0.5 else [
+            f"both({loaded} is {f}, {l})", f"give({loaded} is {f})", f"both({loaded} is {f}, {l})", f"both({loaded} is {f}, {l}, k)", f"both({loaded}, {f})", f"t = {loaded} is {f}", f"{loaded}.append({f})", f"{place}.v = {f}", f"{place}.v += {f}", f"{place}[0] += {f}", f"{place}[0] = {f}", f"{place}[{f}] = k",
+            f"t = {loaded} == {f}", f"t = {loaded} + {f}", f"t = {loaded}[{f}]", f"t = {loaded} < {f}", f"give([{loaded}, {f}][1])", f"both(({loaded}, {f})[1], {l})", f"t = f'{{{loaded}}}{{{f}}}'", f"give({loaded}) is {f}", f"t = {{k: {loaded}, k: {f}}}",
+            f"give({loaded} if {f} else k)", f"give({loaded} and {f})", f"t = {loaded}.take({f})", f"t = {loaded}.give() is {f}", f"t = {loaded} in [{f}]", f"t = {f} in {loaded}", f"t = {loaded}[{f}:]", f"for t in {loaded}, {f}: give(t)", f"t, s = {loaded}, {f}", f"{place}.v, t = {f}, k",
+            f"both(None is {loaded} is {f}, {f})", f"give([{loaded} is {f} for x in ({loaded}, {l})])", f"t = [x.append({f}) for x in ({l}, {m})]", f"both(({loaded} is {f}, {place} is {f}, {loaded}), {f})", f"if {loaded} is {f}: give(k)", f"both({loaded}.v is {f}, {l})", f"give(not ({loaded} is {f}))",
+            f"t = {loaded}({f})", f"t = -{loaded} is {f}", f"t = [*{loaded}, {f}]", f"both(*{loaded}, {f})", f"t = len({loaded}) + {f}", f"give({loaded} is not {f}); {l}.append(k); del {l}[5:]",
+        ])  # fmt: skip
+        return f"try:\n    {place} = {lasting}{value}\n    {line}\nexcept Exception: pass"
+
+    def replaced_program(self):
+        """In a function, a generator, or a module; some with constants that no compiler makes."""
+        constants = []
+        lines = [self.replacing_lines(constants) for _ in range(self.random.randrange(3, 8))]
+        made = [
+            "a, b, d = Plain([1]), Slotted([2]), Plain(a1 := [1.5]); c = None", "l = [1, 2, [2], 'x']; m = [b, 2, 3, l]", "k = 1; s = t = x = lasting = None",
+        ]  # fmt: skip
+        loop = "for j in range(24):\n" + indented("\n".join([*lines, "l[4:] = []; m[4:] = []"]))
+        whole = "\n".join([*made, loop])
+        place = self.random.randrange(4)
+        if place == 0 and not constants:
+            program = whole
+        else:
+            cell = "    def cell(): return c\n"
+            ways = {"": "run()", "    yield 1\n": "for _ in run(): pass"}
+            last = self.pick(list(ways))
+            program = f"def run():\n    global G\n{cell}{indented(whole)}\n{last}"
+            if constants:
+                program += f"\nl = [1, 2, [3]]; m = [2, 3, l]; k = 1; a, d = Plain(1), Plain([2])\nmade = {{{', '.join(f'{chr(39)}constant {i}{chr(39)}: {value}' for i, value in enumerate(constants))}}}"
+                program += "\nrun.__code__ = run.__code__.replace(co_consts=tuple(made.get(x, x) if type(x) is str else x for x in run.__code__.co_consts))"
+            program += f"\n{ways[last]}"
+        return f"{HEAD}{HOT_HEAD}{MIXED_HEAD}{REPLACED_HEAD}{''.join(replacers())}\n{program}\n"
+
 
 def indented(text):
     return "\n".join("    " + line for line in text.split("\n"))
 
 
 # What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body;
-# of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places.
-KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program}
+# of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places; of lines that call what replaces what they have loaded.
+KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program, "replaced": Maker.replaced_program}
 
 
 def make_program(seed, kind=""):
