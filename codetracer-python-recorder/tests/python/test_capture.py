@@ -236,6 +236,24 @@ def run(items, n):
         items[0] = i
 run([0], 500)
 """,
+    "signals before a function's beginning is told": """
+import itertools, signal
+numbers = itertools.count()
+items = [1]
+exec("def handle(*ignored):\\n    n = next(numbers)\\n    items[0] = n\\n", globals())
+def give(x):
+    return x
+def run(items, n):
+    for i in range(n):
+        give(items)
+        give(items)
+        give(items)
+        give(items)
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
+run(items, 2000)
+signal.setitimer(signal.ITIMER_REAL, 0)
+""",
     "another tool": """
 import sys
 def give(x):
