@@ -163,7 +163,7 @@ static void
 add_check(walk *w, effect_cell *cell, operand value, enum effect_need need, bool always, size_t unit)
 {
     effect_stretch *s = w->s;
-    if (value.known == SCALAR && need != NEED_CONTAINER && need != NEED_SEQUENCE && need != NEED_HASHED)
+    if (value.known == SCALAR && need != NEED_INVERTIBLE && need != NEED_CONTAINER && need != NEED_SEQUENCE && need != NEED_HASHED)
         return;
     if (s->check_count == EFFECT_CHECKS) {
         loud(w, unit);
@@ -458,8 +458,12 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         release(w, a, unit);
         push_known(w, TEMPORARY);
         return true;
-    case UNARY_NEGATIVE: case UNARY_INVERT:
+    case UNARY_NEGATIVE:
         check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
+        push(w, ANY_SCALAR);
+        return true;
+    case UNARY_INVERT:
+        check_operands(w, unit, NEED_INVERTIBLE, pop(w), ANY_SCALAR);
         push(w, ANY_SCALAR);
         return true;
     case UNARY_NOT:

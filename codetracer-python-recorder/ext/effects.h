@@ -18,6 +18,7 @@ enum effect_need {
     NEED_NONE,
     NEED_NEVER,                  /* not known what it is: never given */
     NEED_SCALAR,                 /* an exact int, float, str, bytes, complex, bool or None: no code of anybody's runs to add, compare, hash, format it */
+    NEED_INVERTIBLE,             /* that, but no bool: ~True warns, and C code notes that in the module's globals (Objects/boolobject.c) */
     NEED_SIZED,                  /* that, or an exact built-in container, or an instance of a class that has neither __bool__ nor __len__: so it has a truth */
     NEED_CONTAINER,              /* an exact list, tuple, dict, set, frozenset, deque, str, bytes or range: has a length and can be iterated without anybody's code */
     NEED_SEQUENCE,               /* an exact list, tuple, str or bytes */

@@ -75,6 +75,13 @@ own_attribute(PyObject *owner, PyObject *name)
     return dict == NULL || (found && Py_TYPE(found)->tp_descr_set) ? NULL : PyDict_GetItemWithError(dict, name);
 }
 
+/* A descriptor that gives what lies in a C struct, unless an audit hook, which may be written in C, is asked first (Objects/descrobject.c member_get). */
+static bool
+is_plain_member(PyObject *descriptor)
+{
+    return Py_TYPE(descriptor) == &PyMemberDescr_Type && !(((PyMemberDescrObject *)descriptor)->d_member->flags & Py_AUDIT_READ);
+}
+
 /* Whether object.__getattribute__ loads it without calling anybody (Objects/object.c): what the class has of that name is a function, a slot, or no descriptor; and the instance's dict
  * has no keys that would be asked whether they are equal. */
 static bool
@@ -85,7 +92,7 @@ loads_plainly(PyObject *owner, PyObject *name)
         return false;
     PyObject *dict = ct_managed_dict(owner), *found = in_class(type, name);
     return (dict == NULL || plain_dict(owner)) &&
-           (found == NULL || Py_TYPE(found)->tp_descr_get == NULL || Py_TYPE(found) == &PyFunction_Type || Py_TYPE(found) == &PyMethodDescr_Type || Py_TYPE(found) == &PyMemberDescr_Type);
+           (found == NULL || Py_TYPE(found)->tp_descr_get == NULL || Py_TYPE(found) == &PyFunction_Type || Py_TYPE(found) == &PyMethodDescr_Type || is_plain_member(found));
 }
 
 /* Whether object.__setattr__ puts it into the instance's dict, which nothing else holds. */
@@ -150,6 +157,8 @@ is_given(const recorder *r, const effect_check *check, enum effect_need need, co
     switch (need) {
     case NEED_SCALAR:
         return is_scalar(value);
+    case NEED_INVERTIBLE:
+        return is_scalar(value) && type != &PyBool_Type;
     case NEED_SIZED:
         return is_scalar(value) || is_container(value) ||
                ((type->tp_as_number == NULL || type->tp_as_number->nb_bool == NULL) && (type->tp_as_mapping == NULL || type->tp_as_mapping->mp_length == NULL) &&

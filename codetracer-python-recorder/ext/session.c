@@ -389,6 +389,7 @@ session_start(PyObject *module, PyObject *args)
         raise_error(&error, journal_path);
         goto failed;
     }
+    r->restless = ct_warns_of_bytes(ct_thread_state()); /* C code notes each warning in the module's globals */
     if (write_meta(r, options) < 0 || lifetime_install() < 0 || signals_install(r) < 0 || weakrefs_install(r) < 0 || (r->capture_io && io_capture_install(r) < 0) || exec_source_install(r) < 0 ||
         give_main_source(r, options) < 0 || give_sources(r, options) < 0 || capture_descriptors(r, options, PyBytes_AS_STRING(journal_bytes)) < 0)
         goto failed_open;

@@ -29,6 +29,7 @@
  *   ct_gil_switches(tstate)           how often the GIL has gone to another thread
  *   ct_collections(tstate)            how often garbage was collected
  *   ct_is_alone(tstate, tool)         the interpreter calls nobody but that tool at events, and evaluates frames itself
+ *   ct_warns_of_bytes(tstate)         python -b: bytes are compared with texts, and made texts, with a warning
  *   ct_object_free()                  the function that frees objects now: another one, when an allocator hook has come or gone
  *   ct_recursion_room(frames, c_levels)   so many more (or fewer) Python frames and C levels may be entered by this thread;
  *                                     sys.getrecursionlimit() stays
@@ -157,6 +158,7 @@ ct_cached_attribute(const _Py_CODEUNIT *instruction, PyObject *owner)
     return view.dict ? NULL : view.values[cache->index];
 }
 
+static inline bool ct_warns_of_bytes(PyThreadState *tstate) { return tstate->interp->config.bytes_warning != 0; }
 static inline unsigned long ct_gil_switches(PyThreadState *tstate) { return tstate->interp->ceval.gil->switch_number; }
 
 static inline Py_ssize_t

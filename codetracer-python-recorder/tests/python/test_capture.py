@@ -254,6 +254,49 @@ signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
 run(items, 2000)
 signal.setitimer(signal.ITIMER_REAL, 0)
 """,
+    "an audit hook in C": """
+import functools, operator, sys
+def run(table, traceback, n):
+    for i in range(n):
+        x = i
+        y = traceback.tb_frame
+        x = y
+        z = traceback.tb_frame is y
+        x = z
+    return table
+table = {}
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    traceback = error.__traceback__
+run(table, traceback, 40)
+sys.addaudithook(functools.partial(operator.setitem, table))
+run(table, traceback, 40)
+""",
+    "a warning of a bool's inversion": """
+import _warnings
+_warnings.filters.insert(0, ("ignore", None, DeprecationWarning, None, 0))
+_warnings._filters_mutated()
+for i in range(300):
+    x = i
+for i in range(40):
+    x = i if i < 30 else i > 3
+    y = ~x
+    x = y
+    z = x
+""",
+    "warnings of bytes": """
+import _warnings
+_warnings.filters.insert(0, ("ignore", None, BytesWarning, None, 0))
+_warnings._filters_mutated()
+for i in range(300):
+    x = i
+for i in range(40):
+    x = i if i < 30 else b"x"
+    y = x == "x"
+    x = y
+    z = x
+""",
     "another tool": """
 import sys
 def give(x):
@@ -306,7 +349,7 @@ run(60)
 
 @pytest.mark.parametrize("what", INTERRUPTED)
 def test_nothing_is_missed_of_what_comes_from_elsewhere(tmp_path, what):
-    recorded = reading.record_journal(tmp_path, INTERRUPTED[what].replace("\\\\n", "\\n"), options=["--verify-capture"], events=False)
+    recorded = reading.record_journal(tmp_path, INTERRUPTED[what].replace("\\\\n", "\\n"), options=["--verify-capture"], events=False, flags=["-b"] if "bytes" in what else [])
     assert missed(recorded) == 0, recorded.summary
 
 
