@@ -118,6 +118,25 @@ release(walk *w, operand value, size_t unit)
         w->s->lets_return_go = (uint16_t)unit;
 }
 
+/* With large ints these look for signals as they go (SIGCHECK, Objects/longobject.c). */
+static void
+compute(walk *w, size_t unit)
+{
+    if (w->s->computes_from == NEVER_LOUD)
+        w->s->computes_from = (uint16_t)unit;
+}
+
+static bool
+is_short(int operator)
+{
+    switch (operator >= NB_INPLACE_ADD ? operator - NB_INPLACE_ADD : operator) {
+    case NB_ADD: case NB_SUBTRACT: case NB_AND: case NB_OR: case NB_XOR: case NB_LSHIFT: case NB_RSHIFT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What was in the slot is let go. */
 static void
 store(walk *w, int slot, operand value, size_t unit)
@@ -424,6 +443,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         }
         return true;
     case BINARY_OP: case COMPARE_OP:
+        if (opcode == BINARY_OP && !is_short(argument))
+            compute(w, unit);
         b = pop(w);
         a = pop(w);
         check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
@@ -570,16 +591,19 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         return true;
 #ifdef FORMAT_SIMPLE
     case FORMAT_SIMPLE: case CONVERT_VALUE:
+        compute(w, unit);
         check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
         push(w, ANY_SCALAR);
         return true;
     case FORMAT_WITH_SPEC:
+        compute(w, unit);
         b = pop(w);
         check_operands(w, unit, NEED_SCALAR, pop(w), b);
         push(w, ANY_SCALAR);
         return true;
 #else
     case FORMAT_VALUE:
+        compute(w, unit);
         b = argument & 4 ? pop(w) : ANY_SCALAR;
         check_operands(w, unit, NEED_SCALAR, pop(w), b);
         push(w, ANY_SCALAR);
@@ -600,7 +624,7 @@ begin_after_call(walk *w)
 {
     effect_stretch *s = w->s;
     s->cell_count = s->check_count = 0;
-    s->loud_from = s->uncertain_from = s->lets_return_go = NEVER_LOUD;
+    s->loud_from = s->uncertain_from = s->lets_return_go = s->computes_from = NEVER_LOUD;
     s->call = s->call_end = 0;
     s->steps_iterator = s->looks_up_names = false;
     w->way_count = 0;
@@ -792,7 +816,7 @@ effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uin
     effect_stretch *s = number ? table->stretches[number - 1] : NULL;
     if (s && s->entry == entry && s->from == from)
         return s;
-    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD};
+    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD, .computes_from = NEVER_LOUD};
     walk w = {.info = info, .base = (const uint8_t *)PyBytes_AS_STRING(table->base), .raw = _PyCode_CODE(code), .lines = table->lines, .count = table->count, .s = &made};
     for (size_t i = 0; i < SLOTS; i++)
         w.slots[i].known = NOT_STORED;

@@ -56,6 +56,7 @@ struct effect_stretch {
     uint16_t call_end;           /* … and where that returns; 0: none */
     uint16_t uncertain_from;     /* from this unit on something may run Python code, which leaves its mark (quiet.c) until a call covers it; NEVER_LOUD */
     uint16_t lets_return_go;     /* at this unit what a call gave, after which the stretch goes on, is let go; NEVER_LOUD */
+    uint16_t computes_from;      /* from this unit on there may be arithmetic that takes so long that signals are handled in it; NEVER_LOUD */
     bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
     bool looks_up_names;         /* of globals, builtins, a module's or class's body */
     uint8_t name_count;          /* of those stored or deleted there; more than EFFECT_NAMES: too many to tell */

@@ -335,6 +335,7 @@ struct recorder {
     uint64_t look;               /* an object that was visited in this one is not looked at again … */
     uint64_t quiet_since;        /* … nor in one since this one, for nothing can have changed meanwhile; while verifying, it is */
     quiet_watch quiet;
+    bool handles_signals;        /* there is a handler in Python that does more than raise, or was */
     bool restless;               /* something may change at any time: a memoryview's memory, what a signal's or a weak reference's function in C changes, what warnings of bytes note */
     bool instance_dicts;         /* an instance was seen whose attributes are in a dict, which the program may know as well */
     uint64_t quiet_events;       /* those before which nothing can have changed */

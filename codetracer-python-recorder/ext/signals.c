@@ -1,7 +1,7 @@
 /* Signal handlers that are functions written in C. The interpreter calls them between two instructions, and no frame of Python's tells that they ran (quiet.c); so once
  * there is one (which is rare: a handler gets the signal's number and a frame), every event looks at everything. default_int_handler only raises.
  *
- * Invariant: recorder.restless is set from the moment on when such a handler is installed: signal.signal's function is wrapped, those that are there at start are asked for.
+ * Invariant: recorder.restless is set from the moment on when such a handler is installed (handles_signals: one in Python): signal.signal's function is wrapped, those that are there at start are asked for.
  */
 #include "recorder.h"
 
@@ -19,12 +19,19 @@ is_harmless(PyObject *handler)
            (PyCFunction_CheckExact(handler) && strcmp(((PyCFunctionObject *)handler)->m_ml->ml_name, "default_int_handler") == 0);
 }
 
+static void
+look_at(recorder *r, PyObject *handler)
+{
+    r->handles_signals |= is_in_python(handler);
+    r->restless |= !is_harmless(handler);
+}
+
 static PyObject *
 hooked_signal(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
     PyObject *result = next_signal(module, arguments, count);
-    if (result && active_recorder && count > 1 && !is_harmless(arguments[1]))
-        active_recorder->restless = true;
+    if (result && active_recorder && count > 1)
+        look_at(active_recorder, arguments[1]);
     return result;
 }
 
@@ -51,8 +58,8 @@ signals_install(recorder *r)
         PyObject *handler = PyObject_CallMethod(module, "getsignal", "i", number);
         if (handler == NULL)
             PyErr_Clear(); /* no such signal */
-        else if (!is_harmless(handler))
-            r->restless = true;
+        else
+            look_at(r, handler);
         Py_XDECREF(handler);
     }
     Py_DECREF(function);

@@ -254,6 +254,25 @@ signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
 run(items, 2000)
 signal.setitimer(signal.ITIMER_REAL, 0)
 """,
+    "signals that arithmetic handles": """
+import itertools, signal
+numbers = itertools.count()
+items = [1]
+exec("def handle(*ignored):\\n    n = next(numbers)\\n    items[0] = n\\n", globals())
+def give(x, *more):
+    return x
+def run(items, n):
+    large = 7 ** 3000
+    for i in range(n):
+        give(i, items)
+        give(large * large, items)
+        give(large * large // large, items)
+        give(f'{large}', items)
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
+run(items, 1000)
+signal.setitimer(signal.ITIMER_REAL, 0)
+""",
     "an audit hook in C": """
 import functools, operator, sys
 def run(table, traceback, n):
