@@ -11,7 +11,8 @@
  *      a second word is. Generators do not: an iterator that is stepped is of a type that runs nobody's code, and one that is closed as it dies gets an exception thrown into it, which
  *      is an event of any code.) Or this event is the beginning of the first function that the frame called, directly, and nothing was let go before the call that could run a
  *      __del__ (its frame would have been where the function's is now) without dying as 4 sees it. 3.13 runs signal handlers before it tells of that beginning, in frames behind
- *      the function's (INSTRUMENTED_RESUME, Python/bytecodes.c): they are given its frame as an object, which stays with it. Nor is there arithmetic before the call that may handle signals, if there are handlers;
+ *      the function's (INSTRUMENTED_RESUME, Python/bytecodes.c): they are given its frame as an object, which stays with it. Nor is there arithmetic before the call that may handle signals, if there are handlers. Keywords' names are compared there, too:
+ *      those of defaults must be exact strs (a call that gives keywords: see KW_NAMES in effects.c);
  *   3. so what ran are instructions of the frame's code, on a way that effects.c has looked through, none of which ran twice. Each is harmless by itself, or was specialised when the
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
  *   4. no object that the journal knows has died, and freeing others runs no code that changes those: frames would be seen, a weak reference with a function in C makes every
@@ -334,6 +335,14 @@ quiet_begin_caller(recorder *r, ct_frame *frame, PyObject *returned)
 
 /* ---- the end ---- */
 
+/* The interpreter looks for a function's keyword defaults with its frame in place already: a key's __eq__ would run behind it. */
+static bool
+has_plain_defaults(ct_frame *frame)
+{
+    PyObject *defaults = ct_frame_keyword_defaults(frame);
+    return defaults == NULL || (PyDict_CheckExact(defaults) && ct_dict_is_text_keyed(defaults));
+}
+
 bool
 quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
 {
@@ -350,7 +359,7 @@ quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
     if (starts) {
         end = s->call;
         if (s->call_end == 0 || ct_frame_previous(frame) != q->frame || (PyObject **)frame != q->mark || ct_frame_resume_unit(q->frame) != s->call_end ||
-            s->uncertain_from <= s->call || (s->lets_return_go <= s->call && !q->returned_is_seen) || (s->computes_from <= s->call && r->handles_signals) || q->loud_from < s->call || (q->behind != q->mark && *q->behind != MARK) || ct_frame_has_object(frame))
+            s->uncertain_from <= s->call || (s->lets_return_go <= s->call && !q->returned_is_seen) || (s->computes_from <= s->call && r->handles_signals) || q->loud_from < s->call || (q->behind != q->mark && *q->behind != MARK) || ct_frame_has_object(frame) || !has_plain_defaults(frame))
             return false;
     }
     else if (frame != q->frame || *q->mark != q->mark_word || *q->behind != MARK || q->loud_from != NEVER_LOUD)

@@ -18,6 +18,7 @@
  *                                     number, or -1: it is laid out in another way
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
  *   ct_frame_has_object(frame)        somebody has it as a frame object, or had
+ *   ct_frame_keyword_defaults(frame)  the __kwdefaults__ of the function that runs in it, borrowed, or NULL
  *   ct_frame_line_unit(frame)         in a LINE event: the code unit that is about to run; -1: it is no line's first
  *   ct_frame_resume_unit(frame)       of a frame that has called another: the code unit where it goes on
  *   ct_frame_stack_top(frame)         in a LINE event, and of a frame whose call the interpreter runs without C between (ct_frame_previous): where the top of its value
@@ -125,6 +126,13 @@ ct_unit_if_line(ct_frame *frame, const _Py_CODEUNIT *at)
 }
 
 static inline bool ct_frame_has_object(ct_frame *frame) { return frame->frame_obj != NULL; }
+
+static inline PyObject *
+ct_frame_keyword_defaults(ct_frame *frame)
+{
+    PyObject *function = frame->f_funcobj;
+    return function && PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_kwdefaults : NULL;
+}
 
 static inline PyObject **
 ct_frame_stack_top(ct_frame *frame)

@@ -273,6 +273,39 @@ signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
 run(items, 1000)
 signal.setitimer(signal.ITIMER_REAL, 0)
 """,
+    "names of keywords": """
+import itertools
+numbers = itertools.count()
+exec('''
+class Key(str):
+    __hash__ = str.__hash__
+    def __eq__(self, other):
+        n = next(numbers)
+        items[0] = n
+        return str.__eq__(self, other)
+''', globals())
+items = [1]
+def give(x, *, y=1):
+    return x
+def run(items, n):
+    for i in range(n):
+        x = i
+        give(items)
+        x = i
+    return items
+def named(items, n):
+    for i in range(n):
+        x = i
+        give(items, y=2)
+        x = i
+    return items
+run(items, 20)
+give.__kwdefaults__ = {Key("y"): 1}
+run(items, 40)
+give.__kwdefaults__ = None
+named.__code__ = named.__code__.replace(co_consts=tuple((Key("y"),) if x == ("y",) else x for x in named.__code__.co_consts))
+named(items, 40)
+""",
     "an audit hook in C": """
 import functools, operator, sys
 def run(table, traceback, n):
