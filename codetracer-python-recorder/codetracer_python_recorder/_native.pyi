@@ -77,5 +77,8 @@ def check_pattern(match: int, pattern: str) -> tuple[str, int] | None:
 def recorded_elsewhere() -> bool:
     """True in a forked child of a recording process."""
 
+def compile(source: str | bytes, path: str) -> CodeType:
+    """A program's code, as the interpreter compiles a file (bytes) or -c (str). SyntaxError."""
+
 def run(program: CodeType | Callable[..., object], *arguments: Any) -> object:
     """run(code, namespace) or run(function, *arguments): with no frame below its own, as the interpreter runs a program."""

@@ -163,7 +163,7 @@ def load_command(text: str) -> Program:
     source = text + "\n"
     if sys.version_info >= (3, 13):
         _show_lines_of_command(source, None)
-    code = compile(source, "<string>", "exec", dont_inherit=True)
+    code = _native.compile(source, "<string>")
     if sys.version_info >= (3, 13):
         _show_lines_of_command(source, code)
     return Program(
@@ -172,7 +172,7 @@ def load_command(text: str) -> Program:
 
 
 def compile_file(data: bytes, path: str) -> "CodeType":
-    """compile(), but with the words of the interpreter's reader of files where the two differ."""
+    """With the words of the interpreter's reader of files, where they differ from the compiler's."""
     cookie = _cookie(data)
     if cookie is None and not data.startswith(b"\xef\xbb\xbf"):
         try:
@@ -189,7 +189,7 @@ def compile_file(data: bytes, path: str) -> "CodeType":
         text = data[start:null].decode("utf-8", "replace")
         raise SyntaxError("source code cannot contain null bytes", (path, data.count(b"\n", 0, null) + 1, 0, text))
     try:
-        return compile(data, path, "exec", dont_inherit=True)
+        return _native.compile(data, path)
     except SyntaxError as error:
         if error.lineno == 0:  # about the encoding, not about a line
             message = error.msg if error.msg.startswith("encoding problem: ") else f"encoding problem: {cookie}"

@@ -1,4 +1,4 @@
-/* The extension module codetracer_python_recorder._native: a table of functions. What they do is in session.c and export.c. */
+/* The extension module codetracer_python_recorder._native: a table of functions. What they do is in session.c, program.c and export.c. */
 #include "session.h"
 
 #include "codetracer/version.h"
@@ -31,7 +31,8 @@ static PyMethodDef FUNCTIONS[] = {
      "define_meta(key, value)\n--\n\nA line of the trace's metadata. False: the value holds a known secret and was not written. Nothing when not recording."},
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,
      "recorded_elsewhere()\n--\n\nTrue in a forked child of a recording process: the recording is its parent's."},
-    {"run", (PyCFunction)(void (*)(void))session_run, METH_FASTCALL,
+    {"compile", program_compile, METH_VARARGS, "compile(source, path)\n--\n\nThe code object of a program, as the interpreter compiles a file (bytes) or -c (str). SyntaxError."},
+    {"run", (PyCFunction)(void (*)(void))program_run, METH_FASTCALL,
      "run(code, namespace)\nrun(function, *arguments)\n--\n\nRun code, or call a function, with no frame below its own: as the interpreter runs a program."},
     {"minified_sources", minified_sources, METH_VARARGS,
      "minified_sources(journal_path, threshold)\n--\n\n(path, text) of the sources whose lines, blank ones apart, are longer than that on the average."},

@@ -643,27 +643,3 @@ session_recorded_elsewhere(PyObject *module, PyObject *unused)
     (void)module; (void)unused;
     return PyBool_FromLong(forked_from_recording);
 }
-
-/* ---- the program ---- */
-
-PyObject *
-session_run(PyObject *module, PyObject *const *args, Py_ssize_t count)
-{
-    (void)module;
-    bool is_code = count == 2 && PyCode_Check(args[0]) && PyDict_Check(args[1]);
-    if (!is_code && (count < 1 || !PyCallable_Check(args[0]))) {
-        PyErr_SetString(PyExc_TypeError, "run() takes code and a dict, or a function and its arguments");
-        return NULL;
-    }
-    /* Our callers' frames stay what they are; they are out of sight of sys._getframe(), warnings and tracebacks while the program runs. */
-    PyThreadState *tstate = ct_thread_state();
-    ct_frame *caller = ct_current_frame(tstate);
-    PyObject *result = NULL;
-    ct_set_current_frame(tstate, NULL);
-    if (!is_code)
-        result = PyObject_Vectorcall(args[0], args + 1, (size_t)count - 1, NULL);
-    else if (PySys_Audit("exec", "O", args[0]) == 0) /* as run_eval_code_obj() in Python/pythonrun.c */
-        result = PyEval_EvalCode(args[0], args[1], args[1]);
-    ct_set_current_frame(tstate, caller);
-    return result;
-}

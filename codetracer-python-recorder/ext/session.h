@@ -17,7 +17,10 @@ PyObject *session_is_paused(PyObject *module, PyObject *unused);
 PyObject *session_position(PyObject *module, PyObject *unused);
 PyObject *session_define_meta(PyObject *module, PyObject *args);     /* (key, value) */
 PyObject *session_recorded_elsewhere(PyObject *module, PyObject *unused);
-PyObject *session_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
+
+/* program.c */
+PyObject *program_compile(PyObject *module, PyObject *args);        /* (source, path) */
+PyObject *program_run(PyObject *module, PyObject *const *args, Py_ssize_t count); /* (code, namespace) or (function, *arguments) */
 
 /* export.c */
 PyObject *export_journal(PyObject *module, PyObject *args);         /* (journal_path, format, target, options, progress, views) */

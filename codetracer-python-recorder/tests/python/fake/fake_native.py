@@ -4,6 +4,7 @@ CODETRACER_FAKE is a comma-separated list of faults: start-enospc, run-enospc, e
 CODETRACER_FAKE_READY, then waits), export-broken; no-steps.
 """
 
+import builtins
 import errno
 import os
 import time
@@ -58,6 +59,10 @@ def flush():
 
 def is_tracing():
     return _process == os.getpid()
+
+
+def compile(source, path):
+    return builtins.compile(source, path, "exec", dont_inherit=True)
 
 
 def run(program, *arguments):
