@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 static Py_ssize_t extra_index = -1;
 static PyObject *name_key; /* "__name__" */
@@ -28,11 +29,9 @@ code_info_free(void *extra)
     effects_free(info);
     free(info->given_path);
     free(info->points);
-    free(info->kinds);
-    free(info->names);
+    free(info->names); /* and kinds, actions */
     free(info->global_keys);
     free(info->global_names);
-    free(info->actions);
     free(info->global_actions);
     free(info);
 }
@@ -163,15 +162,6 @@ path_of(recorder *r, PyCodeObject *code)
 
 enum { LARGEST_SOURCE = 16 << 20 };
 
-static uint64_t
-hash_text(const char *text, size_t size)
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ (uint8_t)text[i]) * 1099511628211u;
-    return hash;
-}
-
 /* What is known of a path's text, made if need be; NULL: no memory. */
 static kept_source *
 source_of(recorder *r, uint32_t path_id)
@@ -196,7 +186,7 @@ define_source(recorder *r, uint32_t path_id, const char *text, size_t size)
     if (source == NULL || source->versions)
         return;
     source->versions = 1;
-    source->hash = hash_text(text, size);
+    source->hash = XXH3_64bits(text, size);
     ct_define_source(r->out, path_id, text, size);
 }
 
@@ -265,10 +255,10 @@ later_version(recorder *r, const char *path)
     size_t size;
     char *text = source && source->versions ? read_source(path, &size) : NULL;
     char *version = NULL;
-    if (text && hash_text(text, size) != source->hash && (version = malloc(strlen(path) + 32)) != NULL) {
+    if (text && XXH3_64bits(text, size) != source->hash && (version = malloc(strlen(path) + 32)) != NULL) {
         const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
         size_t stem = dot ? (size_t)(dot - path) : strlen(path);
-        source->hash = hash_text(text, size);
+        source->hash = XXH3_64bits(text, size);
         sprintf(version, "%.*s#%u%s", (int)stem, path, ++source->versions, path + stem);
         define_source(r, ct_define_path(r->out, version, strlen(version)), text, size);
     }
@@ -292,11 +282,11 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
 {
     info->slot_count = (uint32_t)code->co_nlocalsplus;
     info->parameter_count = (uint32_t)(code->co_argcount + code->co_kwonlyargcount + ((code->co_flags & CO_VARARGS) != 0) + ((code->co_flags & CO_VARKEYWORDS) != 0));
-    info->kinds = malloc(info->slot_count + 1);
-    info->names = malloc((info->slot_count + 1) * sizeof *info->names);
-    info->actions = malloc(info->slot_count + 1);
-    if (info->kinds == NULL || info->names == NULL || info->actions == NULL)
+    info->names = malloc((info->slot_count + 1) * (sizeof *info->names + 2));
+    if (info->names == NULL)
         return false;
+    info->kinds = (uint8_t *)(info->names + info->slot_count + 1);
+    info->actions = info->kinds + info->slot_count + 1;
     memcpy(info->kinds, PyBytes_AS_STRING(code->co_localspluskinds), info->slot_count);
     for (uint32_t i = 0; i < info->slot_count; i++) {
         info->names[i] = name_of(r, PyTuple_GET_ITEM(code->co_localsplusnames, i));
@@ -307,7 +297,7 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
     const char *name;
     size_t size;
     uint8_t by_name = VALUE_SHOW;
-    if (r->redaction && text_utf8(r, code->co_name, 256, &name, &size) && ct_name_is_secret(name, size))
+    if (r->redaction && !info->is_namespace && text_utf8(r, code->co_name, 256, &name, &size) && ct_name_is_secret(name, size))
         by_name = VALUE_HIDE_TEXTS;
     if (info->return_action < by_name)
         info->return_action = by_name;
@@ -404,7 +394,7 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
     definition.arguments = (uint32_t)code->co_argcount;
     definition.keyword_only = (uint32_t)code->co_kwonlyargcount;
 
-    ct_code_slot *slots = malloc((info->slot_count + 1) * sizeof *slots);
+    ct_code_slot few[32], *slots = info->slot_count <= sizeof few / sizeof *few ? few : malloc(info->slot_count * sizeof *slots);
     if (slots == NULL) {
         r->no_memory = true;
         return;
@@ -423,7 +413,8 @@ define(recorder *r, PyCodeObject *code, code_info *info, const char *path, ct_fr
         info->code = ct_define_code(r->out, &definition);
         columns_define(r, code, info->code);
     }
-    free(slots);
+    if (slots != few)
+        free(slots);
 }
 
 static void

@@ -83,7 +83,11 @@ by_line(const void *left, const void *right)
 static size_t
 one_a_line(ct_line_column *lines, size_t count)
 {
-    size_t kept = 0;
+    size_t kept = 0, sorted = 1;
+    while (sorted < count && lines[sorted - 1].line < lines[sorted].line)
+        sorted++;
+    if (sorted >= count) /* most code has no loop and no call over several lines */
+        return count;
     qsort(lines, count, sizeof *lines, by_line);
     for (size_t i = 0; i < count; i++)
         if (kept && lines[kept - 1].line == lines[i].line) {
