@@ -28,10 +28,11 @@ typedef struct walk {
     const int32_t *lines;        /* of each unit; -1: none */
     size_t count;
     effect_stretch *s;
-    effect_cell cells[EFFECT_CELLS];
-    effect_check checks[EFFECT_CHECKS];
+    effect_cell *cells;
+    effect_check *checks;
     operand stack[DEPTH]; size_t depth;
     operand slots[SLOTS];        /* what was stored in them on the way; known NOT_STORED: nothing */
+    size_t slot_count;
     uint16_t ways[WAYS]; size_t way_count; /* units that are jumped to, all ahead */
     bool stored;                 /* an attribute or element was: what attributes hold is not known any more */
     bool named;                  /* a name was stored: what names mean is not known any more */
@@ -89,7 +90,7 @@ forget_ways(walk *w)
 {
     for (size_t i = 0; i < w->depth; i++)
         w->stack[i].known = UNKNOWN;
-    for (size_t i = 0; i < SLOTS; i++)
+    for (size_t i = 0; i < w->slot_count; i++)
         if (w->slots[i].known != NOT_STORED)
             w->slots[i].known = UNKNOWN;
 }
@@ -415,8 +416,9 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         pop(w);
         store_name(w, argument, unit);
         return true;
-    case DELETE_NAME: case DELETE_GLOBAL:
+    case DELETE_NAME: case DELETE_GLOBAL: /* bound again, it comes behind the others */
         store_name(w, argument, unit);
+        w->s->name_count = EFFECT_NAMES + 1;
         return true;
     case LOAD_BUILD_CLASS:
         w->s->looks_up_names = true;
@@ -658,7 +660,7 @@ begin_after_call(walk *w)
         else if (value->known == IN_SLOT)
             value->known = UNKNOWN;
     }
-    for (size_t i = 0; i < SLOTS; i++)
+    for (size_t i = 0; i < w->slot_count; i++)
         w->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */
 }
 
@@ -741,8 +743,9 @@ effects_hit(int opcode)
 
 /* ---- one for each place ---- */
 
-/* To follow a stretch costs as much as some looks, and most code of most programs runs once: it is done when one is asked for the second time, and not before the
- * code has been asked for more often than it has lines, of which few are as short as this. */
+/* To follow a stretch costs as much as some looks, and most functions run once: it is done when one is asked for the second time, and not before the
+ * code has been asked for more often than it has lines, of which few are as short as this. A module's or class's body is followed at once, and kept when asked for the second time: what a
+ * look costs there grows with the names that are bound, and so would the body's cost with the square of them. */
 enum { UNITS_A_LINE = 4, SEEN = UINT16_MAX };
 
 struct effect_table {
@@ -795,26 +798,64 @@ no_memory:
     return NULL;
 }
 
+/* What a stretch is followed into. */
+struct effect_draft {
+    effect_stretch stretch;
+    effect_cell cells[EFFECT_CELLS];
+    effect_check checks[EFFECT_CHECKS];
+    walk w;
+};
+
+static effect_stretch *
+followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_table *table, uint16_t entry, uint16_t from)
+{
+    effect_draft *draft = r->quiet.draft;
+    if (draft == NULL && (draft = r->quiet.draft = malloc(sizeof *draft)) == NULL) {
+        r->no_memory = true;
+        return NULL;
+    }
+    draft->stretch = (effect_stretch){
+        .entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD, .computes_from = NEVER_LOUD,
+        .cells = draft->cells, .checks = draft->checks,
+    };
+    walk *w = &draft->w;
+    w->info = info;
+    w->base = (const uint8_t *)PyBytes_AS_STRING(table->base);
+    w->raw = _PyCode_CODE(code);
+    w->lines = table->lines;
+    w->count = table->count;
+    w->s = &draft->stretch;
+    w->cells = draft->cells;
+    w->checks = draft->checks;
+    w->depth = w->way_count = 0;
+    w->stored = w->named = false;
+    w->slot_count = info->slot_count < SLOTS ? info->slot_count : SLOTS;
+    for (size_t i = 0; i < w->slot_count; i++)
+        w->slots[i].known = NOT_STORED;
+    follow(w, code);
+    return w->s;
+}
+
 /* A copy that is as large as it needs to be. */
 static effect_stretch *
-kept(const walk *w)
+kept(const effect_stretch *from)
 {
-    size_t cells = w->s->cell_count * sizeof *w->cells, checks = w->s->check_count * sizeof *w->checks;
+    size_t cells = from->cell_count * sizeof *from->cells, checks = from->check_count * sizeof *from->checks;
     effect_stretch *s = malloc(sizeof *s + cells + checks);
     if (s == NULL)
         return NULL;
-    *s = *w->s;
+    *s = *from;
     s->cells = (effect_cell *)(s + 1);
     s->checks = (effect_check *)((char *)(s + 1) + cells);
-    memcpy((effect_cell *)(s + 1), w->cells, cells);
-    memcpy((char *)(s + 1) + cells, w->checks, checks);
+    memcpy((effect_cell *)(s + 1), from->cells, cells);
+    memcpy((char *)(s + 1) + cells, from->checks, checks);
     return s;
 }
 
 const effect_stretch *
 effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from)
 {
-    if (info->effects == NULL && ++info->asked <= Py_SIZE(code) / UNITS_A_LINE)
+    if (info->effects == NULL && !info->is_namespace && ++info->asked <= Py_SIZE(code) / UNITS_A_LINE)
         return NULL;
     effect_table *table = table_of(r, code, info);
     uint16_t at = from ? from : entry;
@@ -823,25 +864,22 @@ effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uin
     uint16_t number = table->numbers[at];
     if (number == 0) {
         table->numbers[at] = SEEN;
-        return NULL;
+        return info->is_namespace ? followed(r, code, info, table, entry, from) : NULL;
     }
     if (number == SEEN)
         number = 0;
     effect_stretch *s = number ? table->stretches[number - 1] : NULL;
     if (s && s->entry == entry && s->from == from)
         return s;
-    effect_stretch made = {.entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD, .computes_from = NEVER_LOUD};
-    walk w = {.info = info, .base = (const uint8_t *)PyBytes_AS_STRING(table->base), .raw = _PyCode_CODE(code), .lines = table->lines, .count = table->count, .s = &made};
-    for (size_t i = 0; i < SLOTS; i++)
-        w.slots[i].known = NOT_STORED;
-    follow(&w, code);
+    if ((s = followed(r, code, info, table, entry, from)) == NULL)
+        return NULL;
     effect_stretch **stretches = table->stretches;
     if (!number && (table->stretch_count & (table->stretch_count - 1)) == 0) { /* 0, or full */
         stretches = realloc(stretches, (table->stretch_count ? table->stretch_count * 2 : 1) * sizeof *stretches);
         if (stretches)
             table->stretches = stretches;
     }
-    if (stretches == NULL || (s = kept(&w)) == NULL) {
+    if (stretches == NULL || (s = kept(s)) == NULL) {
         r->no_memory = true;
         return NULL;
     }

@@ -59,7 +59,7 @@ struct effect_stretch {
     uint16_t computes_from;      /* from this unit on there may be arithmetic that takes so long that signals are handled in it; NEVER_LOUD */
     bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
     bool looks_up_names;         /* of globals, builtins, a module's or class's body */
-    uint8_t name_count;          /* of those stored or deleted there; more than EFFECT_NAMES: too many to tell */
+    uint8_t name_count;          /* of those stored there; more than EFFECT_NAMES: too many to tell, or one is deleted */
     uint16_t names[EFFECT_NAMES]; /* places in co_names */
     uint8_t kept_count;
     effect_kept kept[EFFECT_KEPT]; /* all of them must still be in their slots when the stretch begins */
@@ -68,7 +68,7 @@ struct effect_stretch {
     const effect_check *checks;
 };
 
-/* NULL: not yet, or no memory. `from` 0: all of it. Code units; the code has its instrumentation. Needs the GIL; runs no Python code. */
+/* NULL: not yet, or no memory. Valid until the next call. `from` 0: all of it. Code units; the code has its instrumentation. Needs the GIL; runs no Python code. */
 const effect_stretch *effects_of(recorder *r, PyCodeObject *code, code_info *info, uint16_t entry, uint16_t from);
 void effects_free(code_info *info);
 

@@ -41,6 +41,7 @@ typedef struct recorder recorder;
 typedef struct activation activation;
 typedef struct code_info code_info;
 typedef struct effect_stretch effect_stretch;
+typedef struct effect_draft effect_draft;
 typedef struct effect_table effect_table;
 typedef struct fd_capture fd_capture;
 typedef struct object_record object_record;
@@ -274,6 +275,7 @@ typedef struct quiet_watch {
     Py_ssize_t collections;      /* of garbage */
     size_t secrets_known;
     const effect_stretch *names; /* what ran before a quiet event, if it stores names */
+    effect_draft *draft;         /* effects.c's; NULL: not needed yet */
     uint64_t names_changed;      /* counts the events before which names may have changed */
     uint8_t cell_count, target_count;
     struct watched_cell { uint16_t unit; _Py_CODEUNIT instruction; uint16_t counter; } cells[WATCHED_CELLS];

@@ -318,6 +318,7 @@ recorder_free(recorder *r)
     free(r->ended);
     free(r->sources);
     free(r->workdir);
+    free(r->quiet.draft);
     free(r);
 }
 

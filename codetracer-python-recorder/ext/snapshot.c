@@ -120,6 +120,8 @@ write_unbound(recorder *r, shadow *last, uint32_t slot, enum ct_record record)
 
 /* ---- namespaces ---- */
 
+enum { NO_NAME = UINT32_MAX };
+
 void
 namespace_free(namespace_shadow *names)
 {
@@ -131,21 +133,30 @@ namespace_free(namespace_shadow *names)
     free(names);
 }
 
-/* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. NULL if another
- * key of this name was seen before: of names that are hidden as secrets, which are all one in the trace, the first shows its value. */
+/* Entries stand in the order of the dict. Insertions happen at the end and deletions close up, so the entry for the next key is nearly always the next one. One that stands before
+ * `expected` has moved behind others, or others have come between (they were modules, or shadowed, and so not shown): it is told to be unbound, and comes last, as what is bound anew does.
+ * NULL if another key of this name was seen before: of names that are hidden as secrets, which are all one in the trace, the first shows its value. */
 static named_shadow *
 namespace_entry(recorder *r, code_info *info, namespace_shadow *names, size_t expected, PyObject *key)
 {
     if (expected < names->count && names->names[expected].key == key)
         return &names->names[expected];
     uint32_t name = name_of(r, key);
-    for (size_t i = 0; i < names->count; i++)
-        if (names->names[i].name == name) {
-            if (names->names[i].seen)
-                return NULL;
-            Py_XSETREF(names->names[i].key, PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL);
-            return &names->names[i];
+    for (size_t i = 0; i < names->count; i++) {
+        named_shadow *entry = &names->names[i];
+        if (entry->name != name)
+            continue;
+        if (entry->seen)
+            return NULL;
+        if (i >= expected) {
+            Py_XSETREF(entry->key, PyUnicode_CheckExact(key) ? Py_NewRef(key) : NULL);
+            return entry;
         }
+        write_unbound(r, &entry->last, name, CT_R_UNBIND);
+        Py_CLEAR(entry->key);
+        entry->name = NO_NAME; /* drop_unseen takes it away */
+        break;
+    }
     if (names->count == names->capacity) {
         size_t capacity = names->capacity ? names->capacity * 2 : 32;
         named_shadow *grown = realloc(names->names, capacity * sizeof *grown);
@@ -215,18 +226,45 @@ shadowing_value(const activation *a, PyObject **slots, uint32_t i)
     return value && is_shown(value) ? value : NULL;
 }
 
-static bool
-is_shadowed(const activation *a, ct_frame *frame, PyObject *key)
+static PyObject *
+shadow_of(const activation *a, ct_frame *frame, PyObject *key)
 {
-    PyObject **slots = ct_frame_slots(frame);
+    PyObject **slots = ct_frame_slots(frame), *value;
     PyCodeObject *code = ct_frame_code(frame);
     for (uint32_t i = 0; i < a->slot_count; i++)
-        if (shadowing_value(a, slots, i) && PyUnicode_Compare(PyTuple_GET_ITEM(code->co_localsplusnames, i), key) == 0)
-            return true;
-    return false;
+        if ((value = shadowing_value(a, slots, i)) != NULL && PyUnicode_Compare(PyTuple_GET_ITEM(code->co_localsplusnames, i), key) == 0)
+            return value;
+    return NULL;
 }
 
-/* Writes the names that the last line stored; they were there before. False: they were not, or others may have changed. */
+static bool
+is_last_key(PyObject *dict, PyObject *key)
+{
+    PyDictUnicodeEntry *entries;
+    Py_ssize_t count = ct_dict_text_entries(dict, &entries);
+    return count > 0 && entries[count - 1].me_key == key;
+}
+
+/* The entry of a name that the last line stored: made, if that is the dict's last. NULL: where it stands is not known. */
+static named_shadow *
+stored_entry(recorder *r, code_info *info, namespace_shadow *names, PyObject *dict, PyObject *key)
+{
+    size_t at = names->found;
+    for (size_t left = names->count; left > 0; left--) {
+        at = at + 1 < names->count ? at + 1 : 0;
+        if (names->names[at].key == key) {
+            names->found = at;
+            return &names->names[at];
+        }
+    }
+    uint32_t name = name_of(r, key);
+    for (size_t i = 0; i < names->count; i++)
+        if (names->names[i].name == name)
+            return NULL;
+    return is_builtins(key) || !is_last_key(dict, key) ? NULL : namespace_entry(r, info, names, names->count, key);
+}
+
+/* Writes the names that the last line stored. False: others may have changed, or their order (one was deleted, or more than one is new). */
 static bool
 write_stored_names(recorder *r, activation *a, ct_frame *frame)
 {
@@ -238,17 +276,15 @@ write_stored_names(recorder *r, activation *a, ct_frame *frame)
     for (uint32_t i = 0; i < a->slot_count; i++)
         if (shadowing_value(a, ct_frame_slots(frame), i))
             return false;
+    PyObject *dict = ct_frame_namespace(frame);
+    size_t known = names->count;
     for (size_t i = 0; i < count; i++) {
         PyObject *key = PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, stored[i]);
-        PyObject *value = PyDict_GetItemWithError(ct_frame_namespace(frame), key); /* exact strs, an exact dict (ct_is_plain_names): no code runs */
-        size_t at = names->found, left = names->count;
-        do
-            at = at + 1 < names->count ? at + 1 : 0;
-        while (left-- > 0 && names->names[at].key != key);
-        if (value == NULL || !is_shown(value) || names->count == 0 || names->names[at].key != key)
+        PyObject *value = PyDict_GetItemWithError(dict, key); /* exact strs, an exact dict (ct_is_plain_names): no code runs */
+        named_shadow *entry = value && is_shown(value) && names->count == known ? stored_entry(r, a->info, names, dict, key) : NULL;
+        if (entry == NULL)
             return false;
-        names->found = at;
-        write_if_changed(r, &names->names[at].last, names->names[at].name, value, 0, a->info->is_module ? FILTERED_GLOBAL : FILTERED_LOCAL);
+        write_if_changed(r, &entry->last, entry->name, value, 0, a->info->is_module ? FILTERED_GLOBAL : FILTERED_LOCAL);
     }
     return true;
 }
@@ -262,14 +298,15 @@ write_whole_namespace(recorder *r, activation *a, ct_frame *frame)
     if (namespace && PyDict_Check(namespace)) { /* exec() and __prepare__ may give any mapping: only a dict's storage is read */
         Py_ssize_t position = 0;
         PyObject *key, *value;
-        while (PyDict_Next(namespace, &position, &key, &value))
-            if (a->slot_count == 0 || !PyUnicode_CheckExact(key) || !is_shadowed(a, frame, key))
-                write_name(r, a->info, a->names, &index, key, value);
+        while (PyDict_Next(namespace, &position, &key, &value)) {
+            PyObject *shadowing = a->slot_count && PyUnicode_CheckExact(key) ? shadow_of(a, frame, key) : NULL;
+            write_name(r, a->info, a->names, &index, key, shadowing ? shadowing : value);
+        }
     }
     PyObject **slots = ct_frame_slots(frame);
     for (uint32_t i = 0; i < a->slot_count; i++) {
         PyObject *value = shadowing_value(a, slots, i);
-        if (value) {
+        if (value) { /* those that stand in place of a name have been seen */
             write_name(r, a->info, a->names, &index, PyTuple_GET_ITEM(ct_frame_code(frame)->co_localsplusnames, i), value);
             a->names->is_shadowed = true;
         }

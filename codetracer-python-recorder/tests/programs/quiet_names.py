@@ -6,10 +6,6 @@ import sys
 
 ROUNDS = 24
 
-# until this code's lines are followed (effects.c, UNITS_A_LINE), with few names in each step
-for i in range(300):
-    a = i
-
 
 class Late:
     def __init__(self, name):
