@@ -195,8 +195,7 @@ class Within:
         globals()["s"] = 2
 
 class Prepared(type):
-    @classmethod
-    def __prepare__(cls, name, bases):
+    def __prepare__(name, bases):
         global prepared
         prepared = {}
         return prepared
@@ -320,6 +319,58 @@ put_local = unseen["put_local"]
 """
 
 
+ONCE_HEAD = """\
+import contextlib, enum, functools, itertools, operator, os, sys, types
+
+class Given(dict):
+    pass
+
+class Prepared(type):
+    def __prepare__(name, bases, given=dict):
+        space = given(t0=[1], t1=2)
+        if given is dict:
+            globals()["prepared"] = space
+        return space
+    def __new__(cls, name, bases, space, given=dict):
+        return type.__new__(cls, name, bases, dict(space))
+    def __init__(self, *ignored, **given):
+        pass
+
+class Within:
+    def __enter__(self):
+        globals()["t1"] = [1]
+        return self
+    def __exit__(self, *ignored):
+        globals()["t2"] = 2
+        return True
+
+class Late:
+    def __init__(self, name):
+        self.name = name
+    def __del__(self):
+        globals()[self.name] = "late"
+
+def set_global(x):
+    global t3
+    t3 = x
+    return x
+
+def change_caller(name, x):
+    sys._getframe(1).f_locals[name] = x
+    return x
+
+exec('''
+def unseen_set(x):
+    global t4
+    t4 = x
+    return x
+def unseen_move(space, name):
+    space[name] = space.pop(name, 1)
+    return space
+''', globals())
+"""
+
+
 def replacers():
     """Functions that replace what their caller has, and have shorter and longer frames than what runs as that dies."""
     for size in REPLACERS:
@@ -335,6 +386,7 @@ def replacers():
 REPLACERS = [0, 6, 24]
 
 OBJECTS, LISTS, DICTS = ["a", "b", "c", "d"], ["l", "m", "n", "o"], ["p", "q", "r"]
+IN_CLASS = "class Body:\n    global t3, n1, n9, n20\n"
 
 
 class Maker:
@@ -461,8 +513,10 @@ class Maker:
         ])  # fmt: skip
 
     def names_program(self):
+        # Where the attributes of something shown lie in a dict, as a Noisy's and a class method's do, no line that stores a name is taken for quiet.
+        without_dict = "Noisy(3)" if self.random.random() < 0.3 else "Slotted(3)"
         out = [
-            HEAD, HOT_HEAD, NAMES_HEAD, self.pick(["if True:", "class Body:", "class Body(metaclass=Prepared):"]), "    a, b, c, d = Plain([1]), Slotted([2]), Noisy(3), Plain(a1 := [1.5])",
+            HEAD, HOT_HEAD, NAMES_HEAD, self.pick(["if True:", "class Body:", "class Body(metaclass=Prepared):"]), f"    a, b, c, d = Plain([1]), Slotted([2]), {without_dict}, Plain(a1 := [1.5])",
             "    l = [1, a, [2], 'x']; m = [b, c, 3, l]; n = [l, m, 1]; o = [a1, 2, 3]", "    p = {'a': a, 0: 1, 1: 2, 2: 3}; q = {'a': l, 0: 1}; r = {}",
             "    u = collections.UserList([1, 2]); heap = g = iter(()); dd = {}", "    k = 0; s = t = None; e = hold(l); f = give", "    def cell(): return 1", "    for j in range(40):",
         ]  # fmt: skip
@@ -611,14 +665,116 @@ class Maker:
             program += f"\n{ways[last]}"
         return f"{HEAD}{HOT_HEAD}{MIXED_HEAD}{REPLACED_HEAD}{''.join(replacers())}\n{program}\n"
 
+    def fresh(self):
+        """Most names are bound once."""
+        if self.random.random() < 0.55:
+            self.bound += 1
+            return f"n{self.bound}"
+        return self.pick(["t0", "t1", "t2", "t3", "t4", "g", "w"]) if self.random.random() < 0.6 or not self.bound else f"n{self.random.randrange(self.bound) + 1}"
+
+    def once_statement(self, depth):
+        """One of a body that runs once, and binds names in every way."""
+        x, y, z = self.fresh(), self.fresh(), self.fresh()
+        o, l, d = self.pick(OBJECTS), self.pick(LISTS), self.pick(DICTS)
+        v, u = (self.pick(["1", "None", "'text'", "[1]", "1.5", f"[{o}]", f"({l}, 1)", "{}", "{'k': [2]}", o, l, d, f"Plain({l})", f"{o}.v", f"{l}[0]", "k + 1", "k", "sys", "t0", "t1", y, z, "f'{k}'", "'x' * k", "10 ** 30", "(1, [2])", "os.path"]) for _ in range(2))
+        chance = self.random.random()
+        if chance < 0.45:
+            return self.pick([
+                f"{x} = {v}", f"{x} = {v}", f"{x} = {v}", f"{x} = {v}; {y} = {u}", f"{x} = {y} = {v}", f"{x}, {y} = {v}, {u}", f"{x} = {v}; del {x}", f"del {x}; {x} = {v}", f"{x} = {v}; del {y}; {y} = {u}", f"({x} := {v})", f"{x} = ({y} := {v})",
+                f"{x} = {v} if k else {u}", f"{x} = ({y} := {v}) if k else ({z} := {u})", f"{x} = k and {v}", f"if k: {x} = {v}", f"if k:\n    {x} = {v}\nelse:\n    {y} = {u}", f"if not k: {x} = {v}", f"{x} = [{y} := {v}, {u}]", f"{x}: int = {v}", f"{x}: 'text'",
+                f"{x} = {v}; {x} = {u}", f"del {x}", f"{x} = not {v}", f"{x} = {v}; {y} = {x}; {z} = {y}", f"{x} = {{k: {v}, 2: {u}}}", f"{x} += [1]", f"{x} = missing_name",
+                f"{x} = (\n    {v},\n    {u},\n)", f"{x} = {v} if (\n    k) else {u}; {y} = 1", f"{x} = [\n    {v},\n    ({y} := {u}),\n    {z}]",
+            ])  # fmt: skip
+        if chance < 0.55:  # whose place is not the last
+            space = self.pick(["globals()", "locals()"])
+            return self.pick([
+                f"{x} = sys\n{y} = {v}\n{x} = {u}", f"import os as {x}\n{y} = {v}\n{x} = {u}", f"{x} = {v}\n{y} = {u}\ndel {x}; {x} = {v}", f"{x} = {v}\n{y} = {u}\ndel {x}\n{z} = 1\n{x} = {v}", f"{x} = {v}\n{y} = {u}\n{x} = sys\n{y} = 1\n{x} = 2",
+                f"{x} = {v}\n{y} = {u}\nunseen_move({space}, {x!r})\n{x} = {v}", f"{x} = {v}\n{y} = {u}\n{space}.popitem()\n{y} = {v}\n{x} = 1", f"{x} = {v}\nset_global({u}); {y} = 1\nt3 = 5", f"{x} = k and (({y} := {v}) or ({z} := {u}))\n{z} = 1\n{y} = 2",
+                f"{x} = {v}\n{y} = {u}\n[{x} for {x} in {l}]\n{x} = 2", f"{x} = {v}\n{y} = {u}\n{z} = [({x}, {y}) for {x} in {l}\n    for {y} in {l}]\n{x} = 2\n{y} = 3", f"try: {x} = {v}; {y} = missing_name\nexcept Exception: {z} = 1\n{y} = 2", f"try:\n    {x} = {v}\n    {y} = 1\n    {z} = missing_name\nexcept NameError as {x}: {z} = {x}\n{x} = 3",
+            ])  # fmt: skip
+        if chance < 0.63:
+            return self.pick([
+                f"import os as {x}", f"import os as {x}; {x} = {v}", f"import os.path as {x}, sys as {y}", f"from sys import path as {x}", "from keyword import *", "import sys", "sys = sys", f"from os import path as {x}; {y} = {v}; {x} = 1",
+                f"def {x}(v={v}): return v", f"def {x}(v: {v}, *, w={u}) -> {y}: return v", f"{x} = lambda v={v}: v", f"def {x}[T](v: T) -> T: return v", f"type {x} = {y}", f"type {x}[T] = {v}", f"class {x}[T]: v = {v}", f"async def {x}(): pass",
+                f"@give\ndef {x}(): return {v}", f"@give\nclass {x}:\n    v = {v}", f"class {x}(enum.Enum):\n    A = 1\n    B = 2",
+            ])  # fmt: skip
+        if chance < 0.75:
+            return self.pick([
+                f"{x} = [{y} for {y} in {l}]", f"{x} = [\n    {y}\n    for {y} in {l}\n    if {y}\n]", f"{x} = [{y} := z for z in {l}]", f"{x} = {{{y}: {z} for {y}, {z} in {d}.items()}}", f"{x} = [({y}, z) for {y} in {l}\n    for z in {l}\n    if z is not {y}]",
+                f"{x} = list({y} for {y} in {l})", f"{x} = [[{y} for {y} in {l}] for {z} in {l}]", f"for {x} in {l}: {y} = {x}", f"for {x} in {l}:\n    {y} = {x}\n    {z} = {y}", f"for {x} in {l}: del {x}", f"for {x}, {y} in {d}.items(): {z} = {y}",
+                f"while k:\n    {x} = k\n    k = 0\nk = 1", f"with Within() as {x}: {y} = {v}", f"with Within() as {x}:\n    {y} = {v}\n    {z} = missing_name", f"with contextlib.nullcontext({v}) as {x}, contextlib.nullcontext({u}) as {y}: {z} = {x}",
+                f"try:\n    {x} = {v}\n    {y} = missing_name\nexcept NameError as {z}:\n    {x} = {z}\nfinally:\n    {y} = {u}", f"try: {x} = 1 / 0\nexcept Exception as {y}: {z} = {y}", f"try: {x} = ({v}).missing\nexcept (AttributeError, NameError) as {x}: pass\nelse: {y} = 1",
+                f"try: {x} = {v}\nexcept* ValueError as {y}: pass", f"match {v}:\n    case [{x}, *{y}]: {z} = {x}\n    case {{'k': {x}, **{y}}}: pass\n    case Plain(v={z}): {x} = {z}\n    case {x}: pass", f"match ({v}, {u}):\n    case (1 | None as {x}, {y}): pass\n    case ({x}, {y}) if {x}: {z} = 1",
+                f"assert k or {v}, {u}", f"{o}.v = {v}; {x} = {u}", f"{l}[0] = {v}; {x} = {l}", f"{l}.append({v}); {x} = {u}", f"{x} = give({v})", f"{x} = give({v}); {y} = {u}", f"give({v}); {x} = {l}", f"{d}['a'] = {v}", f"{x} = {l}.pop()", f"{x} = {l}[0:2]; {y} = {x}[0]",
+            ])  # fmt: skip
+        if self.shows and chance < 0.8:
+            space = self.pick(["globals()", "locals()"])
+            return self.pick([
+                f"{x} = {space}", f"{x} = {space}.keys()", f"{x} = types.MappingProxyType({space})", f"{x} = {space}.items(); {y} = {v}", f"{o}.__dict__ = {space}", f"{o}.__dict__ = dict(v=1)", f"{x} = prepared", f"prepared[{x!r}] = {v}", f"{space}[1] = 2", f"{space}.pop(1, 0)",
+                f"password = 'a long secret {self.random.randrange(99)}'", "del password", f"{x} = password", "shown = api_key = 'another secret'; shown = 1", f"exec(compile({f'v = 1{chr(10)}w = [v]{chr(10)}v = w{chr(10)}a = v'!r}, __file__, 'exec'), {self.pick(['', '{}, '])}{o}.__dict__)",
+            ])  # fmt: skip
+        if chance < 0.93 or depth == 0:
+            space = self.pick(["globals()", "globals()", "locals()", "vars()"])
+            return self.pick([
+                f"{space}[{x!r}] = {v}", f"{space}['n' + '1'] = {v}", f"{space}.update({x}={v}, {y}={u})", f"{space}.pop({x!r}, None)", f"unseen_move({space}, {x!r})", f"{x} = {v}; unseen_move({space}, {y!r})", f"{space}.setdefault({x!r}, {v})", f"t0 = {space}.popitem()",
+                f"set_global({v})", f"{x} = set_global({v})", f"unseen_set({v})", f"{x} = unseen_set({v})", f"change_caller({x!r}, {v})", f"{y} = change_caller({x!r}, {v})",
+                f"exec({f'{x} = 1{chr(10)}{y} = [{x}]'!r})", f"exec(compile({f'{x} = 1{chr(10)}{y} = [{x}]{chr(10)}del {x}{chr(10)}{x} = {y}'!r}, __file__, 'exec'))", f"{x} = Late({y!r})", f"{x} = {y} = None",
+                f"exec(compile({f'{x} = 1{chr(10)}{y} = 2{chr(10)}{x} = {z}'!r}, __file__, 'exec'), {space})", f"exec(compile({f'{x} = 1{chr(10)}{y} = [2]{chr(10)}{x} = {y}'!r}, __file__, 'exec'), globals(), {space})",
+                f"setattr(sys.modules['__main__'], {x!r}, {v})", f"list(map({space}.__setitem__, ({x!r}, {y!r}), (1, 2)))", 
+                "__builtins__ = __builtins__", f"operator.setitem({space}, {x!r}, {v}); {y} = {u}", f"[{space}.update({x}=z) for z in {l}]", f"class {x}: exec('v = 1'); w = v", f"exec('class {x}: v = 1')", "__getattr__ = lambda name: 5", f"{x} = sys.modules['__main__'].{y}",
+            ])  # fmt: skip
+        body = indented("\n".join(self.once_lines(self.random.randrange(3, 12), depth - 1)))
+        return self.pick([
+            f"class {x}:\n{body}", f"class {x}:\n    global t3, n1, n9, n20\n{body}", f"class {x}(metaclass=Prepared):\n{body}", f"class {x}(metaclass=Prepared, given=collections.OrderedDict):\n{body}", f"class {x}(metaclass=Prepared, given=Given):\n{body}", f"class {x}(Plain):\n{body}",
+            f"def {x}({y}={v}):\n    {z} = {u}\n    class Body:\n        nonlocal {z}\n{indented(body)}\n        def method(self): return {y}, {z}, __class__\n    return Body\ntry: {x}()\nexcept Exception: pass",
+            f"exec(compile({chr(10).join(self.once_lines(8, depth - 1, ''))!r}, __file__, 'exec'), {self.pick(['dict(globals())', 'dict(globals()), {}', 'globals(), {}', 'dict(globals()), Given()', 'globals(), collections.ChainMap({}, globals())', 'dict(globals()), vars(Plain(1))'])})",
+        ])  # fmt: skip
+
+    def once_lines(self, count, depth, head=IN_CLASS):
+        """What may stand there: not all of it may in a class's body, or beside a `nonlocal`."""
+        made = []
+        while len(made) < count:
+            line = self.once_statement(depth)
+            line = f"try:\n{indented(line)}\nexcept Exception: pass" if self.random.random() < 0.6 else line
+            try:
+                compile(head + (indented(line) if head else line), "", "exec")
+            except SyntaxError:
+                continue
+            made.append(line)
+        return made
+
+    def once_program(self):
+        """Modules' and classes' bodies, in which each statement runs once; one that fails ends a body."""
+        self.bound = 0
+        self.shows = self.random.random() < 0.3  # dicts of names as values, and secrets: with them nothing is taken for quiet any more
+        made = [
+            "k = 1; g = w = None", f"a, b, c, d = Plain([1]), Slotted([2]), {'Noisy(3)' if self.shows else 'Slotted(3)'}, Plain([1.5])", "l = [1, a, [2], 'x']; m = [b, c, 3, l]; n = [l, m, 1]; o = [2, 3]", "p = {'a': a, 0: 1}; q = {'a': l}; r = {}", "t0 = t1 = 1", "t2 = [t1]",
+        ]  # fmt: skip
+        if self.random.random() < 0.2:
+            made += [f"many{i} = {i}" for i in range(280)]
+        bodies = []
+        for _ in range(self.random.randrange(4, 8)):
+            kind = self.random.randrange(4)
+            text = "\n".join(self.once_lines(self.random.randrange(5, 30), 2, IN_CLASS if kind == 0 else ""))
+            if kind == 0:
+                text = f"class Outer:\n{self.pick(['', '    global t3, n1, n9, n20' + chr(10)])}{indented(text)}"
+            elif kind == 1:
+                text = f"exec(compile({text!r}, __file__, 'exec'){self.pick(['', ', globals(), {}', ', dict(globals())'])})"
+            if kind < 2 or self.random.random() < 0.5:
+                text = f"try:\n{indented(text)}\nexcept Exception: pass"
+            bodies.append(text)
+        program = "\n".join([*made, *bodies])
+        return f"{HEAD}\ndef give(x): return x\n{ONCE_HEAD}\ntry:\n{indented(program)}\nexcept Exception: pass\n"
+
 
 def indented(text):
     return "\n".join("    " + line for line in text.split("\n"))
 
 
 # What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body;
-# of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places; of lines that call what replaces what they have loaded.
-KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program, "replaced": Maker.replaced_program}
+# of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places; of lines that call what replaces what they have loaded; of bodies
+# that run once and bind many names, in every way.
+KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program, "replaced": Maker.replaced_program, "once": Maker.once_program}
 
 
 def make_program(seed, kind=""):

@@ -64,6 +64,12 @@ def test_nothing_is_missed_of_what_is_replaced_after_it_was_loaded(tmp_path, see
     assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} replaced prints the program"
 
 
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_nothing_is_missed_of_bodies_that_run_once(tmp_path, seed):
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, "once"), options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} once prints the program"
+
+
 def test_nothing_is_missed_of_names_that_are_hidden(tmp_path):
     code = "password = shown = ''\nfor i in range(60):\n    password = 'long enough ' + str(i)\n    a = i\n    shown = password\n    shown = a\n    a = [password, shown]\n"
     recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
