@@ -45,12 +45,13 @@ class Span:
         return time.perf_counter() - self._clock
 
     def finish(self, status: str, metadata: "dict[str, str]") -> "dict[str, Any]":
-        """`status`: `ok`, `error` or another word. The span as it stands in the trace."""
+        """`status`: `ok`, `error` or another word. The span as it stands in the trace, but for where exactly it ends there, which means nothing beside it."""
         here = _native.position()
-        first = last = thread = None
+        first = last = thread = last_event = None
         if self._position is not None:
-            first, thread = self._position
-            last = here[0] - 1 if here is not None and here[0] > first else None
+            first, thread, _ = self._position
+            if here is not None and here[0] > first:
+                last, last_event = here[0] - 1, here[2] - 1
         span = {
             "id": self.id,
             "label": self.label,
@@ -63,10 +64,10 @@ class Span:
             "start_time": self.start.isoformat(),
             "end_time": datetime.datetime.now(datetime.timezone.utc).isoformat(),
         }
-        if not _native.define_meta("span", json.dumps(span, ensure_ascii=False)):
+        if not _native.define_meta("span", json.dumps({**span, "last_event": last_event}, ensure_ascii=False)):
             span["label"] = "<redacted>"
             span["metadata"] = {key: "<redacted>" for key in metadata}
-            _native.define_meta("span", json.dumps(span, ensure_ascii=False))
+            _native.define_meta("span", json.dumps({**span, "last_event": last_event}, ensure_ascii=False))
         return span
 
 

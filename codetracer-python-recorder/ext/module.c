@@ -26,7 +26,7 @@ static PyMethodDef FUNCTIONS[] = {
      "resume()\n--\n\nGo on recording. Nothing when not paused, or when a limit has ended the recording for good."},
     {"is_paused", session_is_paused, METH_NOARGS, "is_paused()\n--\n\nTrue while a recording is active and paused, waits for a start point, or is at its limit."},
     {"position", session_position, METH_NOARGS,
-     "position()\n--\n\nThe number of steps so far and this thread's number in the trace; None when nothing is being recorded just now."},
+     "position()\n--\n\nThe number of steps so far, this thread's number in the trace, and the number of events so far; None when nothing is being recorded just now."},
     {"define_meta", session_define_meta, METH_VARARGS,
      "define_meta(key, value)\n--\n\nA line of the trace's metadata. False: the value holds a known secret and was not written. Nothing when not recording."},
     {"recorded_elsewhere", session_recorded_elsewhere, METH_NOARGS,

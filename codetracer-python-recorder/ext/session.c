@@ -617,7 +617,7 @@ session_position(PyObject *module, PyObject *unused)
     if (r == NULL || (r->busy & RECORDER_PAUSED) || !recorder_is_ours(r))
         Py_RETURN_NONE;
     recorder_enter_thread(r, ct_thread_state()); /* it may have had no event yet, and so no number */
-    return Py_BuildValue("KK", (unsigned long long)r->out->steps, (unsigned long long)r->thread->number);
+    return Py_BuildValue("KKK", (unsigned long long)r->out->steps, (unsigned long long)r->thread->number, (unsigned long long)r->out->events);
 }
 
 PyObject *

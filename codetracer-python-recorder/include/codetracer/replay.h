@@ -108,6 +108,7 @@ typedef struct ct_span {
     bool has_thread, has_steps;
     uint64_t thread;                   /* that began it */
     uint64_t first_step, last_step;    /* steps of other threads may lie between them */
+    uint64_t last_event;               /* the last step, or what came behind it before the next; UINT64_MAX: not told */
     uint64_t start_ns, end_ns;         /* since 1970; 0: not told */
     ct_text start, end;                /* the same, ISO 8601 */
     ct_span_fact *metadata; size_t metadata_count;

@@ -57,8 +57,10 @@ time_of(ct_text text)
 
 /* The steps, numbered as the journal's are: of a recording that kept only its end, what was dropped does not count. */
 static void
-take_steps(ct_span *span, yyjson_val *object, const ct_journal_counts *counts)
+take_steps(ct_span *span, yyjson_val *object, const ct_journal *journal)
 {
+    const ct_journal_counts *counts = &journal->counts;
+    span->last_event = UINT64_MAX;
     span->has_steps = number_of(object, "first_step", &span->first_step) && number_of(object, "last_step", &span->last_step)
                       && span->first_step <= span->last_step && span->last_step >= counts->dropped_steps;
     if (!span->has_steps)
@@ -66,6 +68,9 @@ take_steps(ct_span *span, yyjson_val *object, const ct_journal_counts *counts)
     span->first_step = span->first_step > counts->dropped_steps ? span->first_step - counts->dropped_steps : 0;
     span->last_step -= counts->dropped_steps;
     span->has_steps = span->last_step < counts->steps;
+    uint64_t event;
+    if (number_of(object, "last_event", &event) && event >= journal->base_events)
+        span->last_event = event - journal->base_events;
 }
 
 static ct_code
@@ -107,7 +112,7 @@ tell(const ct_journal *journal, ct_text json, ct_code (*found)(void *context, co
         span.start_ns = time_of(span.start);
         span.end_ns = time_of(span.end);
         span.has_thread = number_of(object, "thread", &span.thread);
-        take_steps(&span, object, &journal->counts);
+        take_steps(&span, object, journal);
         code = found(context, &span);
     }
     ct_free(journal->allocator, span.metadata);

@@ -246,7 +246,7 @@ static bool take_event(walk *w, const ct_event *event)
     bool held = event->kind == CT_EVENT_OUTPUT && !o->json;
     if (!held && !print_held(w))
         return false;
-    if (o->has_to && event->kind == CT_EVENT_STEP && event->step > o->to)
+    if (o->has_to && ((event->kind == CT_EVENT_STEP && event->step > o->to) || event->number > o->last_event))
         return false;
     look_at_gap(w, event);
     bool chosen = wanted(p, event);
@@ -438,6 +438,7 @@ static int choose_span(ct_journal *journal, const char *name, print_options *o)
     }
     o->from = s.found.first_step;
     o->to = s.found.last_step;
+    o->last_event = s.found.last_event;
     o->has_to = true;
     if (s.found.has_thread && !o->has_thread) {
         o->thread = s.found.thread;
@@ -449,7 +450,7 @@ static int choose_span(ct_journal *journal, const char *name, print_options *o)
 int command_print(int argc, char **argv)
 {
     static const char *const when[] = {"auto", "always", "never", NULL};
-    print_options o = {0};
+    print_options o = {.last_event = UINT64_MAX};
     enum { NARROWEST = 40 };
     const char *span = NULL;
     int64_t from = 0, to = 0;

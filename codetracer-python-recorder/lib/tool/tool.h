@@ -163,6 +163,7 @@ void changes_ended(changes *c, const ct_activation *activation);
 /* ---- print ---- */
 typedef struct print_options {
     uint64_t from, to, thread, limit;
+    uint64_t last_event;         /* with has_to: nothing is printed behind it */
     bool has_to, has_thread, has_limit, all_locals, calls, functions, ids, json, color;
     const char *function, *grep;
     size_t columns;              /* 0: do not cut */

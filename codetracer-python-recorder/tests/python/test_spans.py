@@ -91,6 +91,12 @@ def test_the_tool_lists_them(recorded):
             assert steps[0]["locals"]["environ"]["PATH_INFO"] == path
 
 
+def test_print_ends_where_the_span_does(recorded):
+    """Behind the last step nothing of who called the application: of the request that fails, its exception goes on in ask()."""
+    ends = [reading.print_json(recorded[0] / "out", "--span", path)[-1] for path, _, _ in REQUESTS]
+    assert [(end["event"], end["function"]) for end in ends] == [("return", "app")] * 3 + [("unwind", "app")]
+
+
 @pytest.mark.parametrize("options, said", [
     (["--span", "nobody"], "there is no such span"),
     (["--span", "rders/1"], "there is no such span"),
