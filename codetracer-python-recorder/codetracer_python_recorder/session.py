@@ -24,7 +24,7 @@ THROWAWAY_LEVEL = -5
 # Dumps into folders of our own choice: more are not kept.
 DEFAULT_DUMPS = 10
 # What the blocks that are being filled take while a recording runs (lib/journal/live.c).
-LIVE_FILE_MB = 24
+LIVE_FILE_MB = 5
 
 # Limits: smallest and largest value, as in the extension. The defaults are the extension's.
 RECORDING_LIMITS = {"max_depth": (1, 100), "max_attr_depth": (0, 100), "max_items": (1, 1_000_000), "max_string": (16, 32 << 20)}

@@ -72,7 +72,7 @@ typedef struct ct_recording_options {
     const char *temporary_folder; /* where an import into it takes temporary space (binary-v0 does); NULL: $TMPDIR, or /tmp. It stays until the recording is finished */
 } ct_recording_options;
 
-/* Creates the files (mode 0600, never following a link), reserves the live file's space, and starts recording: blocks are
+/* Creates the files (mode 0600, never following a link), reserves what ordinary records take of the live file, and starts recording: blocks are
  * handed to a writer thread that is started at the first full block, or after seal_milliseconds. On success *recording is the caller's until
  * ct_recording_finish(). On failure nothing is left behind: CT_E_PARAM (neither path nor sink, or both; a size that is too large), CT_E_IO, CT_E_NOMEM. */
 CT_API ct_code ct_recording_open(const ct_recording_options *options, ct_recording **recording, ct_error *error);

@@ -171,9 +171,9 @@ give_back(ct_writer *writer, const ct_piece *range, ct_error *error)
     ct_store64(header + 32, range->size - sizeof header);
     ct_store64(header + 64, XXH3_64bits("", 0));
     ct_store64(header + 72, XXH3_64bits(header, 72));
-    int result = ct_write_all(writer->system, writer->file, &part, 1, (off_t)range->offset);
+    int result = ct_write_all(writer->system, writer->file.descriptor, &part, 1, (off_t)range->offset);
     if (result == 0)
-        result = writer->system->punch(writer->system->context, writer->file, (off_t)(range->offset + sizeof header),
+        result = writer->system->punch(writer->system->context, writer->file.descriptor, (off_t)(range->offset + sizeof header),
                                        (off_t)(range->size - sizeof header));
     return result == 0 ? CT_OK : ct_fail(error, CT_E_IO, "the beginning of the recording cannot be given back to the file system", range->offset, result);
 }
@@ -270,7 +270,7 @@ ct_recording_hold(ct_recording *recording, bool hold)
 ct_code
 ct_keep_probe(ct_writer *writer, ct_error *error)
 {
-    int result = writer->file < 0 ? ENOTSUP : writer->system->punch(writer->system->context, writer->file, 1 << 20, 4096);
+    int result = writer->file.descriptor < 0 ? ENOTSUP : writer->system->punch(writer->system->context, writer->file.descriptor, 1 << 20, 4096);
     return result == 0 ? CT_OK : ct_fail(error, CT_E_IO, "this file system cannot give back the beginning of a file, which keeping only the end needs", 0, result);
 }
 

@@ -11,11 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "util/memory.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the published length is stored as the machine has it, and the format is little-endian"
 #endif
 
 enum { STATE = 0, KIND = 4, FLAGS = 6, SEQUENCE = 8, SEGMENT = 16, FIRST = 24, EVENTS = 32, PUBLISHED = 40, BOUNDARY = 48 };
+enum { GROWTH = 64 * 1024 /* so many bytes more at a time, for the system is asked each time; whole pages */ };
 
 static uint8_t *
 header(const ct_live *live, uint32_t slot)
@@ -47,40 +50,65 @@ round_up(size_t size, size_t unit)
     return (size + unit - 1) / unit * unit;
 }
 
-ct_code
-ct_live_create(ct_live *live, const ct_system *system, const char *path, const uint8_t id[16], uint32_t slot_count, size_t slot_size,
-               ct_error *error)
+/* What the file needs from the start. Its size is the whole mapping's: the rest is a hole. */
+static int
+reserve_first(ct_live *live, const ct_system *system, int file, size_t ordinary)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t data_offset = round_up(CT_LIVE_HEADER_SIZE + (size_t)slot_count * CT_LIVE_SLOT_HEADER_SIZE, page);
-    size_t size;
-    uint64_t magic;
-    void *map;
-    int file = -1, result;
+    int result = system->reserve(system->context, file, 0, (off_t)live->data_offset);
+    if (result == 0 && ftruncate(file, (off_t)live->map_size) != 0)
+        result = errno;
+    for (uint32_t slot = 0; result == 0 && slot < live->slot_count; slot++)
+        result = system->reserve(system->context, file, (off_t)(live->data_offset + slot * live->slot_size), (off_t)ordinary);
+    return result != 0 ? result : ct_own_file_take(&live->file, file);
+}
 
-    slot_size = round_up(slot_size, page);
-    size = data_offset + slot_count * slot_size;
+static ct_code
+map_file(ct_live *live, const ct_system *system, const char *path, size_t ordinary, ct_error *error)
+{
+    int file = -1, result;
+    void *map;
+
     if (path) {
         file = ct_create_file(path);
         if (file < 0)
             return ct_fail(error, CT_E_IO, "the live file cannot be created", 0, errno);
-        result = system->reserve(system->context, file, (off_t)size);
+        result = reserve_first(live, system, file, ordinary);
         if (result != 0) {
             close(file);
+            live->file.descriptor = -1;
             unlink(path);
             return ct_fail(error, CT_E_IO, "no space for the live file", 0, result);
         }
     }
-    map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | (path ? 0 : MAP_ANONYMOUS), file, 0);
-    result = errno;
-    if (path)
-        close(file); /* the mapping keeps the file */
+    map = mmap(NULL, live->map_size, PROT_READ | PROT_WRITE, MAP_SHARED | (path ? 0 : MAP_ANONYMOUS), file, 0);
     if (map == MAP_FAILED) {
+        result = errno;
         if (path)
             unlink(path);
         return ct_fail(error, result == ENOMEM ? CT_E_NOMEM : CT_E_IO, "the live file cannot be mapped", 0, result);
     }
-    *live = (ct_live){ .map = map, .map_size = size, .data_offset = data_offset, .slot_size = slot_size, .slot_count = slot_count };
+    live->map = map;
+    return CT_OK;
+}
+
+ct_code
+ct_live_create(ct_live *live, const ct_system *system, const ct_allocator *allocator, const char *path, const uint8_t id[16], uint32_t slot_count,
+               size_t slot_size, size_t ordinary, ct_error *error)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t data_offset = round_up(CT_LIVE_HEADER_SIZE + (size_t)slot_count * CT_LIVE_SLOT_HEADER_SIZE, page);
+    uint64_t magic;
+
+    slot_size = round_up(slot_size, page);
+    ordinary = path && ordinary < slot_size ? round_up(ordinary, page) : slot_size;
+    *live = (ct_live){ .map_size = data_offset + slot_count * slot_size, .data_offset = data_offset, .slot_size = slot_size, .slot_count = slot_count,
+                       .file = { .descriptor = -1 }, .allocator = allocator };
+    live->reserved = ct_allocate(allocator, slot_count * sizeof *live->reserved);
+    if (!live->reserved)
+        return ct_fail(error, CT_E_NOMEM, "no memory for a recording", 0, 0);
+    for (uint32_t slot = 0; slot < slot_count; slot++)
+        live->reserved[slot] = ordinary;
+    CT_TRY(map_file(live, system, path, ordinary, error));
     ct_store32(live->map + 8, CT_LIVE_VERSION);
     ct_store32(live->map + 12, slot_count);
     ct_store64(live->map + 16, slot_size);
@@ -91,12 +119,29 @@ ct_live_create(ct_live *live, const ct_system *system, const char *path, const u
     return CT_OK;
 }
 
+int
+ct_live_reserve(ct_live *live, const ct_system *system, const char *path, uint32_t slot, size_t size)
+{
+    size_t has = live->reserved[slot], wanted = round_up(size, GROWTH);
+    if (wanted > live->slot_size)
+        wanted = live->slot_size;
+    int result = ct_own_file_ensure(&live->file, path);
+    if (result == 0)
+        result = system->reserve(system->context, live->file.descriptor, (off_t)(live->data_offset + slot * live->slot_size + has), (off_t)(wanted - has));
+    if (result == 0)
+        live->reserved[slot] = wanted;
+    return result;
+}
+
 void
-ct_live_unmap(ct_live *live)
+ct_live_close(ct_live *live)
 {
     if (live->map)
         munmap(live->map, live->map_size);
     live->map = NULL;
+    ct_own_file_close(&live->file);
+    ct_free(live->allocator, live->reserved);
+    live->reserved = NULL;
 }
 
 uint8_t *

@@ -3,6 +3,7 @@
 #ifndef CT_JOURNAL_LIVE_H
 #define CT_JOURNAL_LIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,12 +26,20 @@ typedef struct ct_live {
     uint8_t *map;
     size_t map_size, data_offset, slot_size;
     uint32_t slot_count;
+    ct_own_file file;
+    const ct_allocator *allocator;
+    size_t *reserved;      /* per slot: so many bytes of its data are on the disk; a store behind them may be a SIGBUS */
 } ct_live;
 
-/* Creates path (which must not exist) with its space reserved, and maps it; NULL: memory, no file. On failure nothing is left behind. The caller blocks SIGXFSZ. */
-ct_code ct_live_create(ct_live *live, const ct_system *system, const char *path, const uint8_t id[16], uint32_t slot_count, size_t slot_size,
-                       ct_error *error);
-void ct_live_unmap(ct_live *live); /* the file stays */
+/* Creates path (which must not exist), reserves space for its headers and the first `ordinary` bytes of each slot, and maps it; NULL: memory, no file. On failure
+ * nothing is left behind. The caller blocks SIGXFSZ, also for ct_live_reserve(). */
+ct_code ct_live_create(ct_live *live, const ct_system *system, const ct_allocator *allocator, const char *path, const uint8_t id[16], uint32_t slot_count,
+                       size_t slot_size, size_t ordinary, ct_error *error);
+void ct_live_close(ct_live *live); /* the file stays */
+
+/* Space for the slot's first `size` bytes, which it keeps: 0 or an errno. `path`: the file's. By who fills the slot. */
+int ct_live_reserve(ct_live *live, const ct_system *system, const char *path, uint32_t slot, size_t size);
+static inline bool ct_live_has(const ct_live *live, uint32_t slot, size_t size) { return size <= live->reserved[slot]; }
 
 uint8_t *ct_live_data(const ct_live *live, uint32_t slot);
 uint64_t *ct_live_published(const ct_live *live, uint32_t slot);

@@ -21,7 +21,7 @@
 
 enum { DEFAULT_BLOCK = 512 * 1024, DEFAULT_LARGEST = 2 * 1024 * 1024, SMALLEST_LARGEST = 4096, DEFAULT_QUEUE = 6, LARGEST_QUEUE = 1024,
        DEFAULT_SEAL_MILLISECONDS = 200, DEFAULT_LEVEL = 1, DEFAULT_SEGMENT = 4 * 1024 * 1024, SHORT_SEGMENT = 1024 * 1024,
-       KEY_SHARE = 16, KEEPING_SEGMENT = 256 * 1024, KEEPING_BLOCK = 128 * 1024, LARGEST_BLOCK = 512 * 1024 * 1024 };
+       ORDINARY_RECORD = 16 * 1024 /* what each slot has on the disk from the start, beside a full block; longer records are few */, KEY_SHARE = 16, KEEPING_SEGMENT = 256 * 1024, KEEPING_BLOCK = 128 * 1024, LARGEST_BLOCK = 512 * 1024 * 1024 };
 
 static void
 lock(ct_writer *writer)
@@ -69,6 +69,24 @@ ct_writer_refuse(ct_writer *writer, ct_code code, const char *message)
 }
 
 /* ---- blocks, under the lock ---- */
+
+/* Whether the slot has so many bytes, and what may stand behind a record, on the disk. */
+static bool
+has_room(ct_writer *writer, uint32_t slot, size_t size)
+{
+    ct_size_signal saved;
+    int result;
+
+    size += CT_EVENT_ROOM + CT_INPUT_PADDING;
+    if (ct_live_has(&writer->live, slot, size))
+        return true;
+    ct_size_signal_block(&saved);
+    result = ct_live_reserve(&writer->live, writer->system, writer->live_path, slot, size);
+    ct_size_signal_restore(&saved);
+    if (result != 0)
+        ct_writer_fail(writer, CT_E_IO, "no space for the live file", result);
+    return result == 0;
+}
 
 static bool
 open_block(ct_writer *writer, enum ct_block_kind kind, uint16_t flags, uint64_t first, uint64_t events)
@@ -220,6 +238,8 @@ ct_recording_more(ct_recording *recording, size_t count)
             sealed = true;
         }
     }
+    if (!writer->failed)
+        (void)has_room(writer, writer->open[CT_BLOCK_EVENTS].slot, (size_t)(recording->cursor - recording->base) + count);
     if (writer->failed)
         use_scratch(writer);
     else if (!writer->asked || recording->cursor == recording->base) {
@@ -246,6 +266,11 @@ ct_writer_record(ct_writer *writer, enum ct_block_kind kind, size_t size)
             ct_writer_kick(writer);
         }
         (void)open_block(writer, kind, 0, open->records, 0);
+        unlock(writer);
+    }
+    if (!ct_writer_failed(writer)) {
+        lock(writer);
+        (void)has_room(writer, open->slot, (size_t)(open->cursor - open->base) + size);
         unlock(writer);
     }
     if (ct_writer_failed(writer)) {
@@ -373,9 +398,8 @@ ct_recording_count(const ct_recording *recording, ct_recording_counts *counts)
 static void
 free_writer(ct_writer *writer)
 {
-    if (ct_writer_owns_file(writer))
-        close(writer->file);
-    ct_live_unmap(&writer->live);
+    ct_own_file_close(&writer->file);
+    ct_live_close(&writer->live);
     if (writer->scratch)
         munmap(writer->scratch, writer->scratch_size);
     ct_known_free(&writer->paths, writer->allocator);
@@ -430,8 +454,7 @@ create_journal(ct_writer *writer, uint64_t start, ct_error *error)
 {
     uint8_t header[CT_FILE_HEADER_SIZE] = { 0 };
     struct iovec part = { header, sizeof header };
-    struct stat status;
-    int result;
+    int file, result;
 
     memcpy(header, CT_JOURNAL_MAGIC, 8);
     ct_store16(header + 8, CT_JOURNAL_MAJOR);
@@ -445,20 +468,17 @@ create_journal(ct_writer *writer, uint64_t start, ct_error *error)
     writer->file_offset = CT_FILE_HEADER_SIZE;
     if (writer->sink.append)
         return writer->sink.append(writer->sink.context, header, sizeof header, error);
-    writer->file = ct_create_file(writer->journal_path);
-    if (writer->file < 0)
+    file = ct_create_file(writer->journal_path);
+    if (file < 0)
         return ct_fail(error, CT_E_IO, "the journal cannot be created", 0, errno);
-    result = ct_write_all(writer->system, writer->file, &part, 1, 0);
-    if (result == 0 && fstat(writer->file, &status) != 0)
-        result = errno;
+    result = ct_write_all(writer->system, file, &part, 1, 0);
+    if (result == 0)
+        result = ct_own_file_take(&writer->file, file);
     if (result != 0) {
-        close(writer->file);
-        writer->file = -1;
+        close(file);
         unlink(writer->journal_path);
         return ct_fail(error, CT_E_IO, "the journal cannot be written", 0, result);
     }
-    writer->file_device = status.st_dev;
-    writer->file_inode = status.st_ino;
     return CT_OK;
 }
 
@@ -542,7 +562,8 @@ open_recording(ct_writer *writer, const ct_recording_options *options, ct_error 
             unlink(writer->journal_path);
     }
     if (code == CT_OK) {
-        code = ct_live_create(&writer->live, writer->system, writer->live_path, writer->id, slot_count, slot_size, error);
+        code = ct_live_create(&writer->live, writer->system, writer->allocator, writer->live_path, writer->id, slot_count, slot_size,
+                              slot_size - writer->largest_record + ORDINARY_RECORD, error);
         if (code != CT_OK && writer->journal_path)
             unlink(writer->journal_path);
     }
@@ -569,7 +590,7 @@ ct_recording_open_with(const ct_system *system, const ct_recording_options *opti
     writer->system = system;
     writer->allocator = options->allocator;
     writer->temporary_folder = options->temporary_folder;
-    writer->file = -1;
+    writer->file.descriptor = writer->live.file.descriptor = -1;
     face = &writer->face;
     face->private_ = writer;
     result = make_locks(writer);
@@ -669,9 +690,9 @@ ct_recording_finish(ct_recording *recording, ct_error *error)
     if (!writer->failed)
         write_end(writer);
     unlock(writer);
-    if (!writer->failed && ct_writer_owns_file(writer)) {
-        int file = writer->file;
-        writer->file = -1;
+    if (!writer->failed && ct_own_file_is_open(&writer->file)) {
+        int file = writer->file.descriptor;
+        writer->file.descriptor = -1;
         if (close(file) != 0 && errno != EINTR) /* where a network file system reports late */
             ct_writer_refuse(writer, CT_E_IO, "the journal cannot be written");
     }

@@ -36,9 +36,7 @@ struct ct_recording_private {
     const char *temporary_folder; /* the caller's */
     char *journal_path, *live_path; /* NULL: there is none */
     ct_sink sink;              /* append is NULL: the journal is a file */
-    int file;
-    dev_t file_device;
-    ino_t file_inode;
+    ct_own_file file;
     uint8_t id[16];
     uint64_t seed;             /* of the interning hashes */
     uint64_t clock_start;      /* monotonic time at which the recording's time was 0 */
@@ -104,8 +102,6 @@ void ct_writer_wait(ct_writer *writer);
 void ct_writer_stop(ct_writer *writer);
 /* Writes a block without a slot: the end block. Under the lock, without a thread. */
 void ct_writer_write(ct_writer *writer, const ct_block *block, const uint8_t *payload);
-/* The descriptor is still our file (a daemon closes all it finds, and the number may be another's by now). */
-bool ct_writer_owns_file(const ct_writer *writer);
 uint64_t ct_writer_time(const ct_writer *writer);
 
 /* Room for a record of `size` bytes in the definitions or content block, or NULL (failed). Then ct_writer_record_done() with its end. */

@@ -35,37 +35,6 @@ ct_writer_time(const ct_writer *writer)
     return ct_clock_monotonic() - writer->clock_start;
 }
 
-static bool
-is_file(const ct_writer *writer, int file)
-{
-    struct stat status;
-    return fstat(file, &status) == 0 && status.st_dev == writer->file_device && status.st_ino == writer->file_inode;
-}
-
-bool
-ct_writer_owns_file(const ct_writer *writer)
-{
-    return writer->file >= 0 && is_file(writer, writer->file);
-}
-
-/* The descriptor, opened again when the program closed it. 0 or an errno. */
-static int
-ensure_file(ct_writer *writer)
-{
-    int file;
-    if (ct_writer_owns_file(writer))
-        return 0;
-    file = open(writer->journal_path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (file < 0)
-        return errno;
-    if (!is_file(writer, file)) {
-        close(file);
-        return EBADF;
-    }
-    writer->file = ct_raise_descriptor(file);
-    return 0;
-}
-
 static void
 make_header(uint8_t header[CT_BLOCK_HEADER_SIZE], const ct_block *block, enum ct_codec codec, size_t stored_size, const uint8_t *payload)
 {
@@ -89,11 +58,11 @@ make_header(uint8_t header[CT_BLOCK_HEADER_SIZE], const ct_block *block, enum ct
 static ct_code
 append_to_file(ct_writer *writer, struct iovec *parts, uint64_t offset, ct_error *error)
 {
-    int result = ensure_file(writer);
+    int result = ct_own_file_ensure(&writer->file, writer->journal_path);
     if (result == 0) {
-        result = ct_write_all(writer->system, writer->file, parts, 2, (off_t)offset);
+        result = ct_write_all(writer->system, writer->file.descriptor, parts, 2, (off_t)offset);
         if (result != 0)
-            (void)!ftruncate(writer->file, (off_t)offset); /* half a block is of use to nobody */
+            (void)!ftruncate(writer->file.descriptor, (off_t)offset); /* half a block is of use to nobody */
     }
     return result == 0 ? CT_OK : ct_fail(error, CT_E_IO, "the journal cannot be written", offset, result);
 }

@@ -34,11 +34,11 @@ write_at(void *context, int file, const struct iovec *parts, int count, off_t of
 }
 
 static int
-write_zeros(int file, off_t size)
+write_zeros(int file, off_t offset, off_t size)
 {
     static const char zeros[65536];
-    for (off_t at = 0; at < size;) {
-        size_t count = size - at < (off_t)sizeof zeros ? (size_t)(size - at) : sizeof zeros;
+    for (off_t at = offset, end = offset + size; at < end;) {
+        size_t count = end - at < (off_t)sizeof zeros ? (size_t)(end - at) : sizeof zeros;
         ssize_t written = pwrite(file, zeros, count, at);
         if (written > 0)
             at += written;
@@ -51,23 +51,23 @@ write_zeros(int file, off_t size)
 }
 
 static int
-reserve(void *context, int file, off_t size)
+reserve(void *context, int file, off_t offset, off_t size)
 {
     int result;
     (void)context;
 #if defined(FS_NOCOW_FL) && defined(FS_IOC_SETFLAGS)
-    /* btrfs: copy-on-write would need new space at each write-back, and a full disk would then be a SIGBUS. Elsewhere refused. */
+    /* btrfs: copy-on-write would need new space at each write-back, and a full disk would then be a SIGBUS. Elsewhere refused, and so it is once the file has any bytes. */
     int flags = 0;
-    if (ioctl(file, FS_IOC_GETFLAGS, &flags) == 0) {
+    if (offset == 0 && ioctl(file, FS_IOC_GETFLAGS, &flags) == 0) {
         flags |= FS_NOCOW_FL;
         (void)ioctl(file, FS_IOC_SETFLAGS, &flags);
     }
 #endif
     do
-        result = posix_fallocate(file, 0, size);
+        result = posix_fallocate(file, offset, size);
     while (result == EINTR);
     if (result == EOPNOTSUPP || result == EINVAL || result == ENOSYS)
-        result = write_zeros(file, size);
+        result = write_zeros(file, offset, size);
     return result;
 }
 
@@ -202,6 +202,54 @@ ct_create_unnamed_file(const char *folder)
             return -1;
     }
     return file;
+}
+
+static bool
+is_same_file(const ct_own_file *file, int descriptor)
+{
+    struct stat status;
+    return fstat(descriptor, &status) == 0 && status.st_dev == file->device && status.st_ino == file->inode;
+}
+
+int
+ct_own_file_take(ct_own_file *file, int descriptor)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) != 0)
+        return errno;
+    *file = (ct_own_file){ descriptor, status.st_dev, status.st_ino };
+    return 0;
+}
+
+bool
+ct_own_file_is_open(const ct_own_file *file)
+{
+    return file->descriptor >= 0 && is_same_file(file, file->descriptor);
+}
+
+int
+ct_own_file_ensure(ct_own_file *file, const char *path)
+{
+    int descriptor;
+    if (ct_own_file_is_open(file))
+        return 0;
+    descriptor = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0)
+        return errno;
+    if (!is_same_file(file, descriptor)) {
+        close(descriptor);
+        return EBADF;
+    }
+    file->descriptor = ct_raise_descriptor(descriptor);
+    return 0;
+}
+
+void
+ct_own_file_close(ct_own_file *file)
+{
+    if (ct_own_file_is_open(file))
+        close(file->descriptor);
+    file->descriptor = -1;
 }
 
 char *

@@ -16,7 +16,7 @@
 typedef struct ct_system {
     void *context;
     ssize_t (*write_at)(void *context, int file, const struct iovec *parts, int count, off_t offset); /* as pwritev */
-    int (*reserve)(void *context, int file, off_t size); /* disk space for the first `size` bytes: 0 or an errno */
+    int (*reserve)(void *context, int file, off_t offset, off_t size); /* disk space for these bytes: 0 or an errno */
     int (*punch)(void *context, int file, off_t offset, off_t size); /* the bytes become a hole: 0 or an errno */
     int (*start_thread)(void *context, pthread_t *thread, void *(*run)(void *), void *argument); /* signals blocked: 0 or an errno */
 } ct_system;
@@ -36,6 +36,13 @@ const char *ct_temporary_folder(const char *wanted);
 
 /* The same open file under a high number (or as it was); the given descriptor is used up. */
 int ct_raise_descriptor(int file);
+
+/* An open file that stays ours by its identity: a program may close any descriptor (a daemon closes all it finds), and the number may be another file's by now. */
+typedef struct ct_own_file { int descriptor; /* -1: none */ dev_t device; ino_t inode; } ct_own_file;
+int ct_own_file_take(ct_own_file *file, int descriptor); /* of a new file. 0 or an errno: then it is still the caller's */
+bool ct_own_file_is_open(const ct_own_file *file);
+int ct_own_file_ensure(ct_own_file *file, const char *path); /* opened again when it was closed. 0 or an errno */
+void ct_own_file_close(ct_own_file *file);
 
 /* The path from the root, so that it outlives chdir(). NULL and errno. */
 char *ct_absolute_path(const ct_allocator *allocator, const char *path);

@@ -550,7 +550,9 @@ static void nothing_recorded(void)
     CHECK_EQ_INT(ct_recording_open(&o, &r, &error), CT_OK);
     CHECK(stat(journal_path, &status) == 0 && (status.st_mode & 0777) == 0600);
     CHECK(stat(live_path, &status) == 0 && (status.st_mode & 0777) == 0600);
-    CHECK((off_t)status.st_blocks * 512 >= status.st_size); /* reserved */
+    /* Of each of nine slots a block of 512 KiB and a record of 16 KiB are reserved; of what only long records need, nothing. */
+    CHECK((off_t)status.st_blocks * 512 >= 9 * (512 + 16) * 1024 && (off_t)status.st_blocks * 512 < 9 * (512 + 16 + 8) * 1024 + 8192);
+    CHECK(status.st_size > 9 * 2048 * 1024);
     memcpy(id, ct_recording_id(r), 16);
     CHECK((id[6] & 0xF0) == 0x70 && (id[8] & 0xC0) == 0x80);
     CHECK_EQ_INT(ct_recording_finish(r, &error), CT_OK);
@@ -968,7 +970,7 @@ static void sealed_in_time(void)
 /* ---- a system that refuses ---- */
 
 typedef struct broken {
-    int write_delay_ms, write_errno, punches;
+    int write_delay_ms, write_errno, punches, reserve_errno;
     long writes;
     bool short_writes, interrupts, no_thread;
 } broken;
@@ -1004,10 +1006,10 @@ static int broken_thread(void *context, pthread_t *thread, void *(*run)(void *),
     return b->no_thread ? EAGAIN : ct_system_default.start_thread(NULL, thread, run, argument);
 }
 
-static int reserve(void *context, int file, off_t size)
+static int reserve(void *context, int file, off_t offset, off_t size)
 {
-    (void)context;
-    return ct_system_default.reserve(NULL, file, size);
+    const broken *b = context;
+    return b->reserve_errno ? b->reserve_errno : ct_system_default.reserve(NULL, file, offset, size);
 }
 
 static int broken_punch(void *context, int file, off_t offset, off_t size)
@@ -1019,6 +1021,69 @@ static int broken_punch(void *context, int file, off_t offset, off_t size)
 static ct_system breaking(broken *b)
 {
     return (ct_system){ .context = b, .write_at = broken_write, .reserve = reserve, .punch = broken_punch, .start_thread = broken_thread };
+}
+
+static uint64_t disk_space(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (uint64_t)status.st_blocks * 512 : 0;
+}
+
+/* An output of so many bytes. */
+static void put_long_event(ct_recording *r, const char *text, size_t size)
+{
+    ct_event_begin(r);
+    ct_room(r, size + 16);
+    *r->cursor++ = CT_R_OUTPUT;
+    *r->cursor++ = CT_STDOUT;
+    r->cursor = ct_write_varint(r->cursor, size);
+    ct_put_bytes(r, text, size);
+    ct_event_end(r);
+}
+
+/* Records beyond what is reserved at the start get their space when they come, also when the program has closed all descriptors; without it the recording fails, and
+ * what came before is kept. */
+static void long_records(void)
+{
+    enum { LONG = 1000 * 1000 };
+    char *text = calloc(LONG, 1);
+    for (int refuses = 0; refuses < 2; refuses++) {
+        broken b = { .punches = INT32_MAX };
+        ct_system system = breaking(&b);
+        ct_recording_options o = options();
+        ct_recording *r;
+        ct_error error = { 0 };
+        o.keep_steps = 1000;
+        CHECK_EQ_INT(ct_recording_open_with(&system, &o, &r, &error), CT_OK);
+        uint64_t before = disk_space(live_path);
+        CHECK(before < 1500 * 1000);
+        put_event(r, 0);
+        for (int descriptor = 3; descriptor < 1024; descriptor++)
+            (void)close(descriptor);
+        b.reserve_errno = refuses ? ENOSPC : 0;
+        put_long_event(r, text, LONG);
+        (void)ct_content(r, CT_CONTENT_BYTES, text, LONG, LONG);
+        put_event(r, 1);
+        CHECK_EQ_INT(ct_recording_failed(r, &error), refuses);
+        if (refuses) {
+            CHECK_EQ_INT(error.system, ENOSPC);
+            CHECK_STR(error.message, "no space for the live file");
+            CHECK(disk_space(live_path) == before);
+        }
+        else {
+            CHECK(disk_space(live_path) >= before + 2 * LONG - 2 * 128 * 1024 && disk_space(live_path) <= before + 2 * LONG);
+            for (int i = 0; i < 50; i++)
+                put_long_event(r, text, LONG);
+            CHECK_EQ_INT(ct_recording_flush(r, NULL), CT_OK);
+            CHECK(disk_space(live_path) < 9 * 2500 * 1000); /* that is all that it may ever be */
+        }
+        CHECK_EQ_INT(ct_recording_finish(r, NULL), refuses ? CT_E_IO : CT_OK);
+        trace *t = decode(journal_path, refuses ? live_path : NULL);
+        CHECK_SOUND(t);
+        CHECK_EQ_INT(t->event_count, refuses ? 1 : 53);
+        release(t);
+    }
+    free(text);
 }
 
 /* Where no holes can be made the recording does not begin; where one cannot be made later it fails, and keeps what was there. */
@@ -1532,6 +1597,7 @@ int main(int argc, char **argv)
     RUN(live_after_every_event);
     RUN(killed);
     RUN(sealed_in_time);
+    RUN(long_records);
     RUN(no_holes);
     RUN(held_and_let_go);
     RUN(opened_while_the_beginning_is_dropped);

@@ -256,7 +256,7 @@ BEGIN_FAILS = (
     "from codetracer_python_recorder import _native, is_tracing, record, start\n"
     "def fail(*arguments): raise OSError(28, 'No space left on device')\n_native.start = fail\n"
 )
-CANNOT_BEGIN = "codetracer: recording into 't' could not start (No space left on device); it needs 24 MB there to begin: make room, or choose another folder\n"
+CANNOT_BEGIN = "codetracer: recording into 't' could not start (No space left on device); it needs 5 MB there to begin: make room, or choose another folder\n"
 
 
 def test_start_under_disable(program):
