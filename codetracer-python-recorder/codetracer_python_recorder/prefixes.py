@@ -43,6 +43,15 @@ def site_packages(standard: list[str]) -> list[str]:
     return [os.path.join(folder, name) for folder in standard for name in ("site-packages", "dist-packages")]
 
 
+def is_installed(script: str, standard: list[str]) -> bool:
+    """Whether a program is of the environment, and not of the project that it works for: a console script, or a file of an installed package."""
+    base = getattr(sys.modules.get("site"), "USER_BASE", None)
+    homes = [sys.prefix, sys.base_prefix, *([base] if isinstance(base, str) else [])]
+    scripts = _with_real([os.path.join(home, "Scripts" if os.name == "nt" else "bin") for home in homes])
+    packages = tuple(os.path.join(folder, "") for folder in [*site_packages(standard), *(path for path in sys.path if path.endswith(("site-packages", "dist-packages")))])
+    return any(os.path.dirname(path) in scripts or path.startswith(packages) for path in _with_real([script]))
+
+
 def own(launcher: str | None = None) -> list[str]:
     return _with_real([os.path.dirname(__file__), *([launcher] if launcher else [])])
 

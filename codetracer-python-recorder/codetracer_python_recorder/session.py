@@ -7,6 +7,7 @@ in a forked child it is nobody's: every method does nothing there.
 
 import os
 import sys
+from _thread import LockType, allocate_lock
 
 from . import _native, errors, export, filters, folder, periods, prefixes
 
@@ -273,7 +274,7 @@ class Recording:
             self.script = _tidy(script)
             lines.append(("script", self.script))
         try:
-            places = [os.path.dirname(script) if script else workdir, *([workdir] if is_module else [])]
+            places = [os.path.dirname(script) if script else workdir, *([workdir] if is_module or (script and prefixes.is_installed(script, standard)) else [])]
             rules = filters.chain(places, self.limits.filters, framework)
         except BaseException:
             self.discard()
@@ -394,6 +395,15 @@ class Recording:
         if not here or self.state != RUNNING:
             return self.result
         self.state = DONE
+        ended = allocate_lock()
+        _ending.append((self, ended))
+        with ended:
+            try:
+                return self._end(exit_status, exit_signal, error_text, progress)
+            finally:
+                _ending.remove((self, ended))
+
+    def _end(self, exit_status: int | None, exit_signal: int | None, error_text: str | None, progress: "export.Progress | None") -> Result | None:
         self.folder.begin_export()
         summary = _native.stop(exit_status, exit_signal, error_text)
         failed = summary.get("failed")
@@ -521,6 +531,7 @@ def runs_anyway(policy: "dict[str, Any] | None") -> bool:
 
 # The recording of this process, and of nobody in a forked child.
 current: Recording | None = None
+_ending: "list[tuple[Recording, LockType]]" = []  # those whose traces are being written, and what is held as long
 before_end: "list[Callable[[], None]]" = []  # who has something to add when a recording is about to end
 
 
@@ -760,7 +771,14 @@ def _register_at_exit() -> None:
 
 
 def _at_exit() -> None:
-    """The program ends, and nobody stopped the recording that it started."""
+    """The program ends, and nobody stopped the recording that it started; or another thread is about to: a daemon thread, as servers have, would end in the middle."""
+    for ending, ended in list(_ending):
+        if ending.process == os.getpid():
+            try:
+                with ended:
+                    pass
+            except KeyboardInterrupt:
+                report(f"interrupted while writing the trace; the recording is complete and kept: {errors.recover_command(ending.folder.shown)}")
     recording = current_here()
     if recording is None or recording.is_command_line:
         return

@@ -9,6 +9,7 @@ import time
 import tomllib
 from pathlib import Path
 
+import codetracer_python_recorder
 import pytest
 import reading
 from conftest import environment_for
@@ -424,6 +425,30 @@ def test_a_module_that_lies_elsewhere_takes_the_working_folders(record, tmp_path
     assert sources(elsewhere / "server.py") == []
     (elsewhere / ".codetracer" / "trace-filter.toml").write_text(HEAD)
     assert sources("-m", "server") == [str(elsewhere / ".codetracer" / "trace-filter.toml")]
+
+
+def test_a_console_script_takes_the_working_folders(tmp_path):
+    """`codetracer-record venv/bin/server`, and a server that was started as such and records by itself."""
+    venv, project = tmp_path / "venv", tmp_path / "project"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=120)
+    (project / ".codetracer").mkdir(parents=True)
+    (project / "src").mkdir()
+    (project / ".codetracer" / "trace-filter.toml").write_text(HEAD)
+    (venv / "bin" / "server").write_text("x = 1\n")
+    (venv / "bin" / "starts").write_text("from codetracer_python_recorder import trace\nwith trace('itself'):\n    x = 1\n")
+    (tmp_path / "other.py").write_text("x = 1\n")
+    environment = environment_for()
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, {Path(codetracer_python_recorder.__file__).parents[1], *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))}))
+
+    def sources(trace, *command):
+        subprocess.run([venv / "bin" / "python", *command], cwd=project / "src", env=environment, check=True, timeout=60)
+        info = subprocess.run([reading.trace_tool(), "info", project / "src" / trace], capture_output=True, text=True).stdout
+        return re.findall(r"^filter.source = \w+ \w+ (.*)$", info, re.MULTILINE)
+
+    record, found = ("-m", "codetracer_python_recorder", "--quiet", "-o"), [str(project / ".codetracer" / "trace-filter.toml")]
+    assert sources("script", *record, "script", venv / "bin" / "server") == found
+    assert sources("itself", venv / "bin" / "starts") == found
+    assert sources("other", *record, "other", tmp_path / "other.py") == []
 
 
 def test_order_of_files(project, tmp_path):

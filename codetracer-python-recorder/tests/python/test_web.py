@@ -269,6 +269,37 @@ stream.close()
     assert [span["label"] for span in spans_of(trace)] == ["GET /stream"] + ["GET /other"] * 20
 
 
+def test_a_trace_that_is_written_at_the_end_is_finished(tmp_path):
+    """Servers' threads are daemons: they end with the program, also while one writes the trace of a response that nobody closed."""
+    code = """\
+import threading, time
+from codetracer_python_recorder import CodeTracerWSGIMiddleware
+from codetracer_python_recorder import export
+def app(environ, start_response):
+    start_response("200 OK", [])
+    n = 1
+    yield b"x"
+def slowly(*given, real=export.export):
+    writing.set()
+    time.sleep(0.5)
+    return real(*given)
+export.export = slowly
+writing = threading.Event()
+wrapped = CodeTracerWSGIMiddleware(app, trace_dir="out", format="journal")
+def serve():
+    body = wrapped({"PATH_INFO": "/reset"}, lambda *given: None)
+    next(body)
+    del body
+threading.Thread(target=serve, daemon=True).start()
+writing.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=frameworks.environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (trace,) = (tmp_path / "out").iterdir()
+    assert sorted(path.name for path in trace.iterdir()) == ["GET-reset.ctj", "spans.jsonl"]
+    assert [(span["label"], span["status"]) for span in spans_of(trace)] == [("GET /reset", "ok")]
+
+
 def test_policy_of_the_environment(serve, tmp_path):
     variables = {"CODETRACER_LOG_LEVEL": "info", "CODETRACER_LOG_FILE": str(tmp_path / "log")}
     server = serve("wsgi", None, OPTIONS=repr({"trace_dir": "out"}), **variables)
