@@ -274,7 +274,7 @@ class Recording:
             self.script = _tidy(script)
             lines.append(("script", self.script))
         try:
-            places = [os.path.dirname(script) if script else workdir, *([workdir] if is_module or (script and prefixes.is_installed(script, standard)) else [])]
+            places = [os.path.dirname(script) if script else workdir, *([workdir] if is_module or (script and workdir and prefixes.is_installed(script, standard)) else [])]
             rules = filters.chain(places, self.limits.filters, framework)
         except BaseException:
             self.discard()
