@@ -270,7 +270,9 @@ NOT_WALKED = {
 }
 if os.environ.get("CODETRACER_CONSUMERS") == "all":
     FORMATS = ("ct", "json")
-    NAMES = (*OWN, *sorted({path.stem for path in PROGRAMS.glob("*.py")} - set(NOT_WALKED)))
+    # Nor those of thousands of steps that are there for what capture might miss (test_capture.py): ct-print reads them in test_formats.py.
+    CAPTURE = re.compile("quiet_|same_pointers|elements_replaced")
+    NAMES = (*OWN, *sorted(name for path in PROGRAMS.glob("*.py") if (name := path.stem) not in NOT_WALKED and not CAPTURE.match(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
