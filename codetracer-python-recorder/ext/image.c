@@ -25,7 +25,9 @@
 /* One walk over an object's storage, either comparing with the image or taking it anew into r->words. */
 typedef struct walk {
     recorder *r;
-    PyObject *const *at, *const *end; /* comparing: what is expected */
+    PyObject *const *at, *const *end; /* comparing: what is expected … */
+    const object_record *record;
+    image_changes *changes;           /* … and where it is not */
     size_t large;                     /* taking: bytes of what is held and not small */
 } walk;
 
@@ -68,12 +70,39 @@ grow_words(recorder *r)
     return true;
 }
 
-/* A word that differs, or for which there is no memory, ends the walk. */
-static inline bool
+/* Where the elements of a plain state begin in words; of a dict, keys and values in turn. */
+static inline size_t
+first_element(const object_record *record)
+{
+    return record->type->reading == READ_INSTANCE ? 2 + ((size_t)(uintptr_t)record->words[0] + sizeof(uintptr_t) - 1) / sizeof(uintptr_t) : 1;
+}
+
+/* Whether a word that differs is one element replaced by another. */
+static __attribute__((noinline)) bool
+differs(walk *w, const void *value)
+{
+    const object_record *record = w->record;
+    if (!record->plain || w->changes->count == MOST_SINGLE_CHANGES || *w->at == NULL || value == NULL)
+        return false;
+    size_t word = (size_t)(w->at - record->words), first = first_element(record);
+    if (word < first || (record->type->reading == READ_DICT && (word - first) % 2 == 0))
+        return false;
+    w->changes->list[w->changes->count++] = (struct image_change){(uint32_t)word, (uint32_t)(word - first), (PyObject *)value};
+    w->at++;
+    return true;
+}
+
+/* A word that differs, but for a few elements, or for which there is no memory, ends the walk. */
+static inline __attribute__((always_inline)) bool
 word(walk *w, enum walk_mode mode, const void *value, bool is_object)
 {
-    if (mode == COMPARE)
-        return w->at < w->end && *w->at++ == value;
+    if (mode == COMPARE) {
+        if (w->at < w->end && *w->at == value) {
+            w->at++;
+            return true;
+        }
+        return is_object && w->at < w->end && differs(w, value);
+    }
     recorder *r = w->r;
     if (r->word_count == r->word_capacity && !grow_words(r))
         return false;
@@ -90,11 +119,18 @@ word(walk *w, enum walk_mode mode, const void *value, bool is_object)
 static inline bool
 objects(walk *w, enum walk_mode mode, PyObject *const *items, Py_ssize_t count)
 {
-    if (mode == COMPARE && count > 16) {
-        if (w->end - w->at < count || memcmp(w->at, items, (size_t)count * sizeof *items) != 0)
-            return false;
-        w->at += count;
-        return true;
+    enum { PIECE = 64 };
+    if (mode == COMPARE && w->end - w->at < count)
+        return false;
+    while (mode == COMPARE && count >= PIECE) {
+        if (memcmp(w->at, items, PIECE * sizeof *items) == 0)
+            w->at += PIECE;
+        else
+            for (int i = 0; i < PIECE; i++)
+                if (!word(w, mode, items[i], true))
+                    return false;
+        items += PIECE;
+        count -= PIECE;
     }
     for (Py_ssize_t i = 0; i < count; i++)
         if (!word(w, mode, items[i], true))
@@ -117,10 +153,21 @@ entries(walk *w, enum walk_mode mode, PyObject *dict, Py_ssize_t most)
     Py_ssize_t count = ct_dict_text_entries(dict, &texts);
     if (!number(w, mode, ((PyDictObject *)dict)->ma_used))
         return false;
-    if (count >= 0) { /* nearly all: in place, for the calls would be most of the work */
+    if (count >= 0) { /* in place, for the calls would be most of the work */
         for (Py_ssize_t i = 0; i < count && most > 0; i++)
             if (texts[i].me_value) {
                 if (!word(w, mode, texts[i].me_key, true) || !word(w, mode, texts[i].me_value, true))
+                    return false;
+                most--;
+            }
+        return true;
+    }
+    PyDictKeyEntry *others;
+    count = ct_dict_entries(dict, &others);
+    if (count >= 0) {
+        for (Py_ssize_t i = 0; i < count && most > 0; i++)
+            if (others[i].me_value) {
+                if (!word(w, mode, others[i].me_key, true) || !word(w, mode, others[i].me_value, true))
                     return false;
                 most--;
             }
@@ -230,18 +277,61 @@ storage(walk *w, enum walk_mode mode, PyObject *object, const type_info *type, P
     return (type->member_count == 0 && !type->managed_dict && !type->has_dict) || attributes(w, mode, object, type);
 }
 
-bool
-image_is_same(recorder *r, const object_record *record, Py_ssize_t length)
+/* Whether the state's children are the objects that they were, but for those that were replaced. One that died has no record any more, or one with another id: then an element with
+ * the same address may be another object, so each such child must be what one of the changed elements was. */
+static bool
+children_live(const object_record *record, const image_changes *changes)
 {
+    unsigned explained = 0;
+    for (uint32_t i = 0; i < record->child_count; i++) {
+        const struct child *child = &record->children[i];
+        if (__builtin_expect(child->record->id == child->id && child->record->object != NULL, 1))
+            continue;
+        size_t c = 0;
+        while (c < changes->count && (explained >> c & 1 || record->words[changes->list[c].word] != child->address))
+            c++;
+        if (c == changes->count)
+            return false;
+        explained |= 1u << c;
+    }
+    return true;
+}
+
+bool
+image_compare(recorder *r, const object_record *record, Py_ssize_t length, image_changes *changes)
+{
+    changes->count = 0;
     if (record->word_count == 0 || record->secrets_known != r->secrets_known)
         return false;
-    walk w = {.r = r, .at = record->words, .end = record->words + record->word_count};
-    if (!storage(&w, COMPARE, record->object, record->type, length) || w.at != w.end)
+    walk w = {.r = r, .at = record->words, .end = record->words + record->word_count, .record = record, .changes = changes};
+    return storage(&w, COMPARE, record->object, record->type, length) && w.at == w.end && children_live(record, changes);
+}
+
+static inline bool
+is_held(const object_record *record, size_t word)
+{
+    return record->held[word / 64] >> (word % 64) & 1;
+}
+
+bool
+image_is_equal(const object_record *record, const struct image_change *change)
+{
+    PyObject *old = record->words[change->word], *now = change->value;
+    if (!is_held(record, change->word) || Py_TYPE(old) != Py_TYPE(now))
         return false;
-    for (uint32_t i = 0; i < record->child_count; i++)
-        if (record->children[i].record->id != record->children[i].id || record->children[i].record->object == NULL)
-            return false;
-    return true;
+    PyTypeObject *type = Py_TYPE(now);
+    if (type == &PyLong_Type) {
+        const _PyLongValue *a = &((PyLongObject *)old)->long_value, *b = &((PyLongObject *)now)->long_value;
+        return a->lv_tag == b->lv_tag && memcmp(a->ob_digit, b->ob_digit, (a->lv_tag >> _PyLong_NON_SIZE_BITS) * sizeof(digit)) == 0;
+    }
+    if (type == &PyFloat_Type)
+        return memcmp(&((PyFloatObject *)old)->ob_fval, &((PyFloatObject *)now)->ob_fval, sizeof(double)) == 0;
+    if (type == &PyUnicode_Type)
+        return PyUnicode_KIND(old) == PyUnicode_KIND(now) && PyUnicode_GET_LENGTH(old) == PyUnicode_GET_LENGTH(now) &&
+               memcmp(PyUnicode_DATA(old), PyUnicode_DATA(now), (size_t)PyUnicode_GET_LENGTH(now) * PyUnicode_KIND(now)) == 0;
+    if (type == &PyBytes_Type)
+        return Py_SIZE(old) == Py_SIZE(now) && memcmp(PyBytes_AS_STRING(old), PyBytes_AS_STRING(now), (size_t)Py_SIZE(now)) == 0;
+    return false;
 }
 
 void
@@ -269,10 +359,10 @@ image_free(recorder *r, object_record *record)
 }
 
 static bool
-make_room(recorder *r, object_record *record, size_t children)
+make_room(object_record *record, size_t count, size_t children)
 {
-    if (r->word_count > record->word_capacity) {
-        size_t capacity = (r->word_count + r->word_count / 8 + 7) & ~(size_t)7;
+    if (count > record->word_capacity) {
+        size_t capacity = (count + count / 8 + 7) & ~(size_t)7;
         PyObject **words = realloc(record->words, capacity * sizeof *words);
         if (words)
             record->words = words;
@@ -294,6 +384,83 @@ make_room(recorder *r, object_record *record, size_t children)
     return true;
 }
 
+static inline bool
+is_to_be_held(PyObject *object)
+{
+    return is_held_type(Py_TYPE(object)) && !_Py_IsImmortal(object);
+}
+
+/* The entry of the child that the element was; child_count: none, it was a scalar. All that have its address are of that object, for they were alive together; one that stands twice
+ * in a container has two. */
+static uint32_t
+child_of(const object_record *record, const struct image_change *change, const uint32_t *taken, size_t taken_count)
+{
+    const void *address = record->words[change->word];
+    uint32_t i = change->index < record->child_count && record->children[change->index].address == address ? change->index : 0;
+    for (; i < record->child_count; i++) {
+        size_t t = 0;
+        while (t < taken_count && taken[t] != i)
+            t++;
+        if (t == taken_count && record->children[i].address == address)
+            break;
+    }
+    return i;
+}
+
+bool
+image_change(recorder *r, object_record *record, const image_changes *changes, object_record *const *children)
+{
+    uint32_t were[MOST_SINGLE_CHANGES], count = record->child_count, kept = 0;
+    for (size_t c = 0; c < changes->count; c++) {
+        const struct image_change *change = &changes->list[c];
+        if ((is_to_be_held(change->value) && large_size(change->value)) || (is_held(record, change->word) && large_size(record->words[change->word])))
+            return false; /* their sizes are summed up over all */
+    }
+    if (!make_room(record, record->word_count, count + changes->count)) {
+        r->no_memory = true;
+        return false;
+    }
+    for (size_t c = 0; c < changes->count; c++)
+        were[c] = child_of(record, &changes->list[c], were, c);
+    for (size_t c = 0; c < changes->count; c++) {
+        const struct image_change *change = &changes->list[c];
+        if (children[c])
+            record->children[were[c] < count ? were[c] : record->child_count++] = (struct child){children[c], children[c]->id, change->value};
+        else if (were[c] < count)
+            record->children[were[c]].record = NULL;
+        PyObject *old = record->words[change->word];
+        uint64_t bit = UINT64_C(1) << (change->word % 64), *held = &record->held[change->word / 64];
+        bool was_held = *held & bit;
+        *held &= ~bit;
+        if (is_to_be_held(change->value)) {
+            Py_INCREF(change->value);
+            *held |= bit;
+        }
+        record->words[change->word] = change->value;
+        if (was_held)
+            Py_DECREF(old); /* an exact scalar: its end runs nothing */
+    }
+    for (uint32_t i = 0; i < record->child_count; i++)
+        if (record->children[i].record)
+            record->children[kept++] = record->children[i];
+    record->child_count = kept;
+    if (record->type->reading != READ_INSTANCE)
+        record->first_field = kept;
+    return true;
+}
+
+/* Whether elements stand one behind the other in words and state alike, and are shown whatever they are. */
+static bool
+is_plain(const recorder *r, const object_record *record)
+{
+    const type_info *type = record->type;
+    if (r->judged || record->hidden || type->member_count)
+        return false;
+    if (type->reading == READ_INSTANCE)
+        return type->managed_dict && (uintptr_t)record->words[0] == r->field_count && r->field_count > 0;
+    return (type->reading == READ_LIST || type->reading == READ_DICT) && !type->managed_dict && !type->has_dict;
+}
+
 void
 image_take(recorder *r, object_record *record, Py_ssize_t length)
 {
@@ -307,16 +474,17 @@ image_take(recorder *r, object_record *record, Py_ssize_t length)
             if (r->words_held[i / 64] >> (i % 64) & 1)
                 Py_INCREF(r->words[i]);
     image_drop(r, record);
-    if (whole && r->large_held + w.large <= MOST_HELD && make_room(r, record, children)) {
+    if (whole && r->large_held + w.large <= MOST_HELD && make_room(record, r->word_count, children)) {
         record->large_held = w.large;
         r->large_held += w.large;
         memcpy(record->words, r->words, r->word_count * sizeof *r->words);
         memcpy(record->held, r->words_held, bits * sizeof *record->held);
         for (size_t i = 0; i < children; i++)
-            record->children[i] = (struct child){r->children[i], r->children[i]->id};
+            record->children[i] = (struct child){r->children[i], r->children[i]->id, r->children[i]->object};
         record->word_count = (uint32_t)r->word_count;
         record->child_count = (uint32_t)children;
         record->first_field = (uint32_t)r->first_field;
+        record->plain = is_plain(r, record);
     }
     else if (whole)
         for (size_t i = 0; i < r->word_count; i++)

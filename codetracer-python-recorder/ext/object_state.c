@@ -42,11 +42,13 @@ append(recorder *r, PyObject *object)
         return;
     }
     object_record *child = NULL;
+    uint8_t *end = at + 1;
     if (object)
-        at = value_encode(r, object, at, &child);
+        end = value_encode(r, object, at, &child);
     else
-        *at++ = CT_V_UNBOUND;
-    scratch_take(&r->values, at);
+        *at = CT_V_UNBOUND;
+    r->judged |= *at == CT_V_REDACTED;
+    scratch_take(&r->values, end);
     if (child)
         push_child(r, child);
 }
@@ -61,6 +63,7 @@ append_hidden(recorder *r, PyObject *object, enum value_action action, enum hidd
         return;
     }
     object_record *child;
+    r->judged = true;
     uint8_t *end = is_key ? redaction_encode_key(r, object, at, &child) : value_encode_as(r, object, action, at, &child);
     if (*at == CT_V_REDACTED)
         r->state_hidden[kind - HIDDEN_ITEMS]++;

@@ -13,7 +13,7 @@
 
 /* ---- records: in slabs, used again ---- */
 
-enum { SLAB_RECORDS = 64, STATE_KEPT = 256, WORDS_KEPT = 32 };
+enum { SLAB_RECORDS = 64, STATE_KEPT = 256, WORDS_KEPT = 32, MOST_PATCHES = 64 };
 typedef struct record_slab { struct record_slab *next; object_record records[SLAB_RECORDS]; } record_slab;
 
 static object_record *
@@ -46,6 +46,7 @@ object_record_free(recorder *r, object_record *record)
     }
     else
         free(record->state);
+    free(record->patches);
     image_drop(r, record);
     if (record->word_capacity <= WORDS_KEPT && record->child_capacity <= WORDS_KEPT) {
         kept.words = record->words;
@@ -144,8 +145,6 @@ put_item(ct_recording *out, enum ct_record record, uint64_t id, uint64_t index, 
     memcpy(at, value, size);
     out->cursor = at + size;
 }
-
-enum { MOST_SINGLE_CHANGES = 4 };
 
 /* Element by element: a few single changes, or one run replaced by another. False: write the whole state. */
 static bool
@@ -298,6 +297,7 @@ keep_state(recorder *r, object_record *record, const uint8_t *state, size_t size
     if (size)
         memcpy(record->state, state, size);
     record->state_size = (uint32_t)size;
+    record->patch_count = record->patch_size = 0;
     record->flags = flags;
     record->has_state = true;
     return true;
@@ -312,6 +312,119 @@ count_hidden(recorder *r, object_record *record)
             r->hidden[HIDDEN_ITEMS + i] += (uint64_t)(r->state_hidden[i] - record->hidden_values[i]);
         record->hidden_values[i] = r->state_hidden[i];
     }
+}
+
+/* ---- patches: a few elements of a state that were written since ----
+ *
+ * In place they would have to be found in the state, and what is behind them moved. So they are kept beside it, and put in when there are many or the state is asked for.
+ */
+
+static bool
+add_patch(recorder *r, object_record *record, uint32_t index, const uint8_t *value, size_t size)
+{
+    size_t needed = record->patch_size + 10 + size;
+    if (needed > record->patch_capacity) {
+        size_t capacity = needed * 2;
+        uint8_t *bytes = realloc(record->patches, capacity);
+        if (bytes == NULL) {
+            r->no_memory = true;
+            return false;
+        }
+        record->patches = bytes;
+        record->patch_capacity = (uint32_t)capacity;
+    }
+    uint8_t *at = ct_write_varint(record->patches + record->patch_size, index);
+    memcpy(at, value, size);
+    record->patch_size = (uint32_t)(at + size - record->patches);
+    record->patch_count++;
+    return true;
+}
+
+typedef struct patch { uint64_t index; const uint8_t *value; size_t size, number; } patch;
+
+static int
+by_index(const void *left, const void *right)
+{
+    const patch *a = left, *b = right;
+    return a->index != b->index ? a->index < b->index ? -1 : 1 : a->number < b->number ? -1 : 1;
+}
+
+/* Puts the patches into the state. False: no memory. */
+static bool
+put_patches_in(recorder *r, object_record *record)
+{
+    patch patches[MOST_PATCHES];
+    const uint8_t *at = record->patches;
+    size_t count = record->patch_count;
+    if (count == 0)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        patches[i].index = read_varint(&at);
+        patches[i].value = at;
+        patches[i].size = value_size(at);
+        patches[i].number = i;
+        at += patches[i].size;
+    }
+    qsort(patches, count, sizeof *patches, by_index);
+    uint8_t *state = malloc((size_t)record->state_size + record->patch_size), *to = state;
+    if (state == NULL) {
+        r->no_memory = true;
+        return false;
+    }
+    const uint8_t *from = record->state, *end = record->state + record->state_size, *done = from;
+    read_varint(&from); /* true length, or shape */
+    if (record->flags == CT_O_ITEMS)
+        read_varint(&from);
+    uint64_t index = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count && patches[i + 1].index == patches[i].index)
+            continue; /* written again later */
+        for (; index < patches[i].index; index++)
+            from += value_size(from);
+        memcpy(to, done, (size_t)(from - done));
+        to += from - done;
+        memcpy(to, patches[i].value, patches[i].size);
+        to += patches[i].size;
+        from += value_size(from);
+        index++;
+        done = from;
+    }
+    memcpy(to, done, (size_t)(end - done));
+    to += end - done;
+    record->state_capacity = record->state_size + record->patch_size;
+    free(record->state);
+    record->state = state;
+    record->state_size = (uint32_t)(to - state);
+    record->patch_count = record->patch_size = 0;
+    return true;
+}
+
+/* Writes the elements that changed, and only those. False: nothing was written, and all is to be looked at. */
+static bool
+write_changes(recorder *r, object_record *record, const image_changes *changes)
+{
+    uint8_t values[MOST_SINGLE_CHANGES][CT_VALUE_MAX];
+    size_t sizes[MOST_SINGLE_CHANGES], known = r->secrets_known;
+    object_record *children[MOST_SINGLE_CHANGES];
+    for (size_t c = 0; c < changes->count; c++) {
+        sizes[c] = (size_t)(value_encode(r, changes->list[c].value, values[c], &children[c]) - values[c]);
+        if (values[c][0] == CT_V_REDACTED || r->secrets_known != known || r->no_memory)
+            return false;
+    }
+    bool equal[MOST_SINGLE_CHANGES];
+    for (size_t c = 0; c < changes->count; c++)
+        equal[c] = image_is_equal(record, &changes->list[c]);
+    if ((record->patch_count + changes->count > MOST_PATCHES && !put_patches_in(r, record)) || !image_change(r, record, changes, children))
+        return false;
+    bool any = false;
+    for (size_t c = 0; c < changes->count; c++) {
+        if (equal[c])
+            continue;
+        put_item(r->out, record->flags == CT_O_FIELDS ? CT_R_FIELD : CT_R_ITEM, record->id, changes->list[c].index, values[c], sizes[c]);
+        any |= add_patch(r, record, changes->list[c].index, values[c], sizes[c]);
+    }
+    r->changes += any;
+    return true;
 }
 
 /* ---- visits: level by level ----
@@ -410,7 +523,8 @@ look_at(recorder *r, object_record *record)
         return;
     }
 
-    if (record->has_state && !r->verifying && image_is_same(r, record, length)) {
+    image_changes changes;
+    if (record->has_state && !r->verifying && image_compare(r, record, length, &changes) && (changes.count == 0 || write_changes(r, record, &changes))) {
         for (uint32_t i = 0; i < record->child_count; i++)
             visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
         return;
@@ -423,12 +537,15 @@ look_at(recorder *r, object_record *record)
         r->values.size = 0;
         r->child_count = 0;
         memset(r->state_hidden, 0, sizeof r->state_hidden);
+        r->judged = false;
         flags = object_encode_state(r, record, length);
     } while (__builtin_expect(r->secrets_known != known, 0));
     const uint8_t *state = r->values.bytes;
     size_t size = r->values.size;
     r->values.size = 0;
     if (r->no_memory)
+        return;
+    if (record->has_state && !put_patches_in(r, record))
         return;
     if (!record->has_state || size != record->state_size || flags != record->flags || (size && memcmp(state, record->state, size) != 0)) {
         if (!record->announced || !record->has_state || !put_difference(r, record, state, size, flags))
@@ -483,7 +600,7 @@ objects_write_key_state(recorder *r)
         if (!record->announced)
             continue;
         uint8_t bytes[10];
-        if (record->has_state)
+        if (record->has_state && put_patches_in(r, record))
             put_object(r, record, record->flags, record->state, record->state_size, true);
         else if (record->length >= 0)
             put_object(r, record, CT_O_LENGTH, bytes, (size_t)(ct_write_varint(bytes, (uint64_t)record->length) - bytes), true);
@@ -508,6 +625,7 @@ objects_free(recorder *r)
         r->slabs = slab->next;
         for (size_t i = 0; i < SLAB_RECORDS; i++) {
             free(slab->records[i].state);
+            free(slab->records[i].patches);
             image_free(r, &slab->records[i]);
         }
         free(slab);

@@ -187,7 +187,7 @@ struct object_record {
     uint64_t visited;            /* the look that visited it last: nothing has changed in it if none has since recorder.quiet_since … */
     /* image.c: what its memory looked like when the state was written; word_count 0: not known */
     PyObject **words;
-    struct child { object_record *record; uint64_t id; } *children; /* what the state refers to, in its order … */
+    struct child { object_record *record; uint64_t id; const void *address; } *children; /* what the state refers to, in its order, at first … */
     uint32_t word_count, child_count;
     uint8_t visited_containers, visited_attributes; /* … and the levels that were left in that visit */
     bool has_state;              /* state holds what the journal says of it; else only address (and length) were written */
@@ -207,8 +207,11 @@ struct object_record {
     void *block;                 /* allocation that holds the object */
     int64_t length;              /* the true length written last, or -1 */
     PyObject *guards[2];         /* held exact strings from which a literal was made */
-    uint8_t *state;              /* payload, items, fields, as in the OBJECT record */
+    uint8_t *state;              /* payload, items, fields, as in the OBJECT record … */
     uint32_t state_size, state_capacity;
+    uint8_t *patches;            /* … but for these elements, which were written since: each its place and value (objects.c) */
+    uint32_t patch_count, patch_size, patch_capacity;
+    bool plain;                  /* its elements are one behind the other in words and in the state alike, and none is judged by its name or hidden */
     uint16_t hidden_values[HIDDEN_IN_OBJECTS]; /* in its state */
 };
 
@@ -353,6 +356,7 @@ struct recorder {
     size_t large_held;           /* by all images */
     PyObject **words; uint64_t *words_held; size_t word_count, word_capacity; /* of the image being taken */
     size_t first_field; /* where, in children, those begin that are fields, not elements */
+    bool judged;                 /* something in the state that is encoded is hidden, or could be, for its name or a known text */
     uint32_t *field_names; size_t field_count, field_capacity;
 
     /* filters */
@@ -464,7 +468,17 @@ typedef struct deque_block { struct deque_block *left; PyObject *data[DEQUE_BLOC
 typedef struct deque_object { PyObject_VAR_HEAD deque_block *left, *right; Py_ssize_t left_index, right_index; } deque_object;
 
 /* image.c. To be asked of a live object of the type it had then, whose state is the one written last. `length`: object_length. */
-bool image_is_same(recorder *r, const object_record *record, Py_ssize_t length);
+enum { MOST_SINGLE_CHANGES = 4 };
+typedef struct image_changes {
+    size_t count;
+    struct image_change { uint32_t word, index; /* of the element, in words and in the state */ PyObject *value; } list[MOST_SINGLE_CHANGES];
+} image_changes;
+/* True: it is as it was, but for these elements. More than some, or other changes: false. */
+bool image_compare(recorder *r, const object_record *record, Py_ssize_t length, image_changes *changes);
+/* Whether the element was, and is, an equal scalar. */
+bool image_is_equal(const object_record *record, const struct image_change *change);
+/* Takes them over; `children`: their records, NULL of scalars. False, and nothing done: the image has to be taken anew. */
+bool image_change(recorder *r, object_record *record, const image_changes *changes, object_record *const *children);
 void image_take(recorder *r, object_record *record, Py_ssize_t length); /* after object_encode_state, whose children are on r->children */
 void image_drop(recorder *r, object_record *record);
 void image_free(recorder *r, object_record *record);

@@ -16,6 +16,7 @@
  *   ct_dict_is_text_keyed(dict)       every key is an exact str: a lookup by str runs no Python code
  *   ct_dict_text_entries(dict, &entries)   the entries of a dict of such keys whose values lie beside them, those without a value unused; their
  *                                     number, or -1: it is laid out in another way
+ *   ct_dict_entries(dict, &entries)   the same of a dict whose keys are not all exact strs; -1: they are
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
  *   ct_frame_has_object(frame)        somebody has it as a frame object, or had
  *   ct_frame_keyword_defaults(frame)  the __kwdefaults__ of the function that runs in it, borrowed, or NULL
@@ -100,6 +101,16 @@ ct_dict_text_entries(PyObject *dict, PyDictUnicodeEntry **entries)
     if (((PyDictObject *)dict)->ma_values != NULL || keys->dk_kind == DICT_KEYS_GENERAL)
         return -1;
     *entries = DK_UNICODE_ENTRIES(keys);
+    return keys->dk_nentries;
+}
+
+static inline Py_ssize_t
+ct_dict_entries(PyObject *dict, PyDictKeyEntry **entries)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    if (((PyDictObject *)dict)->ma_values != NULL || keys->dk_kind != DICT_KEYS_GENERAL)
+        return -1;
+    *entries = DK_ENTRIES(keys);
     return keys->dk_nentries;
 }
 

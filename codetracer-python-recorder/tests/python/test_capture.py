@@ -140,6 +140,45 @@ run(500)
 """
 
 
+BESIDE_SECRETS = """
+class Point:
+    pass
+
+def f():
+    table = {"password": "what nobody sees", "count": 0}
+    for i in range(5): table["count"] = i * 1000
+    table["password"] = "nor this one here"
+    table["other"] = 1
+    table["other"] = "nor this one here"
+    table["other"] = "but this"
+    items = [0, 0, 0]
+    items[1] = "what nobody sees"
+    items[1] = 1000
+    items[2] = "nor this one here"
+    point = Point()
+    point.x = 1
+    point.x = 1000
+    point.secret = "and not this, either"
+    point.x = 2000
+    point.secret = 5
+    point.x = "and not this, either"
+    early = ["not yet known to be one", 1000]
+    early[1] = 2000
+    table["token_secret"] = early[0]
+    early[1] = 3000
+    return table
+
+f()
+"""
+
+
+def test_elements_replaced_beside_secrets(tmp_path):
+    recorded = reading.record_journal(tmp_path, BESIDE_SECRETS, options=["--verify-capture"])
+    assert missed(recorded) == 0
+    shown = repr(recorded.events)
+    assert "but this" in shown and "what nobody sees" not in shown and "nor this one" not in shown and "not this, either" not in shown
+
+
 def quiet_share(tmp_path, expression, before=""):
     (tmp_path / "sitecustomize.py").write_text(BEFORE + before)
     path = os.pathsep.join(filter(None, [str(tmp_path), environment_for().get("PYTHONPATH")]))
