@@ -47,6 +47,7 @@ def instructions(command, folder):
 def added(python):
     """By program: the instructions that recording it adds."""
     counts = {}
+    subprocess.run([python, "-m", "compileall", "-q", str(HERE / "support")], check=True)  # else the first program that is counted does it
     with tempfile.TemporaryDirectory(prefix="counts.") as scratch:
         folder = Path(scratch)
         for name, size in PROGRAMS.items():
