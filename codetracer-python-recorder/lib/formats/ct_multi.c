@@ -449,6 +449,7 @@ read_paths(multi_in *m, const ct_meta *meta)
     ct_table table = {0};
     ct_input record;
     ct_text path;
+    const ct_stream_sink *sink = m->r->sink;
     ct_code code = open_table(m, &table, &PATHS, "paths.dat", "paths.off");
     m->places.by_column = meta->there && meta->flags & CT_META_COLUMNS;
     for (bool first = true; code == CT_OK && (code = ct_table_next(&table, &record, m->r->error)) == CT_OK; first = false) {
@@ -458,9 +459,9 @@ read_paths(multi_in *m, const ct_meta *meta)
             ct_reading_problem(m->r, PATHS.damaged, ct_inner_place(table.data, table.at));
             code = CT_END;
         }
-        if (code == CT_OK) {
+        if (code == CT_OK && sink->path) {
             ct_reading_at(m->r, ct_inner_place(table.data, table.at));
-            code = m->r->sink->path(m->r->sink->context, path.bytes, path.size);
+            code = sink->path(sink->context, path.bytes, path.size);
         }
     }
     return close_table(m, &table, code);
@@ -916,5 +917,17 @@ ct_multi_read(ct_reading *r)
     ct_free(r->sink->allocator, m.named);
     ct_places_in_free(&m.places);
     ct_free(r->sink->allocator, m.function_paths);
+    return code;
+}
+
+ct_code
+ct_multi_places(ct_reading *r, ct_places_in *places)
+{
+    multi_in m = {.r = r, .places.allocator = r->sink->allocator};
+    ct_meta meta;
+    ct_code code = ct_read_meta(r, CT_FIRST_ENTRY, &meta);
+    if (code == CT_OK)
+        code = read_paths(&m, &meta);
+    *places = m.places;
     return code;
 }

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
+#include "formats/text.h"
 #include "util/memory.h"
 
 enum {
     LINES_PER_FILE = 100000,       /* section 3: line-only gli */
-    MOST_UNSEEN = 4 << 20,         /* lines of all files beyond their texts, which a damaged journal says they have */
+    MOST_UNSEEN = 4 << 20,         /* lines of all files together beyond their texts: each costs a byte of the trace, and code can say that it is at any line */
 };
 
 /* ---- how many lines each file has ---- */
@@ -23,19 +24,15 @@ lines_of_source(const ct_places *places, uint32_t path, uint64_t *lines, ct_erro
     return code == CT_END ? CT_OK : code;
 }
 
-static uint64_t
-take_unseen(ct_places *places, uint64_t wanted)
-{
-    uint64_t taken = wanted < MOST_UNSEEN - places->unseen ? wanted : MOST_UNSEEN - places->unseen;
-    places->unseen += taken;
-    return taken;
-}
-
 static void
 reach(ct_places *places, const ct_code_info *info, int64_t line, uint32_t path_count)
 {
-    if (info && info->path < path_count && line > 0 && places->lines[info->path] < (uint64_t)line)
-        places->lines[info->path] += take_unseen(places, (uint64_t)line - places->lines[info->path]);
+    if (!info || info->path >= path_count || line <= 0 || places->lines[info->path] >= (uint64_t)line)
+        return;
+    uint64_t wanted = (uint64_t)line - places->lines[info->path];
+    uint64_t taken = wanted < MOST_UNSEEN - places->unseen ? wanted : MOST_UNSEEN - places->unseen;
+    places->unseen += taken;
+    places->lines[info->path] += taken;
 }
 
 /* Of code whose lines are not told (of an earlier recorder, or imported), a pass over the journal tells them. */
@@ -63,7 +60,7 @@ count_lines(ct_places *places, const ct_journal_counts *counts, ct_error *error)
     places->first_code = ct_allocate_zero(allocator, counts->paths + 1u, sizeof *places->first_code);
     places->next_code = ct_allocate_zero(allocator, counts->codes + 1u, sizeof *places->next_code);
     if (!places->lines || !places->first_code || !places->next_code)
-        return CT_E_NOMEM;
+        return ct_fail(error, CT_E_NOMEM, "there is not enough memory", 0, 0);
     for (uint32_t i = 0; i < counts->paths; i++)
         CT_TRY(lines_of_source(places, i, &places->lines[i], error));
     for (uint32_t i = 0; i < counts->codes; i++) {
@@ -82,34 +79,29 @@ count_lines(ct_places *places, const ct_journal_counts *counts, ct_error *error)
     return all_told ? CT_OK : pass(places, counts->paths, error);
 }
 
-/* Whether columns are known, or a line-only gli could spill into the next file. */
-static ct_code
-choose(ct_places *places, const ct_journal_counts *counts, ct_error *error)
+/* By column when columns are known, and when a line-only gli would spill into the next file. */
+ct_code
+ct_places_start(ct_places *places, ct_error *error)
 {
-    for (uint32_t i = 0; i < counts->codes && !places->has_columns; i++) {
+    ct_journal_counts counts;
+    ct_journal_count(places->journal, &counts);
+    for (uint32_t i = 0; i < counts.codes && !places->has_columns; i++) {
         size_t count;
         const ct_line_column *lines = ct_journal_lines(places->journal, i, &count);
         for (size_t k = 0; k < count && !places->has_columns; k++)
             places->has_columns = lines[k].column > 0;
     }
     places->by_column = places->by_column || places->has_columns;
-    for (uint32_t i = 0; i < counts->codes && !places->by_column; i++)
-        places->by_column = ct_journal_code(places->journal, i)->first_line >= LINES_PER_FILE;
-    for (uint32_t i = 0; i < counts->paths && !places->by_column; i++) {
-        uint64_t lines;
-        CT_TRY(lines_of_source(places, i, &lines, error));
-        places->by_column = lines + 1 >= LINES_PER_FILE;
-    }
+    CT_TRY(count_lines(places, &counts, error));
+    for (uint32_t i = 0; i < counts.paths && !places->by_column; i++)
+        places->by_column = places->lines[i] + 1 >= LINES_PER_FILE;
     return CT_OK;
 }
 
-ct_code
-ct_places_start(ct_places *places, ct_error *error)
+bool
+ct_places_hold(const ct_places *places, uint32_t path, int64_t line)
 {
-    ct_journal_counts counts;
-    ct_journal_count(places->journal, &counts);
-    CT_TRY(choose(places, &counts, error));
-    return places->by_column ? count_lines(places, &counts, error) : CT_OK;
+    return !places->by_column || (line > 0 && (uint64_t)line <= places->lines[path] + 1);
 }
 
 /* ---- how long each line is ---- */
@@ -145,36 +137,47 @@ measure(const ct_places *places, uint32_t path, const ct_places_file *file, ct_e
     return CT_OK;
 }
 
-/* The file of that (clean) name. One whose name had to be cleaned gets as many lines as the longest file has. */
+/* Whether the journal's path is that of the trace, which is clean. */
+static ct_code
+is_path(const ct_places *places, uint32_t number, ct_text path, bool *same)
+{
+    ct_text known = ct_journal_path(places->journal, number);
+    *same = known.size == path.size && memcmp(known.bytes, path.bytes, path.size) == 0;
+    if (*same || !memmem(path.bytes, path.size, "\xEF\xBF\xBD", 3)) /* U+FFFD is what cleaning leaves */
+        return CT_OK;
+    ct_buffer cleaned = {.allocator = ct_journal_allocator(places->journal)};
+    ct_text_clean(&cleaned, (const uint8_t *)known.bytes, known.size, false);
+    *same = cleaned.size == path.size && memcmp(cleaned.bytes, path.bytes, path.size) == 0;
+    ct_code code = cleaned.failed ? CT_E_NOMEM : CT_OK;
+    ct_buffer_free(&cleaned);
+    return code;
+}
+
+/* Of the file of that name: several of the journal's paths may be one when they are clean. */
 static ct_code
 find_lines(ct_places *places, ct_text path, ct_places_file *file, ct_error *error)
 {
     ct_journal_counts counts;
-    uint64_t longest = 0, lines = 0;
-    bool found = false;
+    uint64_t lines = 0;
+    bool same;
     ct_journal_count(places->journal, &counts);
-    for (int round = 0; round < 2; round++) {
-        for (uint32_t i = 0; i < counts.paths; i++) {
-            ct_text known = ct_journal_path(places->journal, i);
-            bool same = known.size == path.size && memcmp(known.bytes, path.bytes, path.size) == 0;
-            if (round && same)
-                CT_TRY(measure(places, i, file, error));
-            found = found || same;
-            if (same && places->lines[i] > lines)
-                lines = places->lines[i];
-            if (places->lines[i] > longest)
-                longest = places->lines[i];
-        }
-        if (round)
-            break;
-        file->lines = (found ? lines : take_unseen(places, longest)) + 1; /* what follows the last newline; and no file is without a place */
-        if (!found || !places->has_columns)
-            break;
-        file->starts = ct_allocate_zero(ct_journal_allocator(places->journal), file->lines + 1, sizeof *file->starts);
-        if (!file->starts)
-            return CT_E_NOMEM;
-        for (uint64_t i = 0; i < file->lines; i++)
-            file->starts[i] = 1;
+    for (uint32_t i = 0; i < counts.paths; i++) {
+        CT_TRY(is_path(places, i, path, &same));
+        if (same && places->lines[i] > lines)
+            lines = places->lines[i];
+    }
+    file->lines = lines + 1; /* what follows the last newline; and no file is without a place */
+    if (!places->has_columns)
+        return CT_OK;
+    file->starts = ct_allocate_zero(ct_journal_allocator(places->journal), file->lines + 1, sizeof *file->starts);
+    if (!file->starts)
+        return CT_E_NOMEM;
+    for (uint64_t i = 0; i < file->lines; i++)
+        file->starts[i] = 1;
+    for (uint32_t i = 0; i < counts.paths; i++) {
+        CT_TRY(is_path(places, i, path, &same));
+        if (same)
+            CT_TRY(measure(places, i, file, error));
     }
     return CT_OK;
 }
@@ -339,6 +342,16 @@ ct_places_in_find(const ct_places_in *places, uint64_t position)
             to = middle;
     }
     return (ct_place){low, (int64_t)from + 1, file->has_columns ? within - lines[from] + 1 : 0};
+}
+
+int64_t
+ct_places_in_line(const ct_places_in *places, uint64_t path, int64_t line)
+{
+    if (path >= places->file_count)
+        return line;
+    const ct_places_in_file *file = &places->files[path];
+    const uint64_t last = places->by_column && file->lines ? file->lines : LINES_PER_FILE - 1;
+    return line <= 0 ? places->by_column : (uint64_t)line < last ? line : (int64_t)last;
 }
 
 void

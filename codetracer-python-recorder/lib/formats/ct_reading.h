@@ -3,6 +3,7 @@
 #define CT_FORMATS_CT_READING_H
 
 #include "formats/ct_meta.h"
+#include "formats/ct_places.h"
 #include "formats/ct_streams.h"
 #include "formats/stream.h"
 
@@ -67,5 +68,7 @@ ct_code ct_log_read(ct_reading *r);
 
 /* ---- ct_multi.c: sections 2 to 6 ---- */
 ct_code ct_multi_read(ct_reading *r);
+/* Of these only the space of positions; nothing of the sink is called. *places is to be freed, whatever is returned. */
+ct_code ct_multi_places(ct_reading *r, ct_places_in *places);
 
 #endif

@@ -1,12 +1,13 @@
 /* ct_losses: what a journal has and the other formats have no place for. Two passes: over the records, which hold every value once, and over the replay, which
  * knows the stacks.
  *
- * Invariant: a kind is counted whatever the target; which target leaves it out is said by KINDS alone. Memory is two bits an object and a cell for each
- * activation that is alive.
+ * Invariant: a kind is counted whatever the target; which target leaves it out is said by KINDS alone. Memory is two bits an object, a cell for each
+ * activation that is alive, and what positions of steps take (ct_places.h).
  */
 #include <math.h>
 
 #include "codetracer/export.h"
+#include "formats/ct_places.h"
 #include "formats/text.h"
 #include "journal/reader.h"
 #include "model/id_map.h"
@@ -17,7 +18,7 @@ enum target { JSON = 1, BINARY = 2, BINARY_V0 = 4, SINGLE = 8, MULTI = 16, CT = 
 
 typedef enum loss_kind {
     SUSPENSIONS, ENDED, EXCEPTIONS, UNWINDS, LOST_ENDS, LAST_SNAPSHOTS, GLOBALS, SHARED, ATTRIBUTES, SURROGATES, NAN_FLOATS, NAN_COMPLEX, THREAD_NAMES,
-    THREAD_CHANGES, GAPS, SOURCES, COLUMNS, PLACES, TYPE_KINDS, FACTS_FOLDER, FACTS_CT, KIND_COUNT
+    THREAD_CHANGES, GAPS, SOURCES, COLUMNS, LINES, SAME_NAMES, PLACES, TYPE_KINDS, FACTS_FOLDER, FACTS_CT, KIND_COUNT
 } loss_kind;
 
 /* one, many: the sentence behind a count of 1, and behind others. */
@@ -47,6 +48,10 @@ static const struct { const char *name, *one, *many; unsigned targets; } KINDS[K
     [GAPS] = {"gaps", "time the recording paused: left out", "times the recording paused: left out", ALL},
     [SOURCES] = {"sources", "text of a source file: left out", "texts of source files: left out", SINGLE},
     [COLUMNS] = {"columns", "line of a function whose column is known: it is left out", "lines of functions whose columns are known: these are left out", FOLDER | SINGLE},
+    [LINES] = {"lines", "step at line 0, or far behind the end of its file's text: shown at the nearest line that has a position",
+               "steps at line 0, or far behind the ends of their files' texts: shown at the nearest lines that have a position", MULTI},
+    [SAME_NAMES] = {"same-names", "function that has several variables of one name: that they are several is left out",
+                    "functions that have several variables of one name: that they are several is left out", ALL},
     [PLACES] = {"places", "function: its first line is left out", "functions: their first lines are left out", MULTI},
     [TYPE_KINDS] = {"types", "type: its kind and the types of its fields are left out", "types: their kinds and the types of their fields are left out", MULTI},
     [FACTS_FOLDER] = {"facts", "fact about the recording: left out", "facts about the recording: left out", FOLDER},
@@ -64,6 +69,8 @@ typedef struct losses {
     ct_error *error;
     uint64_t counts[KIND_COUNT];
     ct_id_map pages, activations;
+    ct_places places;
+    uint32_t path_count;
 } losses;
 
 static ct_code
@@ -234,7 +241,9 @@ look_at_values(losses *l)
 static ct_code
 note_step(losses *l, const ct_event *event)
 {
+    const ct_code_info *info = ct_journal_code(l->journal, event->activation->code);
     last_step *last = ct_id_map_get(&l->activations, event->activation->id);
+    l->counts[LINES] += info && info->path < l->path_count && !ct_places_hold(&l->places, info->path, event->line);
     if (!last) {
         if (!(last = ct_allocate(l->allocator, sizeof *last)))
             return no_memory(l);
@@ -346,6 +355,33 @@ is_this_recorder(const ct_meta_info *meta)
     return is_this && meta->key.size == 8 && memcmp(meta->key.bytes, "recorder", 8) == 0;
 }
 
+/* Of a function's slots two may have one name: code.replace(co_varnames=…) can make such. */
+static ct_code
+look_at_names(losses *l, const ct_journal_counts *counts)
+{
+    uint32_t *last = ct_allocate_zero(l->allocator, counts->names + 1u, sizeof *last); /* the code that had the name last, + 1 */
+    if (!last)
+        return no_memory(l);
+    for (uint32_t i = 0; i < counts->codes; i++) {
+        const ct_code_info *info = ct_journal_code(l->journal, i);
+        bool several = false;
+        for (uint32_t k = 0; info && k < info->slot_count; k++)
+            if (info->slot_names[k] < counts->names) {
+                several = several || last[info->slot_names[k]] == i + 1;
+                last[info->slot_names[k]] = i + 1;
+            }
+        l->counts[SAME_NAMES] += several;
+    }
+    ct_free(l->allocator, last);
+    return CT_OK;
+}
+
+static void
+look_at_text(losses *l, ct_text text)
+{
+    l->counts[SURROGATES] += !ct_text_is_clean((const uint8_t *)text.bytes, text.size);
+}
+
 static ct_code
 look_at_definitions(losses *l)
 {
@@ -360,8 +396,11 @@ look_at_definitions(losses *l)
         l->counts[FACTS_CT]++;
         l->counts[FACTS_FOLDER] += !is_one_of(meta->key, HELD_IN_FOLDERS);
     }
+    for (uint32_t i = 0; i < counts.names; i++)
+        look_at_text(l, ct_journal_name(l->journal, i));
     for (uint32_t i = 0; i < counts.paths; i++) {
         ct_text text;
+        look_at_text(l, ct_journal_path(l->journal, i));
         ct_code code = ct_journal_source(l->journal, i, &text, l->error);
         if (code != CT_OK && code != CT_END)
             return code;
@@ -375,7 +414,7 @@ look_at_definitions(losses *l)
     }
     l->counts[PLACES] = counts.codes;
     l->counts[TYPE_KINDS] = counts.types;
-    return CT_OK;
+    return look_at_names(l, &counts);
 }
 
 /* ---- life ---- */
@@ -392,6 +431,7 @@ ct_code
 ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layout, void (*found)(void *context, const ct_loss *loss), void *context,
           ct_error *error)
 {
+    ct_journal_counts counts;
     static const unsigned TARGETS[] = {[CT_TRACE_JSON] = JSON, [CT_TRACE_BINARY] = BINARY, [CT_TRACE_BINARY_V0] = BINARY_V0};
     if (!journal || !found || !ct_trace_format_name(format) || (unsigned)layout > CT_LAYOUT_MULTI)
         return ct_fail(error, CT_E_PARAM, "an argument is missing, or there is no such format or layout", 0, 0);
@@ -400,13 +440,19 @@ ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layou
         return CT_OK;
     losses l = {.journal = journal, .allocator = ct_journal_allocator(journal), .error = error};
     l.pages.allocator = l.activations.allocator = l.allocator;
-    ct_code code = look_at_values(&l);
+    l.places = (ct_places){.journal = journal, .by_column = true};
+    ct_journal_count(journal, &counts);
+    l.path_count = counts.paths;
+    ct_code code = ct_places_start(&l.places, error);
+    if (code == CT_OK)
+        code = look_at_values(&l);
     if (code == CT_OK)
         code = look_at_events(&l);
     if (code == CT_OK)
         code = look_at_definitions(&l);
     free_map(&l, &l.pages);
     free_map(&l, &l.activations);
+    ct_places_free(&l.places);
     for (size_t i = 0; code == CT_OK && i < KIND_COUNT; i++) {
         const ct_loss loss = {KINDS[i].name, ct_plural(l.counts[i], KINDS[i].one, KINDS[i].many), l.counts[i]};
         if (loss.count && KINDS[i].targets & target)

@@ -29,7 +29,7 @@ typedef struct rules {
     bool told;                     /* one finding a file: what follows a wrong pointer is wrong, too */
     /* Its files. */
     ct_container *container;
-    bool ours;
+    bool ours, anonymous;          /* meta.dat names this recorder; there is neither meta.dat nor meta.json, which every writer begins with */
     unsigned flags;
     uint64_t steps;
     bool counted;                  /* steps could be counted to the end */
@@ -152,7 +152,7 @@ check_mapping(rules *r)
     return CT_OK;
 }
 
-/* Asked of this project's containers only: others may have files that we do not know. */
+/* Asked of this project's containers: others may have files that we do not know. And of one that names no recorder: its meta.dat may stand under a damaged name. */
 static void
 check_names(rules *r)
 {
@@ -169,7 +169,8 @@ check_names(rules *r)
         while (k < sizeof ours / sizeof *ours && strcmp(ours[k], name) != 0)
             k++;
         if (k == sizeof ours / sizeof *ours)
-            ADD(r, "directory", CT_CTFS_HEADER + (uint64_t)(i - 1) * ENTRY + 16, "this recorder writes no file of the name %s", name);
+            ADD(r, "directory", CT_CTFS_HEADER + (uint64_t)(i - 1) * ENTRY + 16, r->ours ? "this recorder writes no file of the name %s"
+                : "meta.dat is missing, and what there is of the name %s nobody writes", name);
         log = log || strcmp(name, "events.log") == 0;
         steps = steps || strcmp(name, "steps.dat") == 0;
         journal = journal || strcmp(name, "journal.ctj") == 0;
@@ -273,7 +274,12 @@ check_meta(rules *r)
     ct_inner *file;
     ct_buffer bytes = {.allocator = r->report->allocator};
     CT_TRY(find(r, "meta.dat", &file));
-    if (!file || ct_inner_size(file) > MOST)
+    if (!file) {
+        CT_TRY(find(r, "meta.json", &file));
+        r->anonymous = !file;
+        return CT_OK;
+    }
+    if (ct_inner_size(file) > MOST)
         return CT_OK;
     ct_code code = ct_inner_load(file, 0, ct_inner_size(file), &bytes, r->error);
     if (code == CT_OK && bytes.size >= 8) {
@@ -568,7 +574,7 @@ ct_container_rules(const ct_report *report, const char *path, ct_error *error)
         code = check_mapping(&r);
     if (code == CT_OK)
         code = check_meta(&r);
-    if (code == CT_OK && r.ours)
+    if (code == CT_OK && (r.ours || r.anonymous))
         check_names(&r);
     if (code == CT_OK)
         code = find(&r, "steps.dat", &steps);

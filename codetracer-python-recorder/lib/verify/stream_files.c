@@ -132,6 +132,24 @@ check_multi(const ct_report *report, const char *path, const ct_stream_rules *lo
     return complaint(report, code, error);
 }
 
+/* Where the streams beside events.log have positions, for whoever compares the two. What is wrong with these streams is said when they are read. */
+static ct_code
+places_beside(const ct_report *report, const char *path, ct_places_in *places, ct_error *error)
+{
+    ct_source source;
+    const ct_stream_sink none = {.allocator = report->allocator};
+    ct_reading r = {.sink = &none, .error = error, .tree.allocator = report->allocator};
+    CT_TRY(ct_source_open_file(path, &source, error));
+    ct_code code = ct_container_open(&source, report->allocator, &r.container, error);
+    if (code == CT_OK) {
+        code = ct_multi_places(&r, places);
+        ct_container_close(r.container);
+    }
+    if (code == CT_E_NOMEM)
+        return ct_fail(error, code, "there is not enough memory", 0, 0);
+    return code == CT_E_CORRUPT || code == CT_E_VERSION ? CT_OK : code;
+}
+
 /* The journal that a container of this project holds as a whole. */
 static ct_code
 check_inner_journal(const ct_report *report, const char *path, ct_error *error)
@@ -179,18 +197,28 @@ check_container(const ct_report *report, const char *path, ct_error *error)
     const ct_log_watch watch = {check_log_chunk, &rules};
     ct_source source;
     const uint64_t before = report->verified->findings;
+    ct_places_in places = {.allocator = report->allocator};
     bool log;
     ct_code code = has_log(report, path, &log, error);
     if (code != CT_OK)
         return complaint(report, code, error);
-    CT_TRY(ct_source_open_file(path, &source, error));
+    if (log)
+        code = places_beside(report, path, &places, error);
+    if (code == CT_OK)
+        code = ct_source_open_file(path, &source, error);
+    if (code != CT_OK) {
+        ct_places_in_free(&places);
+        return code;
+    }
     ct_stream_rules_start(&rules, report, NULL);
     rules.bare = !log;
+    rules.places = &places;
     rules.sink.meta = take_recorder;
     code = end_stream(report, &rules, ct_ct_read_source(&source, &rules.sink, &watch, error), error);
     if (code == CT_OK && log)
         code = check_multi(report, path, report->verified->findings == before ? &rules : NULL, error);
     ct_stream_rules_free(&rules);
+    ct_places_in_free(&places);
     if (code == CT_OK)
         code = ct_container_rules(report, path, error);
     return code == CT_OK ? check_inner_journal(report, path, error) : code;

@@ -137,7 +137,7 @@ sum_step(ct_stream_rules *r)
             r->windows[i] = i < CT_RULE_WINDOWS / 2 ? r->windows[2 * i] + r->windows[2 * i + 1] : 0;
         r->window *= 2;
     }
-    const int64_t line = r->step.line > 0 ? r->step.line : 1; /* where an empty module begins is line 0, which positions by column do not have */
+    const int64_t line = r->places ? ct_places_in_line(r->places, r->step.path, r->step.line) : r->step.line;
     const uint64_t step[] = {r->summed, r->step.path, (uint64_t)line, r->step.values};
     r->windows[r->summed++ / r->window] += XXH3_64bits(step, sizeof step);
 }

@@ -3,6 +3,7 @@
 #define CT_VERIFY_STREAM_RULES_H
 
 #include "formats/buffer.h"
+#include "formats/ct_places.h"
 #include "formats/stream.h"
 #include "verify/report.h"
 
@@ -34,6 +35,7 @@ typedef struct ct_stream_rules {
     uint64_t steps, calls_seen, values, outputs;
     /* All steps in groups of `window`: what of each is the same in every layout, summed. Two groups become one when there are too many. */
     uint64_t windows[CT_RULE_WINDOWS], window, summed;
+    const ct_places_in *places;    /* of the layout that this one is held against: a line for which that has no position counts as the one that stands for it */
     bool any_step, invented;
     bool first_known;              /* the thread that nothing started has shown its number */
     struct {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import reading
 import zstandard
+from codetracer_python_recorder import read
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "differential"))
 import generate  # noqa: E402
@@ -120,6 +121,51 @@ def test_what_is_left_out_is_said_once(convert, tmp_path):
     assert counts["of (?:a )?derived class(?:es)? that ha(?:s|ve) attributes"] == 1
     assert counts["texts? with lone surrogates"] == counts["floats? that (?:is|are) a NaN"] == counts["complex numbers? with such a NaN"] == 1
     assert counts["threads? that ha(?:s|ve) a name"] == counts["changes? from one thread to another"] == 2
+
+
+FAR = """\
+def far(a):
+    return a
+def same(a, b):
+    c = b
+    return a
+far.__code__ = far.__code__.replace(co_firstlineno=FIRST)
+same.__code__ = same.__code__.replace(co_varnames=("a", "b", "a"))
+far(1)
+same(2, 3)
+"""
+
+
+@pytest.mark.parametrize("first, held", [(150_000, True), (4_000_000, True), (2**30, False)])
+def test_lines_far_behind_their_file_and_variables_of_one_name(convert, tmp_path, first, held):
+    """The sentence is there where the line is not, and verify has nothing against either."""
+    trace = record(tmp_path, FAR.replace("FIRST", str(first)))
+    for form in FORMATS:
+        said = convert(trace, tmp_path / form, form)
+        lines = {step.line for step in read(tmp_path / form).steps}
+        named = ": 1 step at line 0, or far behind the end of its file's text" in said
+        assert (first + 1 in lines, named) == ((True, False) if held or form != "ct-multi" else (False, True)), (form, said)
+        assert (": 1 function that has several variables of one name" in said) == (form in ALL), (form, said)
+        done = subprocess.run([reading.trace_tool(), "verify", str(tmp_path / form)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and ": ok, " in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("line", [99_999, 100_000, 3_000_000])
+def test_far_lines_of_code_that_is_not_described(convert, tmp_path, line):
+    """A trace of other recorders tells lines by its steps alone, and need not have a source."""
+    events = [{"Path": "/nowhere/a.py"}, {"Path": "/nowhere/b.py"}, {"Function": {"path_id": 0, "line": 1, "name": "<toplevel>"}},
+              {"Call": {"function_id": 0, "args": []}}, {"Step": {"path_id": 0, "line": line}}, {"Step": {"path_id": 1, "line": 2}},
+              {"Type": {"kind": 30, "lang_type": "None", "specific_info": {"kind": "None"}}}, {"Return": {"return_value": {"kind": "None", "type_id": 0}}}]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "trace.json").write_text(json.dumps(events))
+    (tmp_path / "in" / "trace_metadata.json").write_text('{"workdir": "/nowhere", "program": "a.py", "args": []}')
+    (tmp_path / "in" / "trace_paths.json").write_text('["/nowhere/a.py", "/nowhere/b.py"]')
+    for form in ("ct-multi", "ct"):
+        assert "line 0" not in convert(tmp_path / "in", tmp_path / f"{form}.ct", form)
+        places = [(str(step.path), step.line) for step in read(tmp_path / f"{form}.ct").steps]
+        assert ("/nowhere/a.py", line) in places and ("/nowhere/b.py", 2) in places
+        done = subprocess.run([reading.trace_tool(), "verify", str(tmp_path / f"{form}.ct")], capture_output=True, text=True, timeout=60)
+        assert "halves" not in done.stdout, done.stdout
 
 
 PAUSES = """\

@@ -284,6 +284,17 @@ def test_an_entry_of_a_container_that_is_lost_is_found(tool, container, damage, 
     assert printed.returncode == 1 and ": journal.ctj, which" in printed.stderr and "(at byte 16)" in printed.stderr and "f(i)" in printed.stdout, printed
 
 
+def test_a_container_whose_metadata_has_lost_its_name_is_found(tool, container, tmp_path):
+    """Then nothing says who wrote it; it is read without program, arguments and folder."""
+    single = tmp_path / "single.ct"
+    subprocess.run([tool, "convert", str(container), str(single), "--to", "ct-single"], check=True, capture_output=True, timeout=60)
+    whole = single.read_bytes()
+    at = entry(whole, "meta.dat") + 16
+    single.write_bytes(whole[:at] + (int.from_bytes(whole[at : at + 8], "little") + 1).to_bytes(8, "little") + whole[at + 8 :])
+    *findings, _ = verify(tool, single, status=1)
+    assert [(finding["rule"], finding["byte"]) for finding in findings] == [("directory", at)]
+
+
 def test_halves_that_tell_different_things(tool, container):
     whole = bytearray(container.read_bytes())
     at = entry(bytes(whole), "events.idx")
