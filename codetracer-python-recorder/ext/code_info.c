@@ -299,10 +299,8 @@ describe_slots(recorder *r, PyCodeObject *code, code_info *info)
     uint8_t by_name = VALUE_SHOW;
     if (r->redaction && !info->is_namespace && text_utf8(r, code->co_name, 256, &name, &size) && ct_name_is_secret(name, size))
         by_name = VALUE_HIDE_TEXTS;
-    if (info->return_action < by_name)
-        info->return_action = by_name;
-    if (info->yield_action < by_name)
-        info->yield_action = by_name;
+    info->return_action = value_stricter(info->return_action, by_name);
+    info->yield_action = value_stricter(info->yield_action, by_name);
     return true;
 }
 

@@ -129,7 +129,7 @@ write_with_value(recorder *r, enum ct_record head, activation *a, ct_frame *fram
     enum value_action action = (enum value_action)(head == CT_R_UNWIND ? a->info->exception_action : head == CT_R_YIELD ? a->info->yield_action : a->info->return_action);
     filters_count(r, action, FILTERED_RETURN);
     size_t size = (size_t)((action ? value_encode_as(r, value, action, bytes, &record) : value_encode(r, value, bytes, &record)) - bytes);
-    r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED && action != VALUE_REDACT;
+    r->hidden[HIDDEN_RETURNS] += bytes[0] == CT_V_REDACTED && !value_is_ruled(action);
     ct_put_value(r->out, head, bytes, size);
     if (a->info->calls_only)
         object_write_deaths(r);

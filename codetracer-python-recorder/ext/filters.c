@@ -1,7 +1,7 @@
 /* Trace filters: what the user's rules say of a code object. They come checked from filters.py, are asked once per code object and once per name, and
  * their answers are kept in its code_info and in r->attribute_actions; what they mean to values is carried out by redaction.c.
  *
- * Invariant: a rule makes values more hidden than their names' words do (redaction.c), never less.
+ * Invariant: a rule makes values more hidden than their names' words do (redaction.c), never less; and what a secret's name makes known is known with any rule.
  */
 #include "recorder.h"
 
@@ -113,7 +113,7 @@ copy_text(recorder *r, PyObject *text, char *copy, size_t capacity)
     copy[size] = 0;
 }
 
-static uint8_t
+static enum value_action
 value_action_of(ct_filter_action action)
 {
     return action == CT_FILTER_DROP ? VALUE_DROP : action == CT_FILTER_REDACT ? VALUE_REDACT : VALUE_SHOW;
@@ -132,8 +132,7 @@ filters_name_action(recorder *r, code_info *info, ct_filter_kind kind, PyObject 
         action = ct_filter_action_of(r->filter, &info->decision, CT_FILTER_LOCAL, text, size);
     if (action == CT_FILTER_INHERIT)
         action = info->decision.value_default;
-    uint8_t meant = value_action_of(action);
-    return meant > by_words ? meant : by_words;
+    return value_stricter(value_action_of(action), by_words);
 }
 
 /* What is returned goes by the function's name, with its module's or without; what is yielded also by `<yield>`; an exception by `<unwind>` alone, for it is not what the function
@@ -177,8 +176,7 @@ filters_decide(recorder *r, PyCodeObject *code, code_info *info, const char *pat
 uint8_t
 filters_attribute_action(recorder *r, const char *name, size_t size, uint8_t by_words)
 {
-    uint8_t meant = r->filter ? value_action_of(ct_filter_attribute(r->filter, name, size)) : VALUE_SHOW;
-    return meant > by_words ? meant : by_words;
+    return r->filter ? value_stricter(value_action_of(ct_filter_attribute(r->filter, name, size)), by_words) : by_words;
 }
 
 /* ---- statistics ---- */
@@ -186,8 +184,8 @@ filters_attribute_action(recorder *r, const char *name, size_t size, uint8_t by_
 void
 filters_count(recorder *r, uint8_t action, enum filtered_kind kind)
 {
-    if ((action == VALUE_REDACT || action == VALUE_DROP) && !r->verifying)
-        r->filtered_values[action == VALUE_DROP][kind]++;
+    if (value_is_ruled(action) && !r->verifying)
+        r->filtered_values[action >= VALUE_DROP][kind]++;
 }
 
 static void

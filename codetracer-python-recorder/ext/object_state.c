@@ -102,13 +102,15 @@ static void
 append_field(recorder *r, uint32_t name, PyObject *value)
 {
     enum value_action action = (enum value_action)r->attribute_actions[name];
-    if (__builtin_expect(action == VALUE_DROP, 0)) {
+    if (__builtin_expect(action >= VALUE_DROP, 0)) {
+        if (action == VALUE_DROP_SECRET && value)
+            redaction_learn(r, value);
         r->state_hidden[DROPPED_ATTRIBUTES - HIDDEN_ITEMS]++;
         return;
     }
     add_field_name(r, name);
     if (__builtin_expect(action >= VALUE_HIDE_TEXTS, 0) && value)
-        append_hidden(r, value, action, action == VALUE_REDACT ? HIDDEN_RULED_ATTRIBUTES : HIDDEN_ATTRIBUTES, false);
+        append_hidden(r, value, action, value_is_ruled(action) ? HIDDEN_RULED_ATTRIBUTES : HIDDEN_ATTRIBUTES, false);
     else
         append(r, value);
 }
@@ -124,20 +126,33 @@ object_length(PyObject *object, enum reading reading)
     }
 }
 
-/* The elements of a list or tuple; named: which of the first 64 are fields with a secret's name. */
 static void
-append_elements(recorder *r, PyObject **elements, Py_ssize_t count, bool hidden, uint64_t named)
+append_elements(recorder *r, PyObject **elements, Py_ssize_t count, bool hidden)
 {
-    if (__builtin_expect(!hidden && !named, 1)) {
-        for (Py_ssize_t i = 0; i < count; i++)
-            append(r, elements[i]);
-        return;
-    }
     for (Py_ssize_t i = 0; i < count; i++)
-        if (elements[i] && (hidden || (i < 64 && named >> i & 1)))
+        if (__builtin_expect(hidden && elements[i], 0))
             append_hidden(r, elements[i], VALUE_HIDE_TEXTS, HIDDEN_ITEMS, false);
         else
             append(r, elements[i]);
+}
+
+/* The items of a named tuple of which some are hidden by their fields' names. A dropped one leaves a mark, for the others have their places. */
+static void
+append_named_items(recorder *r, const object_record *record, Py_ssize_t count)
+{
+    const type_info *type = record->type;
+    PyObject **items = ((PyTupleObject *)record->object)->ob_item;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        enum value_action action = (size_t)i < type->item_action_count ? (enum value_action)type->item_actions[i] : VALUE_SHOW;
+        if (action < VALUE_HIDE_TEXTS && record->hidden)
+            action = VALUE_HIDE_TEXTS;
+        if (items[i] == NULL || action < VALUE_HIDE_TEXTS)
+            append(r, items[i]);
+        else
+            append_hidden(r, items[i], action, value_is_ruled(action) ? HIDDEN_RULED_ATTRIBUTES : HIDDEN_ITEMS, false);
+        if (items[i] && action >= VALUE_DROP)
+            r->state_hidden[DROPPED_ATTRIBUTES - HIDDEN_ITEMS]++;
+    }
 }
 
 /* An item of a set or deque. */
@@ -188,10 +203,13 @@ append_items(recorder *r, const object_record *record, Py_ssize_t length)
     append_varint(r, (uint64_t)(reading == READ_DICT ? 2 * shown : shown));
     switch (reading) {
     case READ_LIST:
-        append_elements(r, ((PyListObject *)object)->ob_item, shown, hidden, 0);
+        append_elements(r, ((PyListObject *)object)->ob_item, shown, hidden);
         break;
     case READ_TUPLE:
-        append_elements(r, ((PyTupleObject *)object)->ob_item, shown, hidden, record->type->hidden_items);
+        if (__builtin_expect(record->type->item_actions != NULL, 0))
+            append_named_items(r, record, shown);
+        else
+            append_elements(r, ((PyTupleObject *)object)->ob_item, shown, hidden);
         break;
     case READ_DICT:
         append_entries(r, record, shown);

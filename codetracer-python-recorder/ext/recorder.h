@@ -70,9 +70,28 @@ enum value_action {
     VALUE_OF_NAMES,              /* __annotations__: its keys name no secrets, but types */
     VALUE_HIDE_TEXTS,            /* a secret's name: str and bytes are hidden, in containers too; other objects are judged by their own fields */
     VALUE_REDACT,                /* a rule: hidden, whatever it is */
+    VALUE_REDACT_SECRET,         /* the same under a secret's name: the texts in it are known from then on, as if there were no rule */
     VALUE_DROP,                  /* a rule: left out; of what is returned, yielded or raised stands that there was something */
+    VALUE_DROP_SECRET,           /* the same under a secret's name */
     VALUE_LEFT_OUT               /* no name of the program's: a notebook's own */
 };
+
+static inline bool
+value_is_ruled(enum value_action action)
+{
+    return action >= VALUE_REDACT && action <= VALUE_DROP_SECRET;
+}
+
+/* What a rule says and what the words of the name say, together. */
+static inline enum value_action
+value_stricter(enum value_action meant, enum value_action by_words)
+{
+    if (meant < VALUE_REDACT)
+        return meant > by_words ? meant : by_words;
+    if (by_words != VALUE_HIDE_TEXTS)
+        return meant;
+    return meant == VALUE_REDACT ? VALUE_REDACT_SECRET : meant == VALUE_DROP ? VALUE_DROP_SECRET : meant;
+}
 
 /* Whether a str with that hash, as a key, has a secret's name. A key is not held; the hash of 64 bits is as good, and there, as it is in a dict. */
 typedef struct key_verdict { Py_hash_t hash; bool secret; } key_verdict;
@@ -167,7 +186,8 @@ struct type_info {
     bool managed_dict;
     bool has_dict;               /* an instance dict at dict_offset */
     Py_ssize_t dict_offset;
-    uint64_t hidden_items;       /* named tuples: bit i: the i-th field has a secret's name */
+    uint8_t *item_actions;       /* named tuples: an enum value_action for each of the first fields; NULL: all are shown */
+    size_t item_action_count;
     size_t member_count;
     slot_member *members;        /* __slots__ of Python classes, base classes first */
     PyObject **key_objects;      /* in-line attributes: the i-th cached key (held) and its name id */
@@ -524,6 +544,7 @@ bool redaction_judge_key(recorder *r, PyObject *key);
 uint8_t *redaction_encode_key(recorder *r, PyObject *key, uint8_t *at, object_record **record);
 /* The payload of a str or bytes subclass, bytearray or memoryview that is hidden. */
 uint8_t *redaction_encode_payload(recorder *r, PyObject *object, enum reading reading, const void *bytes, size_t size, uint8_t *at);
+void redaction_learn(recorder *r, PyObject *object); /* the texts in what a rule hides whole, under a secret's name */
 void redaction_hide_name(recorder *r, const char **bytes, size_t *size); /* of a thread, function, class: <redacted> if a known text is part of it */
 bool redaction_finds(recorder *r, const void *bytes, size_t size); /* a known text in these bytes; to be asked if r->secrets_known */
 /* Text that goes to a stream, with known texts masked. False: nothing is left to be written now. */

@@ -179,6 +179,47 @@ learn_bytes(recorder *r, const void *bytes, size_t size)
         learn(r, bytes, size, NULL);
 }
 
+static void
+learn_within(recorder *r, PyObject *object, int depth)
+{
+    if (PyUnicode_Check(object))
+        learn_str(r, object);
+    else if (PyBytes_Check(object))
+        learn_bytes(r, PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+    else if (PyByteArray_Check(object))
+        learn_bytes(r, PyByteArray_AS_STRING(object), (size_t)PyByteArray_GET_SIZE(object));
+    if (depth == 0)
+        return;
+    Py_ssize_t position = 0;
+    PyObject *key, *value;
+    if (PyList_Check(object) || PyTuple_Check(object))
+        for (Py_ssize_t i = 0; i < Py_SIZE(object) && i < r->limits.items; i++) {
+            PyObject *item = PySequence_Fast_ITEMS(object)[i];
+            if (item)
+                learn_within(r, item, depth - 1);
+        }
+    else if (PyDict_Check(object))
+        for (Py_ssize_t i = 0; i < r->limits.items && PyDict_Next(object, &position, &key, &value); i++) {
+            if (!is_plain_word(key))
+                learn_within(r, key, depth - 1);
+            learn_within(r, value, depth - 1);
+        }
+    else if (PyAnySet_Check(object)) {
+        const PySetObject *set = (PySetObject *)object;
+        for (Py_ssize_t i = 0; i <= set->mask && position < r->limits.items; i++)
+            if (set->table[i].key && set->table[i].hash != -1) { /* a removed entry has the hash -1 */
+                learn_within(r, set->table[i].key, depth - 1);
+                position++;
+            }
+    }
+}
+
+void
+redaction_learn(recorder *r, PyObject *object)
+{
+    learn_within(r, object, r->limits.containers);
+}
+
 /* A search costs about a nanosecond a byte, and the same long text is encoded at every line: what was searched is remembered by its hash, until another secret
  * becomes known. */
 bool
@@ -221,8 +262,10 @@ value_encode_as(recorder *r, PyObject *object, enum value_action action, uint8_t
 {
     PyTypeObject *type = Py_TYPE(object);
     *record = NULL;
-    if (action == VALUE_REDACT || action == VALUE_DROP) {
-        *at++ = action == VALUE_REDACT ? CT_V_REDACTED : CT_V_DROPPED;
+    if (value_is_ruled(action)) {
+        if (action == VALUE_REDACT_SECRET || action == VALUE_DROP_SECRET)
+            redaction_learn(r, object);
+        *at++ = action < VALUE_DROP ? CT_V_REDACTED : CT_V_DROPPED;
         return at;
     }
     if (action == VALUE_HIDE_TEXTS && (type == &PyUnicode_Type || type == &PyBytes_Type)) {

@@ -72,15 +72,18 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
     uint8_t *end;
     if (__builtin_expect(last->action != VALUE_SHOW, 0)) {
         filters_count(r, last->action, kind);
-        if (last->action >= VALUE_DROP)
+        if (last->action >= VALUE_DROP) {
+            if (last->action == VALUE_DROP_SECRET)
+                redaction_learn(r, value);
             return; /* never bound */
+        }
         end = value_encode_as(r, value, (enum value_action)last->action, bytes, &record);
     }
     else
         end = value_encode(r, value, bytes, &record);
     size_t size = (size_t)(end - bytes);
     /* What a rule hides is counted each time; a text may become known as a secret, and is then hidden where it was shown. */
-    bool lasts = record == NULL && _Py_IsImmortal(value) && last->action != VALUE_REDACT &&
+    bool lasts = record == NULL && _Py_IsImmortal(value) && !value_is_ruled(last->action) &&
                  !(PyUnicode_Check(value) && PyUnicode_GET_LENGTH(value) >= CT_SECRET_LEAST);
     last->lasting = lasts ? value : NULL;
     last->record = record;
@@ -94,7 +97,7 @@ write_if_changed(recorder *r, shadow *last, uint32_t slot, PyObject *value, enum
         else
             ct_put_slot(r->out, slot, bytes, size);
         r->changes++;
-        if (bytes[0] == CT_V_REDACTED && last->action != VALUE_REDACT)
+        if (bytes[0] == CT_V_REDACTED && !value_is_ruled(last->action))
             r->hidden[last->action == VALUE_HIDE_TEXTS ? HIDDEN_VARIABLES : HIDDEN_TEXTS]++;
         last->size = (uint8_t)size;
         memcpy(last->bytes, bytes, size);
@@ -367,9 +370,11 @@ learn_slots(recorder *r, const activation *a, PyObject **slots)
     uint8_t bytes[CT_VALUE_MAX];
     object_record *record;
     for (uint32_t i = 0; i < a->slot_count; i++) {
-        PyObject *value = a->info->actions[i] == VALUE_HIDE_TEXTS ? slot_value(slots, a->info, i) : NULL;
+        enum value_action action = (enum value_action)a->info->actions[i];
+        bool secret = action == VALUE_HIDE_TEXTS || action == VALUE_REDACT_SECRET || action == VALUE_DROP_SECRET;
+        PyObject *value = secret ? slot_value(slots, a->info, i) : NULL;
         if (value && is_shown(value))
-            value_encode_as(r, value, VALUE_HIDE_TEXTS, bytes, &record);
+            value_encode_as(r, value, action, bytes, &record);
     }
 }
 

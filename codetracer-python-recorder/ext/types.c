@@ -192,19 +192,32 @@ declares_slots(PyTypeObject *type)
     return false;
 }
 
-/* Which of a named tuple's first 64 fields have a secret's name. */
-static uint64_t
-hidden_items(recorder *r, PyTypeObject *type)
+/* What is done with a named tuple's fields: they are attributes, by the words of their names and by rules. */
+static void
+judge_items(recorder *r, type_info *info)
 {
     PyObject *fields = NULL;
-    uint64_t hidden = 0;
-    for (PyTypeObject *base = type; base && fields == NULL; base = base->tp_base)
+    for (PyTypeObject *base = info->type; base && fields == NULL; base = base->tp_base)
         if ((base->tp_flags & Py_TPFLAGS_HEAPTYPE) && base->tp_dict)
             fields = dict_get_text(base->tp_dict, "_fields");
-    for (Py_ssize_t i = 0; fields && PyTuple_Check(fields) && i < PyTuple_GET_SIZE(fields) && i < 64; i++)
-        if (PyTuple_GET_ITEM(fields, i) && redaction_is_secret_key(r, PyTuple_GET_ITEM(fields, i)))
-            hidden |= UINT64_C(1) << i;
-    return hidden;
+    if (fields == NULL || !PyTuple_Check(fields))
+        return;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fields); i++) {
+        PyObject *field = PyTuple_GET_ITEM(fields, i);
+        const char *bytes;
+        size_t size;
+        if (field == NULL || !PyUnicode_Check(field) || !text_utf8(r, field, SIZE_MAX, &bytes, &size))
+            continue;
+        uint8_t action = filters_attribute_action(r, bytes, size, r->redaction && redaction_is_secret_key(r, field) ? VALUE_HIDE_TEXTS : VALUE_SHOW);
+        if (action == VALUE_SHOW)
+            continue;
+        if (info->item_actions == NULL && !(info->item_actions = calloc((size_t)PyTuple_GET_SIZE(fields), 1))) {
+            r->no_memory = true;
+            return;
+        }
+        info->item_actions[i] = action;
+        info->item_action_count = (size_t)i + 1;
+    }
 }
 
 static void
@@ -215,6 +228,7 @@ type_info_free(type_info *info)
     free(info->key_objects);
     free(info->key_names);
     free(info->members);
+    free(info->item_actions);
     free(info->shape_names);
     free(info->name);
     Py_XDECREF(info->qualname);
@@ -280,8 +294,8 @@ type_info_of(recorder *r, PyTypeObject *type)
             r->no_memory = true;
         }
     }
-    if (info->reading == READ_TUPLE && r->redaction)
-        info->hidden_items = hidden_items(r, type);
+    if (info->reading == READ_TUPLE && (r->redaction || r->filter))
+        judge_items(r, info);
     if (info->reading == READ_OPAQUE && (info->managed_dict || info->has_dict || info->member_count || declares_slots(type)))
         info->reading = READ_INSTANCE;
     info->is_container = info->reading >= READ_LIST && info->reading <= READ_DEQUE;

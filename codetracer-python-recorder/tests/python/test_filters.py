@@ -373,6 +373,51 @@ def test_no_rule_shows_a_password(project, tmp_path):
     assert "hunter2" not in str(events)
 
 
+LEARNED = """\
+import collections
+
+Row = collections.namedtuple("Row", "id password")
+
+class Client:
+    def __init__(self):
+        self.api_key = "hunter2-attr"
+
+def connect(password, user):
+    return "user=" + user + " " + password
+
+def get_secret():
+    return "hunter2-returned"
+
+client = Client()
+used = client.api_key
+row = Row(1, "hunter2-field")
+second = row[1]
+dsn = connect("hunter2-argument", "ada")
+print(dsn)
+DB_PASSWORDS = {"prod": ["hunter2-global", 5]}
+copy = "x" + DB_PASSWORDS["prod"][0]
+got = get_secret()
+"""
+
+
+@pytest.mark.parametrize("action", ["redact", "drop"])
+@pytest.mark.parametrize("pattern", ["arg:password", "attr:*", "global:*PASSWORDS", "ret:get_secret", "local:pass*"])
+def test_what_a_rule_hides_whole_is_known_as_a_secret_elsewhere(project, tmp_path, pattern, action):
+    """The rule adds to what the name's words do: without it `dsn` is hidden, and with it no less."""
+    (tmp_path / "app.py").write_text(LEARNED)
+    events = project(HEAD + rule("pkg:app", None, [(pattern, action)]))
+    assert "hunter2" not in str(events) and "ada" in str(events)
+
+
+@pytest.mark.parametrize("format", ["journal", "json", "binary", "ct"])
+@pytest.mark.parametrize("action", ["redact", "drop"])
+def test_fields_of_named_tuples_are_attributes(project, tmp_path, action, format):
+    (tmp_path / "app.py").write_text("import typing\nclass Row(typing.NamedTuple):\n    id: int\n    email: str\n    age: int\nrow = Row(4711, 'ada@' + 'x.org', 99)\nlast = 1\n")
+    events = project(HEAD + rule("pkg:app", None, [("attr:email", action)]), options=("--format", format))
+    (row,) = {str(e["locals"]["row"]) for e in events if "row" in (e.get("locals") or ())}
+    assert "ada@" not in row and "4711" in row and "99" in row and f"<{action}" in row
+
+
 def test_value_defaults(project):
     events = project(HEAD + rule("obj:login", None, [("arg:name", "allow")], 'value_default = "redact"\n'))
     (call,) = [e for e in events if e["event"] == "call" and e["function"] == "login"]
