@@ -213,6 +213,8 @@ attributes(walk *w, enum walk_mode mode, PyObject *object, const type_info *type
         dict = object_dict(object, type);
     if (!word(w, mode, dict, false))
         return false;
+    if (dict && !word(w, mode, Py_TYPE(dict), false)) /* an exact one, and one of a class at the same address, differ in what goes with them (lifetime.c) */
+        return false;
     return dict == NULL || !PyDict_Check(dict) || entries(w, mode, dict, w->r->limits.items);
 }
 

@@ -52,10 +52,21 @@ lifetime_unwatch(const void *block)
         watched_bits[slot / 64] &= ~((uint64_t)1 << slot % 64);
 }
 
+/* Whether its death ran nothing, and let nothing go that could unless that is seen to die as well. An exact container, or an instance of a class of Python's without __del__, lets go what it refers
+ * to. It has been looked into since anything happened, so that is what the journal says, or what instructions put there since, which is held elsewhere or known (quiet.c); each of these has a record and is
+ * judged by its own death. What is known but lies where nobody looks any more, at the border of what is shown or beyond it, may refer to anything by now. Its class is as it was, too, for it was read at that look. */
+static bool
+dies_quietly(const recorder *r, const object_record *record)
+{
+    const type_info *type = record->type;
+    return type->dies_quietly && record->whole && record->visited >= r->quiet_since && (type->is_container ? record->visited_containers : record->visited_attributes) > 0;
+}
+
 /* The object that lies at `object` is gone. */
 static void
 object_died(recorder *r, object_record *record)
 {
+    r->died_loudly = r->died_loudly || !dies_quietly(r, record);
     pointer_map_remove(&r->objects, record->object);
     lifetime_unwatch(record->block);
     if (r->died_count == r->died_capacity) {
@@ -271,6 +282,7 @@ lifetime_check(recorder *r)
     ours.realloc = hooked_realloc;
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &ours);
     r->object_free = ct_object_free();
+    r->died_loudly = true; /* any of them */
     for (size_t i = 0; r->objects.entries && i <= r->objects.mask; i++)
         if ((uintptr_t)r->objects.entries[i].key > 1)
             object_died(r, r->objects.entries[i].value);

@@ -106,6 +106,7 @@ append_field(recorder *r, uint32_t name, PyObject *value)
         if (action == VALUE_DROP_SECRET && value)
             redaction_learn(r, value);
         r->state_hidden[DROPPED_ATTRIBUTES - HIDDEN_ITEMS]++;
+        r->not_shown = true;
         return;
     }
     add_field_name(r, name);
@@ -273,9 +274,13 @@ append_dict_fields(recorder *r, PyObject *dict)
 {
     Py_ssize_t position = 0;
     PyObject *key, *value;
-    while (PyDict_Next(dict, &position, &key, &value))
-        if (PyUnicode_Check(key) && (Py_ssize_t)r->field_count < r->limits.items)
+    r->not_shown |= !PyDict_CheckExact(dict); /* it may be one that has attributes of its own */
+    while (PyDict_Next(dict, &position, &key, &value)) {
+        bool is_shown = PyUnicode_Check(key) && (Py_ssize_t)r->field_count < r->limits.items;
+        r->not_shown |= !is_shown || !PyUnicode_CheckExact(key);
+        if (is_shown)
             append_field(r, name_of(r, key), value);
+    }
 }
 
 PyObject *

@@ -537,7 +537,7 @@ look_at(recorder *r, object_record *record)
         r->values.size = 0;
         r->child_count = 0;
         memset(r->state_hidden, 0, sizeof r->state_hidden);
-        r->judged = false;
+        r->judged = r->not_shown = false;
         flags = object_encode_state(r, record, length);
     } while (__builtin_expect(r->secrets_known != known, 0));
     const uint8_t *state = r->values.bytes;
@@ -559,6 +559,8 @@ look_at(recorder *r, object_record *record)
         keep_state(r, record, state, size, flags);
     }
     record->secrets_known = known;
+    if (!r->verifying) /* what the quick look goes by stays as that found it */
+        record->whole = !r->not_shown && !r->judged && length <= r->limits.items;
     image_take(r, record, length);
     if (r->child_count == 0) {
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for
@@ -588,6 +590,7 @@ object_write_deaths(recorder *r)
         ct_put_number(r->out, CT_R_DIED, r->died[i]);
     }
     r->died_count = 0;
+    r->died_loudly = false;
 }
 
 void

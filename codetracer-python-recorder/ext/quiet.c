@@ -15,7 +15,8 @@
  *      those of defaults must be exact strs (a call that gives keywords: see KW_NAMES in effects.c);
  *   3. so what ran are instructions of the frame's code, on a way that effects.c has looked through, none of which ran twice. Each is harmless by itself, or was specialised when the
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
- *   4. no object that the journal knows has died, and freeing others runs no code that changes those: frames would be seen, a weak reference with a function in C makes every
+ *   4. no object that the journal knows has died but such as die quietly (lifetime.c), and freeing others runs no code that changes those: frames would be seen (behind the beginning of a
+ *      function they would not, so there none has died at all), a weak reference with a function in C makes every
  *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for paths are shorter than the limits of
  *      depth, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
@@ -351,7 +352,7 @@ quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
     if (s == NULL)
         return false;
     q->stretch = NULL;
-    if (tstate != r->tstate || tstate->id != r->tstate_id || r->died_count || r->ended_count || q->switches != ct_gil_switches(tstate) ||
+    if (tstate != r->tstate || tstate->id != r->tstate_id || r->died_loudly || (starts && r->died_count) || r->ended_count || q->switches != ct_gil_switches(tstate) ||
         q->collections != ct_collections(tstate) || q->secrets_known != r->secrets_known || r->restless || q->chunk != tstate->datastack_chunk ||
         q->chunk->top != (size_t)CHUNK_MARK)
         return false;
@@ -392,7 +393,8 @@ quiet_end(recorder *r, bool held)
     r->quiet_events++;
     q->names_changed += q->names != NULL;
     for (size_t i = 0; i < q->target_count; i++)
-        object_look_at_stored(r, q->targets[i].record);
+        if (q->targets[i].record->object) /* else it has died since; no record was made meanwhile */
+            object_look_at_stored(r, q->targets[i].record);
 }
 
 /* The namespace is as it was at the activation's last snapshot, but for at most what the stretch that led here stores: no other dict of names has changed since, and this

@@ -185,6 +185,7 @@ struct type_info {
     bool immutable;              /* the text or payload of an object of this type never changes */
     bool managed_dict;
     bool has_dict;               /* an instance dict at dict_offset */
+    bool dies_quietly;           /* the death of an instance runs nothing: it lets go what is in it */
     Py_ssize_t dict_offset;
     uint8_t *item_actions;       /* named tuples: an enum value_action for each of the first fields; NULL: all are shown */
     size_t item_action_count;
@@ -215,6 +216,7 @@ struct object_record {
     bool announced;              /* an OBJECT record was written … */
     bool hidden;                 /* it was under a secret's name: the texts in it are hidden */
     bool queued;                 /* is on recorder.queue */
+    bool whole;                  /* all that it refers to is in its state, and known itself if it is no scalar */
     uint8_t flags;               /* enum ct_object_flag of the state */
 
     bool keys_name_types;        /* an __annotations__ */
@@ -369,6 +371,7 @@ struct recorder {
     uint64_t missed;
     ct_free_function object_free; /* how objects were freed when lifetime_check looked last; NULL: it has not */
     uint64_t *died; size_t died_count, died_capacity;
+    bool died_loudly;            /* one of these may have run something that changed what is shown */
     uint64_t *ended; size_t ended_count, ended_capacity; /* activations of generators that died */
     scratch values, text, literal;
     object_record **children; size_t child_count, child_capacity; /* of the state that is encoded */
@@ -377,6 +380,7 @@ struct recorder {
     PyObject **words; uint64_t *words_held; size_t word_count, word_capacity; /* of the image being taken */
     size_t first_field; /* where, in children, those begin that are fields, not elements */
     bool judged;                 /* something in the state that is encoded is hidden, or could be, for its name or a known text */
+    bool not_shown;              /* something that the object refers to is not in that state */
     uint32_t *field_names; size_t field_count, field_capacity;
 
     /* filters */

@@ -235,12 +235,33 @@ type_info_free(type_info *info)
     free(info);
 }
 
+/* Exact containers, and instances of classes that `class` made (of others, PyType_FromSpec notes a name) and that have no finalizer: what these hold is in slots and the attributes' dict alone. */
+static bool
+dies_quietly(const type_info *info)
+{
+    const PyTypeObject *type = info->type;
+    switch (info->reading) {
+    case READ_LIST: return type == &PyList_Type;
+    case READ_TUPLE: return type == &PyTuple_Type;
+    case READ_DICT: return type == &PyDict_Type;
+    case READ_SET: return type == &PySet_Type || type == &PyFrozenSet_Type;
+    case READ_INSTANCE: break;
+    default: return false;
+    }
+    if (type->tp_finalize || type->tp_del)
+        return false;
+    while (type->tp_flags & Py_TPFLAGS_HEAPTYPE && ((const PyHeapTypeObject *)type)->_ht_tpname == NULL)
+        type = type->tp_base;
+    return type == &PyBaseObject_Type;
+}
+
 /* By what a renamed class is told (look_at in objects.c). A version of 0, while the interpreter has not given a new one, means looking again next time; so
  * does a name that is not held, because its end could run code. */
 static void
 note_naming(type_info *info)
 {
     info->version = info->type->tp_version_tag;
+    info->dies_quietly = dies_quietly(info);
     if (info->type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         PyObject *name = ((PyHeapTypeObject *)info->type)->ht_qualname;
         Py_XSETREF(info->qualname, name && PyUnicode_CheckExact(name) ? Py_NewRef(name) : NULL);

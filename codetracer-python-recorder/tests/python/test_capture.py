@@ -85,9 +85,34 @@ def test_most_events_are_taken_for_quiet(tmp_path, name):
 
 
 @pytest.mark.parametrize("options", [["--max-depth=1", "--max-attr-depth=1"], ["--max-depth=2", "--max-attr-depth=2"], ["--max-attr-depth=0"], ["--max-items=2"], ["--globals=referenced"]], ids=" ".join)
-@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values", "quiet_unseen"])
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values", "quiet_unseen", "quiet_ends"])
 def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
     recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture", *options], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
+@pytest.mark.parametrize("action", ["drop", "redact"])
+def test_nothing_is_missed_of_what_rules_leave_out(tmp_path, action):
+    """What an attribute refers to that is not recorded is not known, and is not seen to die with its owner."""
+    rules = '[meta]\nname = "x"\nversion = 1\n[scope]\ndefault_exec = "trace"\ndefault_value_action = "allow"\n[[scope.rules]]\nselector = "file:**"\n'
+    (tmp_path / "rules.toml").write_text(f'{rules}[[scope.rules.value_patterns]]\nselector = "attr:left_out"\naction = "{action}"\n')
+    code = """
+class Plain: pass
+def run(n):
+    seen = []
+    Tells = type("Tells", (), {"__del__": seen.clear})
+    for i in range(n):
+        p = Plain()
+        p.v = i
+        y = i
+        p.left_out = Tells()
+        seen.append(i)
+        y = i
+        p = None
+        y = i
+run(40)
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture", "--trace-filter", str(tmp_path / "rules.toml")], events=False)
     assert missed(recorded) == 0, recorded.summary
 
 
