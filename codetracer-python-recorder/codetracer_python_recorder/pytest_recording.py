@@ -81,7 +81,8 @@ class Plugin:
         self.written = 0
         self.problems: list[str] = []
         self.failing = False  # one of them counts for pytest's status
-        self.failed: dict[str, str] = {}  # trace: its node id
+        self.failing_tests: set[str] = set()  # node ids
+        self.failed: dict[str, str] = {}  # trace: its node id, where there is a trace
         self.crashed: dict[str, str] = {}  # trace: node id, of workers that ended, in the controller
         self.seen: dict[object, set[str]] = {}  # folders of the tests that a worker has told of, in the controller
         self.sessions: list[str] = []  # the traces of whole sessions: one, or one for each worker
@@ -100,17 +101,22 @@ class Plugin:
         self.recording, self.path = recording, path
 
     def end(self, keep: bool) -> None:
-        recording, self.recording = self.recording, None
-        if recording is None:
+        if self.recording is None:
             return
-        position = _native.position()
-        recording.unwanted = not keep or (position is not None and position[0] == 0)  # as of a test that is skipped by a mark
+        unwanted = not keep or self.is_empty()
+        recording, self.recording = self.recording, None
+        recording.unwanted = unwanted
         try:
             result = recording.finish()
         except errors.RecorderError as error:
             self.problem(error.message, recording.policy)
         else:
             self.written += result is not None and result.path is not None
+
+    def is_empty(self) -> bool:
+        """No line ran so far, as of a test that is skipped by a mark."""
+        position = _native.position()
+        return position is not None and position[0] == 0
 
     def problem(self, sentence: str, policy: "dict[str, Any] | None") -> None:
         self.problems.append(sentence)
@@ -149,7 +155,7 @@ class Plugin:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self) -> "Generator[None, Any, None]":
         result = yield
-        if self.recording is None:
+        if self.recording is None or (self.per_test and self.is_empty()):  # of a test without a line there is no trace to name
             return
         report: Any = result.get_result()
         report.codetracer = self.path
@@ -187,8 +193,11 @@ class Plugin:
                     self.crashed[path] = report.nodeid
             elif self.per_test and hasattr(report, "codetracer"):
                 self.seen.setdefault(worker, set()).add(report.codetracer)
-        if report.failed and self.worker is None and self.per_test and hasattr(report, "codetracer"):
-            self.failed[report.codetracer] = report.nodeid
+        if self.worker is None and self.per_test:
+            if report.failed:
+                self.failing_tests.add(report.nodeid)
+            if hasattr(report, "codetracer") and report.nodeid in self.failing_tests:
+                self.failed[report.codetracer] = report.nodeid
         if report.when == "setup":  # again, when a test is run again
             self.outcome, self.durations = None, {}
         self.durations[str(report.when)] = report.duration  # subtests tell first, the whole call is told last

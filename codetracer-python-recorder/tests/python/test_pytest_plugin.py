@@ -264,6 +264,29 @@ class T(unittest.TestCase):
     assert "test_it.py::T::test_parts: codetracer-trace print trace-out/test_it.py/T/test_parts" in done.stdout
 
 
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
+def test_a_test_that_fails_before_its_first_line_names_no_trace(run, tmp_path, workers):
+    """There is none; of one whose teardown ran there is."""
+    code = """
+import pytest
+
+@pytest.fixture
+def cleans(request):
+    request.addfinalizer(lambda: [1])
+
+def test_without_lines(no_such_fixture): pass
+
+def test_with_lines(cleans, no_such_fixture): pass
+
+def test_good(): pass
+"""
+    done = run("--codetracer=out", "-q", *workers, files={"test_it.py": code})
+    assert done.returncode == 1 and "1 passed, 2 errors" in done.stdout, done.stdout + done.stderr
+    assert sorted(traces(tmp_path / "out")) == ["test_it.py::test_good", "test_it.py::test_with_lines"]
+    assert re.findall("codetracer-trace print (.*)", done.stdout.partition("= codetracer =")[2]) == ["out/test_it.py/test_with_lines"]
+    assert "out/test_it.py/test_without_lines" not in done.stdout
+
+
 def test_the_folder_stands_behind_an_equals_sign(run, tmp_path):
     seen = run("--codetracer", "tests", files={"tests/test_a.py": "def test_a(more): pass\n", "tests/conftest.py": "import pytest\n@pytest.fixture\ndef more(): return 1\n\
 def pytest_addoption(parser): parser.addoption('--ours')\n", "test_b.py": "assert 0\n"})  # fmt: skip
