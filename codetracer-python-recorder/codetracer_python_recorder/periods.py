@@ -36,7 +36,8 @@ def point(text: object, name: str) -> tuple[str, int]:
     where, colon, number = text.rpartition(":")
     if colon:
         if where and number.isascii() and number.isdigit() and 0 < int(number) < 2**31:
-            return os.path.normpath(where), int(number)
+            where = os.path.normpath(where)
+            return os.path.abspath(where) if where.startswith(os.pardir + os.sep) else where, int(number)  # `../app.py` is the end of no path
     elif text and all(part.isidentifier() or (part[:1] == "<" and part[-1:] == ">") for part in text.split(".")):
         return text, 0
     raise ValueError(f"{name} must be FILE:LINE or FUNCTION (as app.py:120, Account.withdraw), not {text!r}")
@@ -62,12 +63,36 @@ def _why_not(where: str, line: int, script: str) -> str:
         return f"{shown} (no module of this file was loaded)"
     try:
         with open(files[0], "rb") as file:
-            lines = file.read().splitlines()
+            text = file.read()
     except OSError:
         return shown
+    lines = text.splitlines()
     if line > len(lines):
         return f"{shown} (the file has {len(lines)} lines)"
-    return f"{shown} (the line is {'blank' if not lines[line - 1].strip() else 'a comment'})" if line > 0 and lines[line - 1].strip()[:1] in (b"", b"#") else shown
+    if line > 0 and lines[line - 1].strip()[:1] in (b"", b"#"):
+        return f"{shown} (the line is {'blank' if not lines[line - 1].strip() else 'a comment'})"
+    following = _lines_with_code(text, line)
+    if line < 0 or not following or following[0] == line:
+        return shown
+    return f"{shown} (no code begins in this line; the next with code is {following[0]})"
+
+
+def _lines_with_code(text: bytes, least: int) -> list[int]:
+    """Sorted, from `least` on. The text may have changed since it was loaded, or be of no program at all: then none."""
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            left: list[object] = [compile(text, "<points>", "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    found: set[int] = set()
+    for code in left:  # grows
+        if isinstance(code, type(_lines_with_code.__code__)):
+            found.update(line for _, _, line in code.co_lines() if line is not None and line >= least)
+            left += code.co_consts
+    return sorted(found)
 
 
 def _files_of_modules() -> list[str]:

@@ -57,7 +57,7 @@ class Limits:
                     self.budget["export_attr_depth"] = _within((0, 100), name, attributes)
                 self.budget[name] = _within(EXPORT_LIMITS[name], name, value)
             elif name in SWITCHES:
-                self.recording[name] = bool(value)
+                self.recording[name] = _switch(name, value)
             elif name == "globals":
                 if value not in GLOBALS:
                     raise ValueError(f"globals must be one of {', '.join(GLOBALS)}, not {value!r}")
@@ -71,7 +71,7 @@ class Limits:
             elif name == "max_dumps":
                 self.max_dumps = _within((1, 1_000_000), name, value)
             elif name == "when_raises":
-                self.when_raises = bool(value)
+                self.when_raises = _switch(name, value)
             else:
                 raise TypeError(f"there is no option {name!r}")
 
@@ -88,7 +88,7 @@ class Limits:
             points = self.recording.setdefault("points", [])
             points.extend(periods.points(name, value))  # type: ignore[attr-defined]
         elif name == "start_paused":
-            self.recording["paused"] = bool(value)
+            self.recording["paused"] = _switch(name, value)
         elif name == "max_steps":
             self.recording[name] = _within((1, 1 << 62), name, value)
         elif name == "max_seconds":
@@ -110,6 +110,13 @@ def checked_limits(values: "dict[str, Any]") -> Limits:
         raise errors.BadType("ERR_USAGE", str(error)) from None
     except ValueError as error:
         raise errors.BadValue("ERR_USAGE", str(error)) from None
+
+
+def _switch(name: str, value: object) -> bool:
+    """`redaction=None` is not to switch it off, nor `when_raises="no"` anything on."""
+    if not isinstance(value, int) or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def _within(bounds: tuple[int, int], name: str, value: object) -> int:

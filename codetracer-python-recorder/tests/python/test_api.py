@@ -44,6 +44,8 @@ CASES = {
     "binary_v0": ("with trace('t', format='Binary-V0'): pass\nprint(sorted(n for n in os.listdir('t') if n != 'files'), open('t/trace.bin', 'rb').read(8).hex())", "['trace.bin', 'trace_metadata.json', 'trace_paths.json'] c0de72ace2000000\n"),
     "unknown_option": ("try: start('t', max_dept=1)\nexcept TypeError as e: print(e)", "[ERR_USAGE] there is no option 'max_dept'\n"),
     "bad_limit": ("try: start('t', max_depth=0)\nexcept ValueError as e: print(e)", "[ERR_USAGE] max_depth must be from 1 to 100, not 0\n"),
+    "bad_switch": ("try: start('t', redaction=None)\nexcept TypeError as e: print(e)", "[ERR_USAGE] redaction must be True or False, not None\n"),
+    "bad_switch_of_a_period": ("try: start('t', when_raises='no')\nexcept UsageError as e: print(e)", "[ERR_USAGE] when_raises must be True or False, not 'no'\n"),
     "bad_limit_type": ("try: start('t', max_items='5')\nexcept TypeError as e: print(e)", "[ERR_USAGE] max_items must be a whole number, not '5'\n"),
     "bad_globals": ("try: start('t', globals='some')\nexcept ValueError as e: print(e)", "[ERR_USAGE] globals must be one of none, referenced, not 'some'\n"),
     "limits": ("with trace('t', max_depth=2, max_attr_depth=0, max_items=3, max_string=16, export_nodes=1, export_depth=(2, 1), export_string=4, include_stdlib=True, include_exec=False, globals='referenced'): pass\nprint(1)", "1\n"),

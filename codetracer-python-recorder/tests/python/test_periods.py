@@ -129,21 +129,23 @@ def test_a_path_is_matched_by_its_end(record, tmp_path):
     (tmp_path / "a" / "mod.py").write_text("x = 1\ny = 2\n")
     (tmp_path / "other_mod.py").write_text("x = 1\ny = 2\n")
     code = "import sys\nsys.path.insert(0, 'a')\nimport other_mod\nimport mod\nz = 3\n"
-    for spec in ("mod.py:2", "a/mod.py:2", str(tmp_path / "a" / "mod.py") + ":2"):
+    for spec in ("mod.py:2", "a/mod.py:2", str(tmp_path / "a" / "mod.py") + ":2", f"../{tmp_path.name}/a/mod.py:2"):
         seen = record(code=code, options=["--start-at", spec])
         assert [line for line, _, _ in steps(seen.trace)] == [2, 5], spec
 
 
 def test_a_point_that_is_never_reached(record):
     """Why is said where it can be known, and the trace that was there stays."""
-    program = "# a comment\n\ndef f():\n    return 1\nif False:\n    f()\n"
+    program = "# a comment\n\ndef f():\n    return 1\nif False:\n    f()\nelse:\n    f.x = 1\n"
     assert record(code=program).status == 0
     for points, said in ((["nothing.py:3"], "nothing.py:3 (no module of this file was loaded)"), (["prog.py:1"], "prog.py:1 (the line is a comment)"),
-                         (["prog.py:2"], "prog.py:2 (the line is blank)"), (["prog.py:99"], "prog.py:99 (the file has 6 lines)"), (["prog.py:6"], "prog.py:6"),
+                         (["prog.py:2"], "prog.py:2 (the line is blank)"), (["prog.py:99"], "prog.py:99 (the file has 8 lines)"), (["prog.py:4"], "prog.py:4"),
+                         (["prog.py:6"], "prog.py:6 (no code begins in this line; the next with code is 8)"),
+                         (["prog.py:7"], "prog.py:7 (no code begins in this line; the next with code is 8)"),
                          (["mod.f", "prog.py:4"], "mod.f (no function of this name was called), prog.py:4")):  # fmt: skip
         seen = record(code=program, options=[f"--start-at={point}" for point in points])
         assert seen.status == 0 and seen.err == f"codetracer: nothing was recorded, because no start point was reached: {said}; {str(seen.trace)!r} is as it was\n"
-        assert [line for line, _, _ in steps(seen.trace)] == [3, 5]
+        assert [line for line, _, _ in steps(seen.trace)] == [3, 5, 8]
 
 
 def test_calls_alone_from_a_start_point_on(record, tmp_path):
