@@ -63,7 +63,7 @@ typedef struct ct_recording_options {
     uint32_t seal_milliseconds;   /* 0 = 200 */
     int compression_level;        /* zstd; 0 = 1 */
     uint64_t segment_bytes;       /* of events between two key states, at least as many as the key state has; 0 = 16 times the key state's, from
-                                     1 to 4 MiB; 256 KiB when only the end is kept */
+                                     1 to 4 MiB; 256 KiB, of contents, too, when only the end is kept */
     /* Only the end of the recording is kept: what comes before at least the last keep_steps steps, or makes the file larger than about keep_bytes, is given
      * back to the file system while recording goes on, segment by segment. Both 0: everything is kept. Needs journal_path, on a file system that can make
      * holes in files (CT_E_IO). */

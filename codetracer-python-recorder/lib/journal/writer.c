@@ -141,6 +141,8 @@ seal_records(ct_writer *writer, enum ct_block_kind kind)
     size = (size_t)(open->cursor - open->base);
     if (size > 0)
         seal(writer, kind, size, size);
+    if (kind == CT_BLOCK_CONTENT)
+        writer->content_size += size;
 }
 
 /* Whether the bytes begin with the head record of an event; THREAD may stand before it. */
@@ -169,6 +171,18 @@ segment_length(const ct_writer *writer)
     return length > key_size ? length : key_size;
 }
 
+/* Where only the end is kept contents count as events do: they go with their segment, and of long texts a segment's events may name a thousand times their own size. */
+static void
+weigh_segment(ct_writer *writer)
+{
+    uint64_t size = writer->position > writer->key_end ? writer->position - writer->key_end : 0;
+
+    if (ct_keeps_end(&writer->keep))
+        size += writer->content_size;
+    if (!writer->in_key_state && size > segment_length(writer))
+        writer->face.wants_segment = true;
+}
+
 /* Seals what there is of all kinds, in the order in which it refers to each other. */
 static void
 seal_all(ct_writer *writer)
@@ -187,8 +201,7 @@ seal_all(ct_writer *writer)
     seal(writer, CT_BLOCK_EVENTS, raw_size, boundary);
     writer->armed = false;
     writer->position += raw_size;
-    if (!writer->in_key_state && writer->position - writer->key_end > segment_length(writer))
-        face->wants_segment = true;
+    weigh_segment(writer);
 }
 
 /* The events block after a seal; its deadline begins with the next event. */
@@ -263,6 +276,7 @@ ct_writer_record(ct_writer *writer, enum ct_block_kind kind, size_t size)
         lock(writer);
         if (is_open) {
             seal_records(writer, kind);
+            weigh_segment(writer);
             ct_writer_kick(writer);
         }
         (void)open_block(writer, kind, 0, open->records, 0);
@@ -348,6 +362,7 @@ ct_segment_ready(ct_recording *recording)
     __atomic_store_n(recording->published, size, __ATOMIC_RELEASE);
     writer->in_key_state = false;
     writer->key_end = writer->position + size;
+    writer->content_size = 0;
 }
 
 /* ---- a recording's life ---- */

@@ -52,6 +52,7 @@ struct ct_recording_private {
     bool in_key_state;
     uint64_t position;         /* raw bytes of sealed events blocks */
     uint64_t key_begin, key_end; /* of the last key state, as positions */
+    uint64_t content_size;     /* raw bytes of the contents behind it, in sealed blocks */
     ct_known paths, names, shapes;
     ct_recent contents;
     uint32_t path_count, name_count, code_count, type_count, shape_count;

@@ -125,6 +125,18 @@ def test_the_end_is_that_of_the_whole_recording(record, tmp_path, limit, turns):
     assert verified(record_last.trace) == (0, verified(record_last.trace)[1])
 
 
+@pytest.mark.parametrize("size, turns", [(200, 8000), (50_000, 600)])
+def test_long_texts_count(record, tmp_path, size, turns):
+    """They are not among the events: with 100 kB in each turn all 60 MB were one segment, and stayed."""
+    code = f"import os\nfor i in range({turns}):\n    text = os.urandom({size}).hex()\n    kept = text[:4]\n"
+    seen = record(turns, code=code, options=["--format=journal", "--last", "500kB"])
+    assert (seen.trace / "prog.ctj").stat().st_size < 1_000_000
+    assert verified(seen.trace)[0] == 0, verified(seen.trace)
+    steps = [e["locals"] for e in events(seen.trace) if e["event"] == "step" and e["line"] == 4]
+    assert steps[-1]["i"] == turns - 1 and 3 <= len(steps) < turns / 2
+    assert [step["i"] for step in steps] == list(range(steps[0]["i"], turns)) and all(len(step["text"]) == 2 * size for step in steps)
+
+
 def test_a_short_run_is_kept_whole(record, tmp_path):
     whole = record(20, code=PROGRAM, options=["--quiet", "--format=journal"], out=tmp_path / "whole")
     seen = record(20, code=PROGRAM, options=["--format=journal", "--last", "100000"])
