@@ -292,6 +292,20 @@ object_dict(PyObject *object, const type_info *type)
     return *(PyObject **)((char *)object + offset);
 }
 
+enum { ATTRIBUTE_DICTS = 4096 };
+
+/* A dict that comes in another's place is noted as well: the image has its address (image.c), so the attributes are read anew. */
+static void
+note_attribute_dict(recorder *r, PyObject *dict)
+{
+    if (dict == NULL || r->instance_dicts)
+        return;
+    if (r->attribute_dicts.live == ATTRIBUTE_DICTS)
+        r->instance_dicts = true;
+    else if (!pointer_map_set(&r->attribute_dicts, dict, dict))
+        r->no_memory = true;
+}
+
 static void
 append_attributes(recorder *r, PyObject *object, type_info *type)
 {
@@ -314,7 +328,7 @@ append_attributes(recorder *r, PyObject *object, type_info *type)
     }
     else if (type->has_dict) {
         PyObject *dict = object_dict(object, type);
-        r->instance_dicts |= dict != NULL;
+        note_attribute_dict(r, dict);
         if (dict && PyDict_Check(dict))
             append_dict_fields(r, dict);
     }

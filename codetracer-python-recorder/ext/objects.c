@@ -635,6 +635,7 @@ objects_free(recorder *r)
     }
     r->free_records = NULL;
     pointer_map_clear(&r->objects);
+    pointer_map_clear(&r->attribute_dicts);
     free(r->died);
     free(r->children);
     free(r->queue);

@@ -236,6 +236,8 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
             if (is_general ? cell->target.slot != NO_SLOT : targets_something(opcode)) {
                 PyObject *target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
                     ? NULL : find(r, &cell->target, a, frame);
+                if (target && opcode == STORE_SUBSCR_DICT && pointer_map_get(&r->attribute_dicts, target))
+                    target = NULL;
                 PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;
                 if (dict && Py_REFCNT(dict) != 1) /* whose attributes are there as well? */
                     target = NULL;
@@ -255,11 +257,11 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
     }
 }
 
-/* A dict of names that the journal knows as an object, too (globals(), locals()): storing a name changes that. */
+/* A dict of names that the journal knows as an object, too (globals(), locals()), or as an object's attributes: storing a name changes that. */
 static bool
 is_shown_dict(const recorder *r, PyObject *dict)
 {
-    return dict && pointer_map_get(&r->objects, dict);
+    return dict && (pointer_map_get(&r->objects, dict) || pointer_map_get(&r->attribute_dicts, dict));
 }
 
 /* Whether what was loaded from slots before a call is in them still: else it is not what will be found in them, and may be held by the stack alone. From here on

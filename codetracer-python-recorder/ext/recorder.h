@@ -364,7 +364,8 @@ struct recorder {
     quiet_watch quiet;
     bool handles_signals;        /* there is a handler in Python that does more than raise, or was */
     bool restless;               /* something may change at any time: a memoryview's memory, what a signal's or a weak reference's function in C changes, what warnings of bytes note */
-    bool instance_dicts;         /* an instance was seen whose attributes are in a dict, which the program may know as well */
+    bool instance_dicts;         /* an instance was seen whose attributes are in a dict, which the program may know as well … */
+    pointer_map attribute_dicts; /* … but for those of objects like class methods, which have no other way: those dicts, some of them freed by now */
     uint64_t quiet_events;       /* those before which nothing can have changed */
     uint64_t changes;            /* of variables and objects, as written */
     bool verify_capture, verifying; /* each snapshot is taken once more, looking at everything; what that finds was missed */

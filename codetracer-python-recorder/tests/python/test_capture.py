@@ -116,6 +116,25 @@ run(40)
     assert missed(recorded) == 0, recorded.summary
 
 
+def test_nothing_is_missed_of_more_dicts_of_attributes_than_are_noted(tmp_path):
+    code = """
+import functools
+def many(count):
+    kept = {}
+    for i in range(count):
+        owner = functools.partial(len)
+        owner.k = 0
+        kept[i] = owner
+    return kept
+kept = many(4200)
+owner = kept[4199]
+owner.own = owner
+exec(compile("x = 1\\ny = [x]\\nx = 2\\ny = x\\nx = y\\nx = 5\\ndel y\\nx = 6\\n", __file__, "exec"), {}, owner.__dict__)
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
 DEATHS = re.findall(r"\w+", re.search(r"FIRST = \[(.*?)]\nLATER = \[(.*?)]", (PROGRAMS / "quiet_deaths.py").read_text(), re.DOTALL).expand(r"\1 \2"))
 
 
