@@ -47,6 +47,22 @@ go_on(recorder *r)
     fd_capture_resume(r);
     r->busy &= (uint8_t)~RECORDER_PAUSED;
     r->waiting = false;
+    period_time_begins(r);
+}
+
+static uint64_t
+period_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* a few nanoseconds; exact to a few milliseconds */
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+period_time_begins(recorder *r)
+{
+    if (r->time_limit && r->deadline == 0)
+        r->deadline = period_clock() + r->time_limit;
 }
 
 void
@@ -85,14 +101,6 @@ stop_for_good(recorder *r, const char *by)
 }
 
 /* ---- limits ---- */
-
-uint64_t
-period_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* a few nanoseconds; exact to a few milliseconds */
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void
 period_check(recorder *r)

@@ -330,7 +330,8 @@ struct recorder {
     bool waiting;                /* paused until a start point is reached */
     const ct_frame *root;        /* of the file that the recording begins and ends with, or NULL */
     const char *stopped_by;      /* the limit that ended recording for good, or NULL */
-    uint64_t step_limit, size_limit, deadline; /* UINT64_MAX: none; 0: none; of period_clock(), 0: none */
+    uint64_t step_limit, size_limit; /* UINT64_MAX: none; 0: none */
+    uint64_t time_limit, deadline; /* nanoseconds, 0: none; of period_clock(), 0: none, or nothing was recorded yet */
     uint64_t keep_steps, keep_bytes; /* only the end is kept: so many steps, or bytes; 0: everything */
     uint64_t check_mask;         /* recorder_check and period_check come when stamp & check_mask is 0 */
 
@@ -593,7 +594,7 @@ void period_steps_reached(recorder *r);
 void period_root_ended(recorder *r);                              /* the frame r->root returns or unwinds */
 void period_skipped(recorder *r, enum period_event event, int line, const code_info *info, ct_frame *frame); /* an event of code with points that is not recorded */
 void period_check(recorder *r);                                   /* now and then: the limits of time and size */
-uint64_t period_clock(void);                                      /* nanoseconds */
+void period_time_begins(recorder *r);                             /* something is recorded from now on: the limit of time counts from the first such moment */
 void period_pause(recorder *r, enum ct_gap_reason reason);        /* these three outside of events */
 void period_wait(recorder *r);                                    /* for a start point */
 void period_resume(recorder *r);                                  /* nothing after a limit */

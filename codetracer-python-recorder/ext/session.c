@@ -177,9 +177,9 @@ read_limits(recorder *r, PyObject *options)
     r->keep_bytes = (uint64_t)last_bytes;
     r->step_limit = steps ? (uint64_t)steps : UINT64_MAX;
     r->size_limit = (uint64_t)size;
-    r->deadline = milliseconds ? period_clock() + (uint64_t)milliseconds * 1000000u : 0;
+    r->time_limit = (uint64_t)milliseconds * 1000000u;
     /* A slow program has few events: the time is looked at with each, the size with every 256th. */
-    r->check_mask = r->deadline ? 0 : r->size_limit ? 255 : USUAL_CHECK_MASK;
+    r->check_mask = r->time_limit ? 0 : r->size_limit ? 255 : USUAL_CHECK_MASK;
     return read_points(r, options);
 }
 
@@ -194,6 +194,8 @@ begin_periods(recorder *r, PyObject *options)
         period_wait(r);
     else if (option_flag(options, "paused", false))
         period_pause(r, CT_GAP_PAUSED);
+    else
+        period_time_begins(r);
 }
 
 static int

@@ -176,6 +176,14 @@ def test_max_seconds(record):
     assert gaps(seen.trace) == ["limit"]
 
 
+@pytest.mark.parametrize("options, begin, lines", [(("--start-at", "late"), "", [3, 4, 9, 10]), (("--start-paused",), "resume()", [8, 3, 4, 9, 10])])
+def test_max_seconds_count_from_where_something_is_recorded(record, options, begin, lines):
+    code = f"import time\ndef late():\n    x = 1\n    return x\ntime.sleep(0.7)\nfrom codetracer_python_recorder import resume\n{begin}\nlate()\ntime.sleep(0.7)\nlate()\ny = 2\n"
+    seen = record(code=code, options=["--max-seconds", "0.5", *options])
+    assert [line for line, _, _ in steps(seen.trace)] == lines, seen
+    assert "(--max-seconds)" in seen.err
+
+
 def test_max_size(record):
     code = "import random\nrandom.seed(1)\ndata = []\nfor i in range(3000):\n    data = random.randbytes(2000)\nprint('end')\n"
     full = record(code=code, options=["--format=journal"])
