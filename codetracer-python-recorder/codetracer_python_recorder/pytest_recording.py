@@ -256,8 +256,12 @@ class Plugin:
             terminalreporter.line(f"{node}: codetracer-trace print {self.shown_path(path)}")
         for path, node in self.crashed.items():
             terminalreporter.line(f"{node}: its process ended; what was seen until then: codetracer-trace recover {self.shown_path(path)}")
+        alike: dict[str, list[str]] = {}  # a filter with a mistake is one for every test
         for problem in self.problems:
-            terminalreporter.line(problem, red=True)
+            alike.setdefault(problem.rpartition(": not recorded: ")[2], []).append(problem)
+        for first, *others in alike.values():
+            more = f" ({len(others)} more test{'' if len(others) == 1 else 's'} likewise)" if others else ""
+            terminalreporter.line(first + more, red=True)
         if self.failing:
             terminalreporter.line("tests were not recorded as asked, so the exit status is not 0 (CODETRACER_ON_RECORDER_ERROR=disable: as without recording)", red=True)
 

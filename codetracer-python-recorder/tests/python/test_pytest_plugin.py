@@ -366,6 +366,14 @@ def test_after():
 """
 
 
+@pytest.mark.parametrize("workers", [[], ["-n1"]])
+def test_what_hinders_all_tests_is_told_once(run, workers):
+    seen = run("--codetracer=out", *workers, CODETRACER_TRACE_FILTER="none.toml")
+    said = [line for line in seen.stdout.splitlines() if "not recorded: " in line]
+    cause = "not recorded: the trace filter 'none.toml' cannot be read (No such file or directory); name an existing file"
+    assert len(said) == 1 and said[0].endswith(f": {cause} ({len(OUTCOMES) - 1} more tests likewise)"), seen.stdout
+
+
 @pytest.mark.parametrize("options", [["-q"], ["-q", "--codetracer-per=session"], ["-n1"]])
 @pytest.mark.parametrize("policy, failing, status", [("abort", False, 1), ("disable", False, 0), ("abort", True, 1), (None, None, 5)])
 def test_status_when_a_recording_fails(run, options, policy, failing, status):
