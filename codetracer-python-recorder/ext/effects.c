@@ -10,14 +10,21 @@
  * specialised form, or not at all (DEOPT_IF in Python/bytecodes.c goes to the general form, which changes the counter; a hit does not). quiet.c compares; here
  * stand the instructions to be compared ("cells"), and what the values in slots must be where that alone makes an instruction harmless ("checks").
  *
+ * Which object an instruction changes is told before it runs, too: a value is known by how it is found (effect_value), in a slot, as an attribute or element of another, at a place
+ * that is computed of ints, and quiet.c looks for it when the stretch begins. It is the same when the instruction meets it: a slot that was stored to on the way has what was stored;
+ * elements and attributes are not known from the first store or call on (walk.stored); and where anything else could have changed them, the event is loud.
+ *
  * Invariant: what is not listed here as harmless is loud.
  */
 #include "effects.h"
 
 #include <stdlib.h>
 
-enum known { UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, CONSTANT_TUPLE, IN_SLOT, IN_ATTRIBUTE, PLAIN_ITERATOR };
-typedef struct operand { uint8_t known; effect_path path; } operand;
+enum known {
+    UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, CONSTANT_TUPLE,
+    FOUND /* HELD, and known which it is */, PLAIN_ITERATOR
+};
+typedef struct operand { uint8_t known; uint8_t value; /* of a SCALAR, too; NOWHERE: it is not known which */ } operand;
 
 enum { DEPTH = 24, WAYS = 24, SLOTS = 256 };
 
@@ -28,6 +35,7 @@ typedef struct walk {
     const int32_t *lines;        /* of each unit; -1: none */
     size_t count;
     effect_stretch *s;
+    effect_value *values;
     effect_cell *cells;
     effect_check *checks;
     operand stack[DEPTH]; size_t depth;
@@ -39,11 +47,12 @@ typedef struct walk {
 } walk;
 
 enum { NOT_STORED = 255 };
+static const operand NOT_KNOWN = {UNKNOWN, NOWHERE}, ANY_SCALAR = {SCALAR, NOWHERE};
 
 static operand
 pop(walk *w)
 {
-    return w->depth ? w->stack[--w->depth] : (operand){.known = UNKNOWN};
+    return w->depth ? w->stack[--w->depth] : NOT_KNOWN;
 }
 
 static void
@@ -56,7 +65,7 @@ push(walk *w, operand value)
     w->stack[w->depth++] = value;
 }
 
-static void push_known(walk *w, enum known known) { push(w, (operand){.known = (uint8_t)known}); }
+static void push_known(walk *w, enum known known) { push(w, (operand){(uint8_t)known, NOWHERE}); }
 
 static void
 drop(walk *w, unsigned count)
@@ -65,14 +74,52 @@ drop(walk *w, unsigned count)
         pop(w);
 }
 
+/* ---- which value it is ---- */
+
+/* Its number; the same value has one. NOWHERE: there are too many, or it takes too much to find it. */
+static uint8_t
+value_of(walk *w, effect_value value)
+{
+    effect_stretch *s = w->s;
+    if (value.leaves > EFFECT_LEAVES)
+        return NOWHERE;
+    for (uint8_t i = 0; i < s->value_count; i++)
+        if (memcmp(&w->values[i], &value, sizeof value) == 0)
+            return i;
+    if (s->value_count == EFFECT_VALUES)
+        return NOWHERE;
+    w->values[s->value_count] = value;
+    return s->value_count++;
+}
+
+/* Found, if it has a number. */
+static operand
+simple(walk *w, enum effect_from from, int number)
+{
+    uint8_t value = number < 0 || number > UINT16_MAX ? NOWHERE : value_of(w, (effect_value){.from = (uint8_t)from, .leaves = 1, .number = (uint16_t)number});
+    return (operand){value == NOWHERE ? UNKNOWN : FOUND, value};
+}
+
+static uint8_t
+composed(walk *w, enum effect_from from, uint8_t of, uint8_t by, int number)
+{
+    if (of == NOWHERE || by == NOWHERE)
+        return NOWHERE;
+    return value_of(w, (effect_value){.from = (uint8_t)from, .of = of, .by = by, .leaves = (uint8_t)(w->values[of].leaves + w->values[by].leaves), .number = (uint16_t)number});
+}
+
+static bool
+is_from(const walk *w, operand value, enum effect_from from)
+{
+    return value.known == FOUND && w->values[value.value].from == from;
+}
+
 static operand
 load(walk *w, int slot)
 {
     if (slot >= SLOTS)
-        return (operand){.known = UNKNOWN};
-    if (w->slots[slot].known != NOT_STORED)
-        return w->slots[slot];
-    return (operand){.known = IN_SLOT, .path = {.slot = (int16_t)slot}};
+        return NOT_KNOWN;
+    return w->slots[slot].known != NOT_STORED ? w->slots[slot] : simple(w, FROM_SLOT, slot);
 }
 
 /* What a name means when the stretch begins. */
@@ -80,19 +127,17 @@ static operand
 load_name(walk *w, int name)
 {
     w->s->looks_up_names = true;
-    if (w->named || name > FIRST_NAME - INT16_MIN)
-        return (operand){.known = UNKNOWN};
-    return (operand){.known = IN_SLOT, .path = {.slot = (int16_t)(FIRST_NAME - name)}};
+    return w->named ? NOT_KNOWN : simple(w, FROM_NAME, name);
 }
 
 static void
 forget_ways(walk *w)
 {
     for (size_t i = 0; i < w->depth; i++)
-        w->stack[i].known = UNKNOWN;
+        w->stack[i] = NOT_KNOWN;
     for (size_t i = 0; i < w->slot_count; i++)
         if (w->slots[i].known != NOT_STORED)
-            w->slots[i].known = UNKNOWN;
+            w->slots[i] = NOT_KNOWN;
 }
 
 static void
@@ -115,7 +160,7 @@ release(walk *w, operand value, size_t unit)
 {
     if (value.known == TEMPORARY || value.known == UNKNOWN)
         uncertain(w, unit);
-    else if (value.known == IN_SLOT && value.path.slot == RETURNED && w->s->lets_return_go == NEVER_LOUD)
+    else if (is_from(w, value, FROM_CALL) && w->s->lets_return_go == NEVER_LOUD)
         w->s->lets_return_go = (uint16_t)unit;
 }
 
@@ -174,7 +219,7 @@ add_cell(walk *w, size_t unit)
         return &none;
     }
     effect_cell *cell = &w->cells[s->cell_count++];
-    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = {.slot = NO_SLOT}};
+    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = NOWHERE};
     return cell;
 }
 
@@ -189,8 +234,7 @@ add_check(walk *w, effect_cell *cell, operand value, enum effect_need need, bool
         loud(w, unit);
         return;
     }
-    bool is_found = value.known == IN_SLOT || value.known == IN_ATTRIBUTE;
-    w->checks[s->check_count++] = (effect_check){.path = value.path, .need = (uint8_t)(is_found ? need : NEED_NEVER), .always = always};
+    w->checks[s->check_count++] = (effect_check){.value = value.value, .need = (uint8_t)(value.known == FOUND ? need : NEED_NEVER), .always = always};
     cell->check_count++;
 }
 
@@ -222,8 +266,6 @@ check_operands(walk *w, size_t unit, enum effect_need need, operand a, operand b
 {
     check(w, unit, (wanted){a, need, true}, (wanted){b, need, true});
 }
-
-static const operand ANY_SCALAR = {.known = SCALAR};
 
 /* ---- ways ---- */
 
@@ -271,6 +313,16 @@ are_exact_texts(PyObject *names)
 }
 #endif
 
+/* What was loaded out of another value, which holds it. */
+static void
+push_within(walk *w, operand owner, uint8_t value)
+{
+    if (value != NOWHERE)
+        push(w, (operand){FOUND, value});
+    else
+        push_known(w, owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD);
+}
+
 static void
 load_attribute(walk *w, size_t unit, int argument)
 {
@@ -285,15 +337,16 @@ load_attribute(walk *w, size_t unit, int argument)
         push(w, owner);
         return;
     }
-    bool can_be_found = owner.known == IN_SLOT && !w->stored;
-    push(w, can_be_found ? (operand){.known = IN_ATTRIBUTE, .path = {owner.path.slot, (uint16_t)unit, name < UINT16_MAX ? (uint16_t)(name + 1) : 0}} : (operand){.known = owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD});
+    uint8_t value = owner.known != FOUND || w->stored ? NOWHERE : value_of(w, (effect_value){
+        .from = FROM_ATTRIBUTE, .of = owner.value, .by = NOWHERE, .leaves = w->values[owner.value].leaves, .number = (uint16_t)unit, .name = name < UINT16_MAX ? (uint16_t)(name + 1) : 0});
+    push_within(w, owner, value);
 }
 
 static void
 store_into(walk *w, effect_cell *cell, operand container, size_t unit)
 {
-    if (container.known == IN_SLOT || container.known == IN_ATTRIBUTE)
-        cell->target = container.path;
+    if (container.known == FOUND)
+        cell->target = container.value;
     else
         loud(w, unit);
     w->stored = true;
@@ -319,7 +372,7 @@ branch_on(walk *w, size_t unit, operand value)
 static void
 call(walk *w, size_t unit, size_t next, int argument)
 {
-    operand last = {.known = UNKNOWN};
+    operand last = NOT_KNOWN;
     if (argument)
         last = pop(w);
     drop(w, argument > 1 ? (unsigned)argument - 1 : 0);
@@ -327,8 +380,8 @@ call(walk *w, size_t unit, size_t next, int argument)
     pop(w);
     effect_cell *cell = add_cell(w, unit);
     add_check(w, cell, last, NEED_CONTAINER, true, unit);
-    if (self.known == IN_SLOT || self.known == IN_ATTRIBUTE)
-        cell->target = self.path;
+    if (self.known == FOUND)
+        cell->target = self.value;
     if (w->s->call_end == 0) {
         w->s->call = (uint16_t)unit;
         w->s->call_end = (uint16_t)next;
@@ -371,7 +424,10 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         return true;
     case LOAD_CONST:
         constant = PyTuple_GET_ITEM(code->co_consts, argument);
-        push_known(w, is_scalar_constant(constant) ? SCALAR : PyTuple_CheckExact(constant) ? CONSTANT_TUPLE : HELD);
+        if (is_scalar_constant(constant))
+            push(w, (operand){SCALAR, simple(w, FROM_CONSTANT, argument).value});
+        else
+            push_known(w, PyTuple_CheckExact(constant) ? CONSTANT_TUPLE : HELD);
         return true;
     case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_DEREF:
         push(w, load(w, argument));
@@ -392,7 +448,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
 #endif
     case LOAD_FAST_AND_CLEAR:
         push(w, load(w, argument));
-        store(w, argument, (operand){.known = HELD}, unit);
+        store(w, argument, (operand){HELD, NOWHERE}, unit);
         return true;
     case LOAD_CLOSURE: case LOAD_ASSERTION_ERROR:
         push_known(w, HELD);
@@ -401,7 +457,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         store(w, argument, pop(w), unit);
         return true;
     case DELETE_FAST:
-        store(w, argument, (operand){.known = UNKNOWN}, unit);
+        store(w, argument, NOT_KNOWN, unit);
         return true;
     case LOAD_GLOBAL:
         w->s->looks_up_names = true;
@@ -444,7 +500,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         load_attribute(w, unit, argument);
         return true;
     case COPY:
-        push(w, (size_t)argument <= w->depth ? w->stack[w->depth - (size_t)argument] : (operand){.known = UNKNOWN});
+        push(w, (size_t)argument <= w->depth ? w->stack[w->depth - (size_t)argument] : NOT_KNOWN);
         return true;
     case SWAP:
         if ((size_t)argument > w->depth) {
@@ -464,7 +520,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         b = pop(w);
         a = pop(w);
         check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
-        push(w, ANY_SCALAR);
+        push(w, (operand){SCALAR, opcode == BINARY_OP ? composed(w, FROM_ARITHMETIC, a.value, b.value, argument) : NOWHERE});
         return true;
     case IS_OP:
         release(w, pop(w), unit);
@@ -483,7 +539,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         a = pop(w);
         check(w, unit, (wanted){b, NEED_SCALAR, true}, (wanted){a, NEED_SEQUENCE, false});
         uncertain(w, unit);
-        push_known(w, a.known == TEMPORARY || a.known == UNKNOWN ? UNKNOWN : HELD);
+        push_within(w, a, a.known == FOUND && !w->stored ? composed(w, FROM_ELEMENT, a.value, b.value, 0) : NOWHERE);
         return true;
     case BINARY_SLICE:
         cell = add_cell(w, unit);
@@ -646,19 +702,25 @@ begin_after_call(walk *w)
     w->way_count = 0;
     s->name_count = s->kept_count = 0;
     w->stored = w->named = false;
+    effect_value before[EFFECT_VALUES];
+    memcpy(before, w->values, s->value_count * sizeof *before);
+    s->value_count = 0;
     if (w->depth)
-        w->stack[w->depth - 1] = (operand){.known = IN_SLOT, .path = {.slot = RETURNED}};
+        w->stack[w->depth - 1] = simple(w, FROM_CALL, 0);
     for (size_t i = 0; i + 1 < w->depth; i++) {
         operand *value = &w->stack[i];
-        if (value->known == HELD || /* by a global, say, which the call may have replaced: the stack's may be the only reference */
-            value->known == IN_ATTRIBUTE || value->known == SCALAR || value->known == PLAIN_ITERATOR || /* what was before was not looked at */
-            (value->known == IN_SLOT && value->path.slot < 0) ||
-            (value->known == IN_SLOT && (w->info->kinds[value->path.slot] & (CO_FAST_CELL | CO_FAST_FREE) || w->slots[value->path.slot].known != NOT_STORED)))
-            value->known = UNKNOWN; /* the slot may hold another object now */
-        else if (value->known == IN_SLOT && s->kept_count < EFFECT_KEPT)
-            s->kept[s->kept_count++] = (effect_kept){.below = (uint8_t)(w->depth - 2 - i), .slot = (uint8_t)value->path.slot};
-        else if (value->known == IN_SLOT)
-            value->known = UNKNOWN;
+        /* HELD by a global, say, which the call may have replaced: the stack's may be the only reference. The others: what was before was not looked at. */
+        if (value->known != FOUND) {
+            if (value->known != TEMPORARY && value->known != CONSTANT_TUPLE)
+                *value = NOT_KNOWN;
+            continue;
+        }
+        const effect_value *was = &before[value->value];
+        bool is_kept = was->from == FROM_SLOT && !(w->info->kinds[was->number] & (CO_FAST_CELL | CO_FAST_FREE)) && w->slots[was->number].known == NOT_STORED &&
+                       s->kept_count < EFFECT_KEPT;
+        if (is_kept)
+            s->kept[s->kept_count++] = (effect_kept){.below = (uint8_t)(w->depth - 2 - i), .slot = (uint8_t)was->number};
+        *value = is_kept ? simple(w, FROM_SLOT, was->number) : NOT_KNOWN; /* the slot may hold another object now */
     }
     for (size_t i = 0; i < w->slot_count; i++)
         w->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */
@@ -801,6 +863,7 @@ no_memory:
 /* What a stretch is followed into. */
 struct effect_draft {
     effect_stretch stretch;
+    effect_value values[EFFECT_VALUES];
     effect_cell cells[EFFECT_CELLS];
     effect_check checks[EFFECT_CHECKS];
     walk w;
@@ -816,7 +879,7 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
     }
     draft->stretch = (effect_stretch){
         .entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD, .computes_from = NEVER_LOUD,
-        .cells = draft->cells, .checks = draft->checks,
+        .values = draft->values, .cells = draft->cells, .checks = draft->checks,
     };
     walk *w = &draft->w;
     w->info = info;
@@ -825,6 +888,7 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
     w->lines = table->lines;
     w->count = table->count;
     w->s = &draft->stretch;
+    w->values = draft->values;
     w->cells = draft->cells;
     w->checks = draft->checks;
     w->depth = w->way_count = 0;
@@ -840,15 +904,15 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
 static effect_stretch *
 kept(const effect_stretch *from)
 {
-    size_t cells = from->cell_count * sizeof *from->cells, checks = from->check_count * sizeof *from->checks;
-    effect_stretch *s = malloc(sizeof *s + cells + checks);
+    size_t values = from->value_count * sizeof *from->values, cells = from->cell_count * sizeof *from->cells, checks = from->check_count * sizeof *from->checks;
+    effect_stretch *s = malloc(sizeof *s + values + cells + checks);
     if (s == NULL)
         return NULL;
+    char *at = (char *)(s + 1);
     *s = *from;
-    s->cells = (effect_cell *)(s + 1);
-    s->checks = (effect_check *)((char *)(s + 1) + cells);
-    memcpy((effect_cell *)(s + 1), from->cells, cells);
-    memcpy((char *)(s + 1) + cells, from->checks, checks);
+    s->values = memcpy(at, from->values, values);
+    s->cells = memcpy(at + values, from->cells, cells);
+    s->checks = memcpy(at + values + cells, from->checks, checks);
     return s;
 }
 

@@ -4,14 +4,24 @@
 
 #include "recorder.h"
 
-/* Where a value is to be found when a stretch begins: in a slot, under a name of a module or class body, or in an attribute of the object there (by the inline cache of the
- * LOAD_ATTR at that unit, or by its name). */
-typedef struct effect_path {
-    int16_t slot;                /* or FIRST_NAME - place in co_names */
-    uint16_t attribute;          /* 0: the slot itself */
-    uint16_t name;               /* of the attribute: place in co_names + 1; 0: beyond what fits */
-} effect_path;
-enum { NO_SLOT = -1, RETURNED = -2 /* what the call gave that the stretch goes on after */, FIRST_NAME = -3 };
+/* How a value that an instruction meets is found before the stretch runs, by reading memory alone. */
+enum effect_from {
+    FROM_SLOT,                   /* number: the slot */
+    FROM_NAME,                   /* of a module or class body; number: place in co_names */
+    FROM_CALL,                   /* what the call gave that the stretch goes on after */
+    FROM_CONSTANT,               /* number: place in co_consts */
+    FROM_ATTRIBUTE,              /* of `of`: by the inline cache of the LOAD_ATTR at unit `number`, or by its name */
+    FROM_ELEMENT,                /* of `of`, an exact list, tuple or dict, at `by` */
+    FROM_ARITHMETIC              /* of the ints `of` and `by`; number: NB_… */
+};
+typedef struct effect_value {
+    uint8_t from;
+    uint8_t of, by;              /* earlier values of the stretch */
+    uint8_t leaves;              /* how many values are asked for to find it */
+    uint16_t number;
+    uint16_t name;               /* FROM_ATTRIBUTE: place in co_names + 1; 0: beyond what fits */
+} effect_value;
+enum { NOWHERE = UINT8_MAX /* in place of a value's number: it is not known */, EFFECT_VALUES = 64, EFFECT_LEAVES = 16 };
 
 /* What a value must be for an instruction to do no more than it seems to. */
 enum effect_need {
@@ -28,7 +38,7 @@ enum effect_need {
 };
 
 typedef struct effect_check {
-    effect_path path;
+    uint8_t value;
     uint16_t name;               /* of NEED_ATTRIBUTE and NEED_STORABLE: place in co_names + 1; 0: beyond what fits */
     uint8_t need;
     bool always;                 /* else only if the instruction is not specialised */
@@ -39,7 +49,7 @@ typedef struct effect_cell {
     uint16_t unit;
     uint8_t check, check_count;  /* in the stretch's checks */
     bool has_generic;            /* with all of its checks given, it is harmless though not specialised */
-    effect_path target;          /* what it changes; slot NO_SLOT: nothing */
+    uint8_t target;              /* the value that it changes; NOWHERE: none */
 } effect_cell;
 
 /* A value that was loaded from a slot before the call that the stretch goes on after, and lies so far below the top of the caller's stack (0: there). Of others the callee
@@ -63,7 +73,8 @@ struct effect_stretch {
     uint16_t names[EFFECT_NAMES]; /* places in co_names */
     uint8_t kept_count;
     effect_kept kept[EFFECT_KEPT]; /* all of them must still be in their slots when the stretch begins */
-    uint8_t cell_count, check_count;
+    uint8_t cell_count, check_count, value_count;
+    const effect_value *values;
     const effect_cell *cells;
     const effect_check *checks;
 };

@@ -118,18 +118,100 @@ named(ct_frame *frame, PyObject *name)
     return value;
 }
 
+/* Where a stretch's values are looked for. */
+typedef struct finder {
+    const recorder *r;
+    const effect_stretch *s;
+    const activation *a;
+    ct_frame *frame;
+} finder;
+
+static PyObject *find(const finder *f, uint8_t number);
+
 static PyObject *
-find(const recorder *r, const effect_path *path, const activation *a, ct_frame *frame)
+in_slot(const finder *f, uint16_t slot)
 {
-    PyObject *value = path->slot == RETURNED ? r->quiet.returned
-        : path->slot <= FIRST_NAME ? named(frame, PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, FIRST_NAME - path->slot)) : ct_frame_slots(frame)[path->slot];
-    if (value && path->slot >= 0 && a->info->kinds[path->slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type)
-        value = ((PyCellObject *)value)->ob_ref;
-    if (value && path->attribute) {
-        PyObject *cached = ct_cached_attribute(_PyCode_CODE(ct_frame_code(frame)) + path->attribute, value);
-        value = cached ? cached : own_attribute(value, name_at(frame, path->name));
+    PyObject *value = ct_frame_slots(f->frame)[slot];
+    return value && f->a->info->kinds[slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type ? ((PyCellObject *)value)->ob_ref : value;
+}
+
+/* As the interpreter divides: downwards. */
+static int64_t
+divided(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+/* The int that it will be; false: not known. */
+static bool
+find_int(const finder *f, uint8_t number, int64_t *found)
+{
+    const effect_value *value = number == NOWHERE ? NULL : &f->s->values[number];
+    if (value && value->from == FROM_ARITHMETIC) {
+        int64_t a, b;
+        if (!find_int(f, value->of, &a) || !find_int(f, value->by, &b))
+            return false;
+        switch (value->number >= NB_INPLACE_ADD ? value->number - NB_INPLACE_ADD : value->number) {
+        case NB_ADD: return !__builtin_add_overflow(a, b, found);
+        case NB_SUBTRACT: return !__builtin_sub_overflow(a, b, found);
+        case NB_MULTIPLY: return !__builtin_mul_overflow(a, b, found);
+        case NB_AND: *found = a & b; return true;
+        case NB_FLOOR_DIVIDE: case NB_REMAINDER: {
+            if (b == 0 || (a == INT64_MIN && b == -1))
+                return false;
+            int64_t quotient = divided(a, b);
+            *found = value->number == NB_FLOOR_DIVIDE || value->number == NB_INPLACE_FLOOR_DIVIDE ? quotient : a - quotient * b;
+            return true;
+        }
+        default: return false;
+        }
     }
-    return value;
+    PyObject *object = value ? find(f, number) : NULL;
+    if (object == NULL || !PyLong_CheckExact(object) || !PyUnstable_Long_IsCompact((PyLongObject *)object))
+        return false;
+    *found = PyUnstable_Long_CompactValue((PyLongObject *)object);
+    return true;
+}
+
+/* Of exact containers only, whose elements are loaded without anybody's code; borrowed. */
+static PyObject *
+element(const finder *f, const effect_value *value)
+{
+    PyObject *container = find(f, value->of);
+    int64_t index;
+    if (container && PyDict_CheckExact(container)) {
+        PyObject *key = ct_dict_is_text_keyed(container) ? find(f, value->by) : NULL;
+        return key && PyUnicode_CheckExact(key) ? PyDict_GetItemWithError(container, key) : NULL;
+    }
+    if (container == NULL || !(PyList_CheckExact(container) || PyTuple_CheckExact(container)) || !find_int(f, value->by, &index))
+        return NULL;
+    Py_ssize_t size = Py_SIZE(container);
+    index += index < 0 ? size : 0;
+    if (index < 0 || index >= size)
+        return NULL;
+    return PyList_CheckExact(container) ? PyList_GET_ITEM(container, index) : PyTuple_GET_ITEM(container, index);
+}
+
+/* The value as it is now, which is what it will be when it is met: where something before that could change it, effects.c says NOWHERE. Borrowed; NULL: not known. */
+static PyObject *
+find(const finder *f, uint8_t number)
+{
+    if (number == NOWHERE)
+        return NULL;
+    const effect_value *value = &f->s->values[number];
+    PyCodeObject *code = ct_frame_code(f->frame);
+    switch (value->from) {
+    case FROM_SLOT: return in_slot(f, value->number);
+    case FROM_NAME: return named(f->frame, PyTuple_GET_ITEM(code->co_names, value->number));
+    case FROM_CALL: return f->r->quiet.returned;
+    case FROM_CONSTANT: return PyTuple_GET_ITEM(code->co_consts, value->number);
+    case FROM_ATTRIBUTE: {
+        PyObject *owner = find(f, value->of), *cached = owner ? ct_cached_attribute(_PyCode_CODE(code) + value->number, owner) : NULL;
+        return cached || owner == NULL ? cached : own_attribute(owner, name_at(f->frame, value->name));
+    }
+    case FROM_ELEMENT: return element(f, value);
+    default: return NULL; /* FROM_ARITHMETIC makes an object of its own */
+    }
 }
 
 static bool
@@ -148,11 +230,11 @@ is_container(PyObject *value)
 }
 
 static bool
-is_given(const recorder *r, const effect_check *check, enum effect_need need, const activation *a, ct_frame *frame)
+is_given(const finder *f, const effect_check *check, enum effect_need need)
 {
     if (check->need == NEED_NEVER)
         return false;
-    PyObject *value = find(r, &check->path, a, frame);
+    PyObject *value = find(f, check->value);
     if (value == NULL)
         return false;
     PyTypeObject *type = Py_TYPE(value);
@@ -172,21 +254,21 @@ is_given(const recorder *r, const effect_check *check, enum effect_need need, co
     case NEED_HASHED:
         return type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
     case NEED_ATTRIBUTE:
-        return loads_plainly(value, name_at(frame, check->name));
+        return loads_plainly(value, name_at(f->frame, check->name));
     case NEED_STORABLE:
-        return stores_plainly(value, name_at(frame, check->name));
+        return stores_plainly(value, name_at(f->frame, check->name));
     default:
         return false;
     }
 }
 
 static bool
-are_given(const recorder *r, const effect_stretch *s, const effect_cell *cell, int opcode, const activation *a, ct_frame *frame, bool all)
+are_given(const finder *f, const effect_cell *cell, int opcode, bool all)
 {
     for (size_t i = cell->check; i < (size_t)cell->check + cell->check_count; i++) {
-        const effect_check *check = &s->checks[i];
+        const effect_check *check = &f->s->checks[i];
         enum effect_need need = opcode == CALL_STR_1 ? NEED_SCALAR : check->need;
-        if ((all || check->always) && !is_given(r, check, need, a, frame))
+        if ((all || check->always) && !is_given(f, check, need))
             return false;
     }
     return true;
@@ -223,6 +305,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
 {
     quiet_watch *q = &r->quiet;
     const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(frame));
+    const finder f = {r, s, a, frame};
     q->loud_from = s->loud_from;
     q->cell_count = q->target_count = 0;
     for (size_t i = 0; i < s->cell_count; i++) {
@@ -232,10 +315,9 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
         int opcode = code[cell->unit].op.code;
         enum effect_hit hit = effects_hit(opcode);
         bool is_general = hit == HIT_NONE; /* then, with these operands, it is harmless in any form */
-        if (is_general ? cell->has_generic && are_given(r, s, cell, opcode, a, frame, true) : hit == HIT_PLAIN || are_given(r, s, cell, opcode, a, frame, false)) {
-            if (is_general ? cell->target.slot != NO_SLOT : targets_something(opcode)) {
-                PyObject *target = cell->target.slot == NO_SLOT || q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts)
-                    ? NULL : find(r, &cell->target, a, frame);
+        if (is_general ? cell->has_generic && are_given(&f, cell, opcode, true) : hit == HIT_PLAIN || are_given(&f, cell, opcode, false)) {
+            if (is_general ? cell->target != NOWHERE : targets_something(opcode)) {
+                PyObject *target = q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts) ? NULL : find(&f, cell->target);
                 if (target && opcode == STORE_SUBSCR_DICT && pointer_map_get(&r->attribute_dicts, target))
                     target = NULL;
                 PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;

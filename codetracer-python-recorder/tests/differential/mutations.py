@@ -476,6 +476,10 @@ class Maker:
             f"r = vars({o})", f"r['v'] = {x}", f"{o}.__dict__['v'] = {x}", f"e = (lambda: {l}.append({x}))", "e()", "give(e())", f"s = Leaves({l})", "s = None", f"give(Leaves({l}))",
             f"del {l}[6:]", f"{l} = list({m})", f"{l} = [1, a, [2], 3]", f"{l}, {m} = {m}, {l}", f"{o}, {u} = {u}, {o}", f"{o} = {self.pick(['Plain([1])', 'Slotted(2)', 'Noisy([3])', 'Lists()'])}",
             f"{d} = dict(a={x})", "k = (k + 1) % 3", "k = j % 3", f"exec('x.v = j', {{'x': {o}, 'j': j}})", f"elsewhere(lambda: {l}.append({x}))", f"t = hold({l})", "t()", "give(t())",
+            f"{l}[(k + 1) % 3].v = {x}", f"{l}[k - j % 2][0] = {x}", f"{l}[-1].w = {x}", f"{o}.v[k].v = {x}", f"{l}[k][{n}] = {x}", f"{d}['a'].v = {x}", f"{l}[k].v, k = {x}, 0",
+            f"k = j % 3; {l}[k].v = {x}", f"{l}[{n}] = {u}; {l}[{n}].v = {x}", f"{l}[k], {l}[k].v = {u}, {x}", f"{l}[1], {m}[0] = {m}[0], {l}[1]; {l}[1].v = {x}", f"{l}[0].w.v = {x}",
+            f"{l}.append({o}); {l}[-1].v = {x}", f"give({l}[k] is change({l}, {x}), {m})", f"{l}[0][k].append({x})", f"t = {{'a': {o}, 'b': {l}}}; t['a'].v = {x}; t['b'][k] = {x}",
+            f"{l}[k * 2 // 3].v = {x}", f"t = {l}[k]; t.v = {x}", f"t = {l}[k]; {l} = {m}; t.v = {x}", f"{l}[1][1][0] = {x}", f"{l}[k] = {l}[1 - k]; {l}[k].v = {x}",
         ])  # fmt: skip
 
     def hot_program(self):
