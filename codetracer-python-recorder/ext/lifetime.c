@@ -58,8 +58,7 @@ lifetime_unwatch(const void *block)
 static bool
 dies_quietly(const recorder *r, const object_record *record)
 {
-    const type_info *type = record->type;
-    return type->dies_quietly && record->whole && record->visited >= r->quiet_since && (type->is_container ? record->visited_containers : record->visited_attributes) > 0;
+    return record->type->dies_quietly && record->whole && object_is_looked_into(r, record);
 }
 
 /* The object that lies at `object` is gone. */

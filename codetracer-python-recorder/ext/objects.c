@@ -441,6 +441,12 @@ known_since(const recorder *r)
     return r->verifying ? r->look : r->quiet_since;
 }
 
+bool
+object_is_looked_into(const recorder *r, const object_record *record)
+{
+    return record->visited >= r->quiet_since && (record->type->is_container ? record->visited_containers : record->visited_attributes) > 0;
+}
+
 void
 object_visit(recorder *r, object_record *record, int containers, int attributes)
 {

@@ -17,8 +17,8 @@
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
  *   4. no object that the journal knows has died but such as die quietly (lifetime.c), and freeing others runs no code that changes those: frames would be seen (behind the beginning of a
  *      function they would not, so there none has died at all), a weak reference with a function in C makes every
- *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for paths are shorter than the limits of
- *      depth, and containers with more elements than are kept are left to a look;
+ *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for it is looked at only in what was looked
+ *      into since anything happened, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
  *      Attributes in a dict that something else holds, too, are left to a look.
  *   6. The names of a module or class lie in a dict that no shown object has for its own; those that a stretch stores are compared, and all of them after an event before which others may have been stored.
@@ -324,7 +324,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
                 if (dict && Py_REFCNT(dict) != 1) /* whose attributes are there as well? */
                     target = NULL;
                 object_record *record = target && is_known_whole(r, target) ? pointer_map_get(&r->objects, target) : NULL;
-                if (record == NULL) { /* what the journal does not know is not seen to die either */
+                if (record == NULL || !object_is_looked_into(r, record)) { /* what the journal does not know is not seen to die either */
                     q->loud_from = cell->unit;
                     return;
                 }

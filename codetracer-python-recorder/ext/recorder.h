@@ -519,6 +519,7 @@ uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t lengt
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes); /* so many levels from it; done by objects_look */
 void object_look_at_stored(recorder *r, object_record *record); /* something was stored in the object, which is alive: it is looked at if it was before, its dict as well */
+bool object_is_looked_into(const recorder *r, const object_record *record); /* since anything happened: what it refers to is what the journal says. Not so at the border of what is shown, and beyond it */
 void object_look_again(recorder *r, object_record *record); /* at one that was visited in this look, with the levels that it had */
 void objects_look(recorder *r);  /* what is to be visited, is; within an event */
 void object_record_free(recorder *r, object_record *record); /* its object is gone, and not in the table any more */

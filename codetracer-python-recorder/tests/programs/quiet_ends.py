@@ -155,6 +155,24 @@ def out_of_sight(n):
     return y
 
 
+def stored_out_of_sight(n):
+    """What a store replaces there may be anything."""
+    seen = []
+    Tells = tells(seen)
+    for i in range(n):
+        deep = nested([i], 12)
+        p = deep
+        for j in range(12):
+            p = p[0]
+        p = None
+        put(deepest(deep), Tells())
+        seen.append(i)
+        y = i
+        deep[0][0][0][0][0][0][0][0][0][0][0][0][0] = i
+        y = 3
+    return y
+
+
 def at_the_border(n):
     """The same of each depth by itself."""
     seen = []
@@ -374,6 +392,7 @@ finalizers(ROUNDS)
 before_a_call(ROUNDS)
 out_of_sight(ROUNDS)
 at_the_border(ROUNDS)
+stored_out_of_sight(ROUNDS)
 not_shown(ROUNDS)
 of_c(ROUNDS)
 kinds_of_container(ROUNDS)
