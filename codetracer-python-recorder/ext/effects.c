@@ -219,7 +219,7 @@ add_cell(walk *w, size_t unit)
         return &none;
     }
     effect_cell *cell = &w->cells[s->cell_count++];
-    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = NOWHERE};
+    *cell = (effect_cell){.unit = (uint16_t)unit, .check = s->check_count, .target = NOWHERE, .index = NOWHERE};
     return cell;
 }
 
@@ -606,6 +606,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         cell = add_cell(w, unit);
         add_check(w, cell, b, NEED_SCALAR, true, unit);
         store_into(w, cell, a, unit);
+        cell->index = b.value;
         uncertain(w, unit);
         return true;
     case BUILD_TUPLE: case BUILD_LIST: case BUILD_STRING:

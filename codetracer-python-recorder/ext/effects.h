@@ -49,7 +49,8 @@ typedef struct effect_cell {
     uint16_t unit;
     uint8_t check, check_count;  /* in the stretch's checks */
     bool has_generic;            /* with all of its checks given, it is harmless though not specialised */
-    uint8_t target;              /* the value that it changes; NOWHERE: none */
+    uint8_t target;              /* the value that it changes; NOWHERE: none … */
+    uint8_t index;               /* … and at which index; NOWHERE: not known */
 } effect_cell;
 
 /* A value that was loaded from a slot before the call that the stretch goes on after, and lies so far below the top of the caller's stack (0: there). Of others the callee

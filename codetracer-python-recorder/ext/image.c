@@ -309,6 +309,20 @@ image_compare(recorder *r, const object_record *record, Py_ssize_t length, image
     return storage(&w, COMPARE, record->object, record->type, length) && w.at == w.end && children_live(record, changes);
 }
 
+bool
+image_compare_element(const recorder *r, const object_record *record, uint32_t index, image_changes *changes)
+{
+    changes->count = 0;
+    if (record->type->type != &PyList_Type || !record->plain || record->child_count || record->secrets_known != r->secrets_known)
+        return false;
+    if ((size_t)index + 1 >= record->word_count || (uintptr_t)record->words[0] != (uintptr_t)Py_SIZE(record->object))
+        return false; /* the index is another's, if the instruction did not run */
+    PyObject *now = PyList_GET_ITEM(record->object, index);
+    if (now != record->words[index + 1])
+        changes->list[changes->count++] = (struct image_change){index + 1, index, now};
+    return true;
+}
+
 static inline bool
 is_held(const object_record *record, size_t word)
 {

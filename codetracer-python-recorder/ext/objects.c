@@ -467,6 +467,7 @@ object_visit(recorder *r, object_record *record, int containers, int attributes)
 void
 object_look_again(recorder *r, object_record *record)
 {
+    record->stored_at = ANY_ELEMENT; /* one that is on the queue for one element, too: it is reached in another way, or stored to once more */
     if (record->queued || record->visited < known_since(r))
         return;
     if (r->queue_count == r->queue_capacity) {
@@ -484,9 +485,12 @@ object_look_again(recorder *r, object_record *record)
 }
 
 void
-object_look_at_stored(recorder *r, object_record *record)
+object_look_at_stored(recorder *r, object_record *record, uint32_t index)
 {
+    bool was_queued = record->queued;
     object_look_again(r, record);
+    if (!was_queued)
+        record->stored_at = index;
     PyObject *dict = ct_managed_dict(record->object);
     object_record *its_dict = dict ? pointer_map_get(&r->objects, dict) : NULL;
     if (its_dict)
@@ -530,7 +534,9 @@ look_at(recorder *r, object_record *record)
     }
 
     image_changes changes;
-    if (record->has_state && !r->verifying && image_compare(r, record, length, &changes) && (changes.count == 0 || write_changes(r, record, &changes))) {
+    if (record->has_state && !r->verifying &&
+        ((record->stored_at != ANY_ELEMENT && image_compare_element(r, record, record->stored_at, &changes)) || image_compare(r, record, length, &changes)) &&
+        (changes.count == 0 || write_changes(r, record, &changes))) {
         for (uint32_t i = 0; i < record->child_count; i++)
             visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
         return;

@@ -20,7 +20,8 @@
  *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for it is looked at only in what was looked
  *      into since anything happened, and containers with more elements than are kept are left to a look;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
- *      Attributes in a dict that something else holds, too, are left to a look.
+ *      Attributes in a dict that something else holds, too, are left to a look. Of a list that one instruction stores an element of, with an index that could be told when the line began,
+ *      nothing else has changed: where all of its elements are scalars, so that none can have died, that one is compared.
  *   6. The names of a module or class lie in a dict that no shown object has for its own; those that a stretch stores are compared, and all of them after an event before which others may have been stored.
  * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
  * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
@@ -299,6 +300,14 @@ is_known_whole(const recorder *r, PyObject *object)
     return PyList_Check(object) ? PyList_GET_SIZE(object) <= r->limits.items : !PyDict_Check(object) || PyDict_GET_SIZE(object) <= r->limits.items;
 }
 
+/* The index that is stored at, if the target is a list and the instruction runs: STORE_SUBSCR_LIST_INT takes an exact int from 0 on of one digit. */
+static uint32_t
+index_of(const finder *f, const effect_cell *cell)
+{
+    int64_t index;
+    return find_int(f, cell->index, &index) && index >= 0 && index < ANY_ELEMENT ? (uint32_t)index : ANY_ELEMENT;
+}
+
 /* Notes what the instructions are, and where they stop being harmless, as things are now. */
 static void
 watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame *frame)
@@ -328,7 +337,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
                     q->loud_from = cell->unit;
                     return;
                 }
-                q->targets[q->target_count++] = (struct watched_target){cell->unit, record};
+                q->targets[q->target_count++] = (struct watched_target){cell->unit, record, index_of(&f, cell)};
             }
             if (!is_general)
                 q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
@@ -478,7 +487,7 @@ quiet_end(recorder *r, bool held)
     q->names_changed += q->names != NULL;
     for (size_t i = 0; i < q->target_count; i++)
         if (q->targets[i].record->object) /* else it has died since; no record was made meanwhile */
-            object_look_at_stored(r, q->targets[i].record);
+            object_look_at_stored(r, q->targets[i].record, q->targets[i].index);
 }
 
 /* The namespace is as it was at the activation's last snapshot, but for at most what the stretch that led here stores: no other dict of names has changed since, and this

@@ -172,6 +172,81 @@ def recursive(n, items):
     return items[2]
 
 
+def indexes(n):
+    """Which element it is, is taken from the variable of the index as the line begins."""
+    a = [0] * 8
+    b = a
+    c = [a, 0, 0]
+    i = j = 0
+    for k in range(n):
+        i = k % 8
+        a[i] = k * 1000
+        j = i; a[j] = k
+        j = (i + 1) % 8; a[j] = k * 1000
+        a[j] = i; j = 0; a[j] = k
+        a[i] = 1; a[j] = 2
+        a[i], a[j] = a[j], a[i] + 1000
+        b[i] = -k; a[j] = k
+        a[i] = k if k % 2 else a[j]
+        if k % 2: a[i] = k * 1000
+        a.append(k); a[i] = 7
+        a[i] = 8; a.append(k)
+        a[i] = [k]
+        a[i].append(k)
+        a[i] = k
+        c[0] = a; c[1] = k * 1000
+        i = 2; c[i] = k; i = 1; c[i] = k
+        a[-1] = k * 1000
+        a[True] = 9
+        a[i] = a
+        a[i] = 10
+        del a[8:]
+    return c
+
+
+def constant(j, n):
+    """The first variable is none of the indexes."""
+    a = [0] * 8
+    for k in range(n):
+        j = k % 4
+        a[5] = k * 1000
+        a[j + 1] = k
+        a[len(a) - 1] = -k
+    return a
+
+
+def not_reached(n):
+    """Instructions that are passed over: what they would store to, and where, may be anything then."""
+    a = [0] * 8
+    b = (1, 2)
+    for k in range(n):
+        j = k % 8 if k % 3 else 10 ** 7
+        c = a if k % 3 else {0: 1}
+        d = a if k % 3 else Node(1)
+        if k % 3: a[j] = k * 1000
+        if k % 3: c[0] = k * 1000
+        j = 1
+        if k % 3: c[j] = k
+        if k % 3: d[j] = k * 1000
+        j = k % 8 if k % 3 else "text"
+        if k % 3: a[j] = -k
+    return b
+
+
+def gets_longer_and_shorter(n):
+    a = [0] * 4
+    for k in range(n):
+        i = k % 3
+        a.append(k); a[i] = k * 1000
+        a[i] = k; a.append(k)
+        del a[4:]
+        a[i] = -k; del a[3]
+        a[i] = k * 1000
+        a.insert(0, k)
+        a[i] = 5
+    return a
+
+
 def texts(n):
     s = ""
     held = [s]
@@ -192,5 +267,9 @@ hold(node, 12)
 filled_again(6)
 captured(12)
 recursive(16, [0, 0, Node(1)])
+indexes(24)
+constant(0, 24)
+not_reached(48)
+gets_longer_and_shorter(24)
 texts(12)
 print(node.v)

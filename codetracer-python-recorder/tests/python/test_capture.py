@@ -77,6 +77,23 @@ def test_nothing_is_missed_of_names_that_are_hidden(tmp_path):
     assert recorded.events and not [event for event in recorded.events if "long enough 1" in str(event)]
 
 
+def test_an_element_stored_to_a_hidden_list_is_hidden(tmp_path):
+    code = """
+def hold(password, n):
+    change(password, n)
+def change(items, n):
+    for i in range(n):
+        j = i % 3
+        end = 'enough ' + str(i + 100)
+        items[j] = 'long ' + end
+        x = i
+hold(['', '', ''], 60)
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
+    assert missed(recorded) == 0, recorded.summary
+    assert recorded.events and not [event for event in recorded.events if "long enough" in str(event)]
+
+
 @pytest.mark.parametrize("name", ["quiet_stores", "quiet_values"])
 def test_most_events_are_taken_for_quiet(tmp_path, name):
     """Else the tests here test nothing: these programs read much and change little."""
