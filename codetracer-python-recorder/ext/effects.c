@@ -164,25 +164,6 @@ release(walk *w, operand value, size_t unit)
         w->s->lets_return_go = (uint16_t)unit;
 }
 
-/* With large ints these look for signals as they go (SIGCHECK, Objects/longobject.c). */
-static void
-compute(walk *w, size_t unit)
-{
-    if (w->s->computes_from == NEVER_LOUD)
-        w->s->computes_from = (uint16_t)unit;
-}
-
-static bool
-is_short(int operator)
-{
-    switch (operator >= NB_INPLACE_ADD ? operator - NB_INPLACE_ADD : operator) {
-    case NB_ADD: case NB_SUBTRACT: case NB_AND: case NB_OR: case NB_XOR: case NB_LSHIFT: case NB_RSHIFT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* What was in the slot is let go. */
 static void
 store(walk *w, int slot, operand value, size_t unit)
@@ -251,20 +232,39 @@ add_owner_check(walk *w, effect_cell *cell, operand owner, enum effect_need need
 /* An instruction that is harmless in its general form if its operands are. `always`: in a specialised one, too, they must be. */
 typedef struct wanted { operand value; enum effect_need need; bool always; } wanted;
 
-static void
+static effect_cell *
 check(walk *w, size_t unit, wanted a, wanted b)
 {
     effect_cell *cell = add_cell(w, unit);
     cell->has_generic = true;
     add_check(w, cell, a.value, a.need, a.always, unit);
     add_check(w, cell, b.value, b.need, b.always, unit);
+    return cell;
 }
 
 /* One that is never specialised. */
-static void
+static effect_cell *
 check_operands(walk *w, size_t unit, enum effect_need need, operand a, operand b)
 {
-    check(w, unit, (wanted){a, need, true}, (wanted){b, need, true});
+    return check(w, unit, (wanted){a, need, true}, (wanted){b, need, true});
+}
+
+static enum effect_computes
+computes_of(int operator)
+{
+    switch (operator >= NB_INPLACE_ADD ? operator - NB_INPLACE_ADD : operator) {
+    case NB_ADD: case NB_SUBTRACT: case NB_AND: case NB_OR: case NB_XOR: case NB_LSHIFT: case NB_RSHIFT: return OF_NO_INT;
+    case NB_MULTIPLY: case NB_FLOOR_DIVIDE: case NB_REMAINDER: case NB_TRUE_DIVIDE: return OF_LONG_INTS;
+    default: return OF_INTS; /* a power of short ones has long ones on its way */
+    }
+}
+
+static void
+compute(effect_cell *cell, enum effect_computes computes, operand a, operand b)
+{
+    cell->computes = (uint8_t)computes;
+    cell->operands[0] = a.value;
+    cell->operands[1] = b.value;
 }
 
 /* ---- ways ---- */
@@ -515,11 +515,11 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         }
         return true;
     case BINARY_OP: case COMPARE_OP:
-        if (opcode == BINARY_OP && !is_short(argument))
-            compute(w, unit);
         b = pop(w);
         a = pop(w);
-        check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
+        cell = check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
+        if (opcode == BINARY_OP)
+            compute(cell, computes_of(argument), a, b);
         push(w, (operand){SCALAR, opcode == BINARY_OP ? composed(w, FROM_ARITHMETIC, a.value, b.value, argument) : NOWHERE});
         return true;
     case IS_OP:
@@ -664,21 +664,21 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         return true;
 #ifdef FORMAT_SIMPLE
     case FORMAT_SIMPLE: case CONVERT_VALUE:
-        compute(w, unit);
-        check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
+        a = pop(w);
+        compute(check_operands(w, unit, NEED_SCALAR, a, ANY_SCALAR), OF_INTS, a, a); /* even one of a digit, when it becomes text */
         push(w, ANY_SCALAR);
         return true;
     case FORMAT_WITH_SPEC:
-        compute(w, unit);
         b = pop(w);
-        check_operands(w, unit, NEED_SCALAR, pop(w), b);
+        a = pop(w);
+        compute(check_operands(w, unit, NEED_SCALAR, a, b), OF_INTS, a, b);
         push(w, ANY_SCALAR);
         return true;
 #else
     case FORMAT_VALUE:
-        compute(w, unit);
         b = argument & 4 ? pop(w) : ANY_SCALAR;
-        check_operands(w, unit, NEED_SCALAR, pop(w), b);
+        a = pop(w);
+        compute(check_operands(w, unit, NEED_SCALAR, a, b), OF_INTS, a, argument & 4 ? b : a); /* even one of a digit, when it becomes text */
         push(w, ANY_SCALAR);
         return true;
 #endif
@@ -697,7 +697,7 @@ begin_after_call(walk *w)
 {
     effect_stretch *s = w->s;
     s->cell_count = s->check_count = 0;
-    s->loud_from = s->uncertain_from = s->lets_return_go = s->computes_from = NEVER_LOUD;
+    s->loud_from = s->uncertain_from = s->lets_return_go = NEVER_LOUD;
     s->call = s->call_end = 0;
     s->steps_iterator = s->looks_up_names = false;
     w->way_count = 0;
@@ -879,7 +879,7 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
         return NULL;
     }
     draft->stretch = (effect_stretch){
-        .entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD, .computes_from = NEVER_LOUD,
+        .entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD,
         .values = draft->values, .cells = draft->cells, .checks = draft->checks,
     };
     walk *w = &draft->w;

@@ -44,11 +44,16 @@ typedef struct effect_check {
     bool always;                 /* else only if the instruction is not specialised */
 } effect_check;
 
+/* Which ints look for signals as they are computed with (SIGCHECK, Objects/longobject.c). */
+enum effect_computes { OF_NO_INT, OF_LONG_INTS /* of more than a digit */, OF_INTS };
+
 /* An instruction whose effect depends on the types that it meets. */
 typedef struct effect_cell {
     uint16_t unit;
     uint8_t check, check_count;  /* in the stretch's checks */
     bool has_generic;            /* with all of its checks given, it is harmless though not specialised */
+    uint8_t computes;            /* enum effect_computes: signals are handled in it if one of … */
+    uint8_t operands[2];         /* … these is such an int, or NOWHERE */
     uint8_t target;              /* the value that it changes; NOWHERE: none … */
     uint8_t index;               /* … and at which index; NOWHERE: not known */
 } effect_cell;
@@ -67,7 +72,6 @@ struct effect_stretch {
     uint16_t call_end;           /* … and where that returns; 0: none */
     uint16_t uncertain_from;     /* from this unit on something may run Python code, which leaves its mark (quiet.c) until a call covers it; NEVER_LOUD */
     uint16_t lets_return_go;     /* at this unit what a call gave, after which the stretch goes on, is let go; NEVER_LOUD */
-    uint16_t computes_from;      /* from this unit on there may be arithmetic that takes so long that signals are handled in it; NEVER_LOUD */
     bool steps_iterator;         /* begins with a FOR_ITER: what is on top of the stack must be an iterator that runs nobody's code */
     bool looks_up_names;         /* of globals, builtins, a module's or class's body */
     uint8_t name_count;          /* of those stored there; more than EFFECT_NAMES: too many to tell, or one is deleted */

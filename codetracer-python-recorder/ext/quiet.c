@@ -28,7 +28,7 @@
  *
  * What is assumed: what compares a key of a dict or set with an equal one, or finalizes an object that the journal does not know, changes nothing that is shown if it is written in C (a
  * class in Python may have such a function for its __eq__ or __del__: `C.__eq__ = items.append`), and no C code of others runs beside the program's (pending calls of a debugger, watchers
- * of types and dicts, weak references of extensions) that changes what it shows.
+ * of types and dicts, weak references of extensions) that changes what it shows; nor is a functools.partial given another function (__setstate__) while it handles a signal.
  *
  * Adversarial tests: tests/programs/quiet_*.py, and tests/python/test_capture.py, which looks at everything after each such event.
  */
@@ -308,6 +308,24 @@ index_of(const finder *f, const effect_cell *cell)
     return find_int(f, cell->index, &index) && index >= 0 && index < ANY_ELEMENT ? (uint32_t)index : ANY_ELEMENT;
 }
 
+/* Whether what it computes with are no ints that look for signals. */
+static bool
+is_brief(const finder *f, const effect_cell *cell)
+{
+    for (size_t i = 0; i < sizeof cell->operands; i++) {
+        int64_t number;
+        if (find_int(f, cell->operands[i], &number)) {
+            if (cell->computes == OF_INTS || number <= -(int64_t)PyLong_BASE || number >= (int64_t)PyLong_BASE)
+                return false;
+            continue;
+        }
+        PyObject *object = find(f, cell->operands[i]);
+        if (object == NULL || (cell->computes == OF_INTS ? PyLong_Check(object) : !PyFloat_CheckExact(object))) /* '%d' % 1 makes a text of it */
+            return false;
+    }
+    return true;
+}
+
 /* Notes what the instructions are, and where they stop being harmless, as things are now. */
 static void
 watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame *frame)
@@ -316,6 +334,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
     const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(frame));
     const finder f = {r, s, a, frame};
     q->loud_from = s->loud_from;
+    q->computes_from = NEVER_LOUD;
     q->cell_count = q->target_count = 0;
     for (size_t i = 0; i < s->cell_count; i++) {
         const effect_cell *cell = &s->cells[i];
@@ -339,6 +358,8 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
                 }
                 q->targets[q->target_count++] = (struct watched_target){cell->unit, record, index_of(&f, cell)};
             }
+            if (cell->computes && r->handles_signals && q->computes_from == NEVER_LOUD && !is_brief(&f, cell))
+                q->computes_from = cell->unit;
             if (!is_general)
                 q->cells[q->cell_count++] = (struct watched_cell){cell->unit, code[cell->unit], ct_counter(code + cell->unit)};
             continue;
@@ -453,7 +474,7 @@ quiet_holds(recorder *r, PyThreadState *tstate, ct_frame *frame, bool starts)
     if (starts) {
         end = s->call;
         if (s->call_end == 0 || ct_frame_previous(frame) != q->frame || (PyObject **)frame != q->mark || ct_frame_resume_unit(q->frame) != s->call_end ||
-            s->uncertain_from <= s->call || (s->lets_return_go <= s->call && !q->returned_is_seen) || (s->computes_from <= s->call && r->handles_signals) || q->loud_from < s->call || (q->behind != q->mark && *q->behind != MARK) || ct_frame_has_object(frame) || !has_plain_defaults(frame))
+            s->uncertain_from <= s->call || (s->lets_return_go <= s->call && !q->returned_is_seen) || q->computes_from <= s->call || q->loud_from < s->call || (q->behind != q->mark && *q->behind != MARK) || ct_frame_has_object(frame) || !has_plain_defaults(frame))
             return false;
     }
     else if (frame != q->frame || *q->mark != q->mark_word || *q->behind != MARK || q->loud_from != NEVER_LOUD)

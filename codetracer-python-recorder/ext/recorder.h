@@ -295,6 +295,7 @@ typedef struct quiet_watch {
     PyObject *returned;          /* … when a call has just returned this to it, */
     bool returned_is_seen;       /* of which it is seen that it dies: a scalar, or known and without __del__, which could keep it */
     uint16_t loud_from;          /* unit from where on anything may happen, as things are now */
+    uint16_t computes_from;      /* unit from where on there may be arithmetic that takes so long that signals are handled in it */
     bool alone;                  /* nobody else is called by the interpreter */
     PyObject **mark; PyObject *mark_word; /* where the next frame would be pushed, and what stood there */
     PyObject **behind;           /* where one would be while the frame at `mark`, which returns, is cleared */

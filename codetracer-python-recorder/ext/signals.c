@@ -1,6 +1,8 @@
 /* Signal handlers that are functions written in C. The interpreter calls them between two instructions, and no frame of Python's tells that they ran (quiet.c); so once
  * there is one (which is rare: a handler gets the signal's number and a frame), every event looks at everything. default_int_handler only raises.
  *
+ * A functools.partial of a function in Python is as good as that function: what it calls pushes a frame. asyncio.run installs one for Ctrl-C.
+ *
  * Invariant: recorder.restless is set from the moment on when such a handler is installed (handles_signals: one in Python): signal.signal's function is wrapped, those that are there at start are asked for.
  */
 #include "recorder.h"
@@ -11,19 +13,33 @@ typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
 
 static PyMethodDef *signal_function; /* NULL: not wrapped */
 static fast_function next_signal;
+static PyObject *partial;        /* functools.partial, from signals_install to signals_remove */
+
+static bool
+is_python_s(PyObject *handler)
+{
+    if (partial == NULL || (PyObject *)Py_TYPE(handler) != partial)
+        return is_in_python(handler);
+    PyObject *function = PyObject_GetAttrString(handler, "func"); /* a member of the C struct */
+    bool is_python = function && is_in_python(function);
+    PyErr_Clear();
+    Py_XDECREF(function); /* the partial holds it */
+    return is_python;
+}
 
 static bool
 is_harmless(PyObject *handler)
 {
-    return handler == Py_None || is_in_python(handler) || PyLong_Check(handler) ||
+    return handler == Py_None || PyLong_Check(handler) ||
            (PyCFunction_CheckExact(handler) && strcmp(((PyCFunctionObject *)handler)->m_ml->ml_name, "default_int_handler") == 0);
 }
 
 static void
 look_at(recorder *r, PyObject *handler)
 {
-    r->handles_signals |= is_in_python(handler);
-    r->restless |= !is_harmless(handler);
+    bool is_python = is_python_s(handler);
+    r->handles_signals |= is_python;
+    r->restless |= !is_python && !is_harmless(handler);
 }
 
 static PyObject *
@@ -44,6 +60,11 @@ signals_install(recorder *r)
         Py_XDECREF(module);
         return -1;
     }
+    PyObject *functools = partial ? NULL : PyImport_ImportModule("_functools");
+    if (functools)
+        partial = PyObject_GetAttrString(functools, "partial");
+    Py_XDECREF(functools);
+    PyErr_Clear(); /* without it every partial counts as written in C */
     PyMethodDef *method = PyCFunction_CheckExact(function) ? ((PyCFunctionObject *)function)->m_ml : NULL;
     if (signal_function)
         ; /* a forked child inherits its parent's */
@@ -73,4 +94,5 @@ signals_remove(void)
     if (signal_function)
         signal_function->ml_meth = (PyCFunction)(void (*)(void))next_signal;
     signal_function = NULL;
+    Py_CLEAR(partial);
 }

@@ -101,6 +101,24 @@ def test_most_events_are_taken_for_quiet(tmp_path, name):
     assert recorded.summary["quiet"] > recorded.summary["events"] / 2
 
 
+def test_a_signal_handler_in_python_leaves_events_quiet(tmp_path):
+    """asyncio.run installs one for Ctrl-C: a functools.partial of a method."""
+    code = """
+import asyncio
+class Counter: pass
+async def main(n):
+    counters = [Counter() for _ in range(20)]
+    for i in range(n):
+        a = i + 1
+        b = a * 2
+        c = b < n
+    await asyncio.sleep(0)
+asyncio.run(main(300))
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"], events=False)
+    assert missed(recorded) == 0 and recorded.summary["quiet"] > recorded.summary["events"] / 2, recorded.summary
+
+
 @pytest.mark.parametrize("options", [["--max-depth=1", "--max-attr-depth=1"], ["--max-depth=2", "--max-attr-depth=2"], ["--max-attr-depth=0"], ["--max-items=2"], ["--globals=referenced"]], ids=" ".join)
 @pytest.mark.parametrize("name", ["quiet_stores", "quiet_values", "quiet_unseen", "quiet_ends"])
 def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
@@ -378,6 +396,55 @@ signal.signal(signal.SIGALRM, handle)
 signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
 run(items, 1000)
 signal.setitimer(signal.ITIMER_REAL, 0)
+""",
+    "signals within short arithmetic": """
+import functools, itertools, signal
+numbers = itertools.count()
+items = [1]
+exec("def handle(given, *ignored):\\n    n = next(numbers)\\n    items[0] = n\\n", globals())
+def give(x, *more):
+    return x
+class Number:
+    pass
+def run(items, n):
+    large, short, p = 7 ** 3000, 7, Number()
+    p.n = large
+    held = [large, 3]
+    for i in range(n):
+        give(i * short, items)
+        give(i * 1073741823 * 1073741823 // 3, items)
+        give(short ** 2000, items)
+        give(p.n * p.n % held[0], items)
+        give(held[i - i] * held[i % 2], items)
+        give(f'{held[0]}{short}', items)
+        give(f'{short} {i:>5}', items)
+        give(2.5 * i, items)
+        give('%d' % i, items)
+        give(large * 1, items)
+        give(i and large % large, items)
+        short, large = 7 if i % 3 else large, 7 ** 3000
+        give(short * short * short, items)
+        short = 7
+handler = functools.partial(handle, 1)
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0001)
+run(items, 1000)
+signal.setitimer(signal.ITIMER_REAL, 0)
+""",
+    "a partial of what is written in C handles signals": """
+import functools, signal
+def run(table, n):
+    signal.signal(signal.SIGALRM, functools.partial(table.__setitem__, 1))
+    signal.signal(signal.SIGALRM, functools.partial(functools.partial, table.setdefault))
+    signal.signal(signal.SIGALRM, functools.partial(table.setdefault))
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for i in range(n):
+        x = i + 1
+        y = x < 3
+        if i % 1000 == 0:
+            table.clear()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+run({}, 20000)
 """,
     "names of keywords": """
 import itertools
