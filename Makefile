@@ -31,6 +31,8 @@ help:
 	@echo "make hunt [HUNT_SECONDS=60]                record random programs and look for changes that the quick look misses"
 	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
+	@echo "make bench-scaling                         measure how cost grows with the size of containers and the length of programs, and start-up"
+	@echo "make bench-plots                           draw docs/images from what these two measured"
 	@echo "make bench-formats                         measure writing each format and going to a step of a long trace"
 	@echo "make counts [ACCEPT=1]                     count the instructions that recording adds to five programs; needs valgrind"
 	@echo "make dev                                   fast rebuild for development: extension next to its Python sources"
@@ -242,6 +244,18 @@ $(PEER)/.installed: bench/requirements.txt | $(VENV)/.has-tools
 .PHONY: bench
 bench: $(VENV)/.has-package $(PEER)/.installed
 	@$(VENV)/bin/python bench/run.py --peer $(PEER)/bin/python $(if $(QUICK),--quick) $(if $(DOCUMENT),--document) $(BENCH_ARGS)
+
+.PHONY: bench-scaling
+bench-scaling: $(VENV)/.has-package $(PEER)/.installed
+	@$(VENV)/bin/python bench/scaling.py --peer $(PEER)/bin/python $(if $(DOCUMENT),--document) $(BENCH_ARGS)
+
+PLOTS := build/plots-$(VERSION)
+$(PLOTS)/.installed: bench/plots-requirements.txt | $(VENV)/.has-tools
+	@$(LOCK) bash -euc 'rm -rf $(PLOTS); "$(PYTHON)" -m venv $(PLOTS); $(PLOTS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<'
+	@touch $@
+.PHONY: bench-plots
+bench-plots: $(PLOTS)/.installed
+	@$(PLOTS)/bin/python bench/plots.py --version $(VERSION)
 
 # Against what bench/counts.json says; ACCEPT=1 writes it.
 .PHONY: counts

@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from run import HERE, Bench, document_between
+from measure import DOCUMENT, HERE, Bench, document_between
 from run import PROGRAMS as ALL_PROGRAMS
 
 PROGRAMS = {"loop": 2_500_000, "bm_nqueens": 8}
@@ -140,7 +140,7 @@ def main():
     print(text)
     if options.document:
         document_between(BEGIN, END, text)
-        print(f"Written: {(HERE.parent / 'docs' / 'performance.md').relative_to(HERE.parent)}", file=sys.stderr)
+        print(f"Written: {DOCUMENT.relative_to(HERE.parent)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """What recording costs: the same programs without recorder, under callbacks that do nothing (the floor), under
-codetracer-python-recorder 0.3.0 (the recorder that this one replaces), under tools that see less (coverage: which lines ran; viztracer: calls without values), and
-under this one in each format. Everything is measured in
-one run, turn by turn, so that ratios hold; absolute figures are of this machine and hour.
+codetracer-python-recorder 0.3.0 (the recorder that this one replaces), under other tools (coverage: which lines ran; viztracer: calls without values; PySnooper: lines and
+variables, by repr), and under this one in each format. Everything is measured in one run, turn by turn, so that ratios hold; absolute figures are of this machine and hour.
 
     make bench                       all programs, 3 repetitions
     make bench QUICK=1               loop, fib, queens, bm_nqueens, once
@@ -15,20 +14,11 @@ the export), less that of the plain run at the same size, divided by the LINE ev
 import argparse
 import json
 import os
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-SUPPORT = HERE / "support"
-RESULTS = HERE / "results"
-DOCUMENT = HERE.parent / "docs" / "performance.md"
-TIMEOUT = 60
+from measure import DOCUMENT, HERE, OURS, RESULTS, THEIRS, Bench, document_between
 
 # name: size that every recorder gets (some 30,000 lines), and one that fast ones get besides (millions of lines), or None
 PROGRAMS = {
@@ -52,8 +42,6 @@ SKIPPED = [
 SKIPPING = ["plain", "floor", "journal", "ct"]
 BAR = ["loop", "fib", "queens", "bm_nqueens"]  # where the first bar is: 30 times cheaper than 0.3.0's json, 48 bytes per line
 
-OURS = "{python} -m codetracer_python_recorder --quiet --propagate-script-exit -o {out} --format "
-THEIRS = "{peer} -m codetracer_python_recorder --propagate-script-exit --trace-dir {out} --format "
 PLAIN_OBJECTS = "ct-multi, objects as one text"
 # Bytes per line of its .ct, geometric mean over these programs at the size that all get. It is not on PyPI: its authors' builds were measured, once.
 SUCCESSOR_BYTES = 15.5
@@ -64,6 +52,7 @@ RECORDERS = {
     "floor": ("{python} {support}/under_floor.py -", True),
     "coverage": ("{peer} -m coverage run --data-file={out}/data", True),
     "viztracer": ("{peer} -m viztracer --quiet -o {out}/trace.json --", False),
+    "pysnooper": ("{peer} {support}/under_pysnooper.py {out}/log", False),
     "0.3.0 json": (THEIRS + "json", False),
     "0.3.0 binary": (THEIRS + "binary", False),
     "journal": (OURS + "journal", True),
@@ -72,89 +61,6 @@ RECORDERS = {
     # Shows what that recorder's successor writes into its .ct: one layout, objects by one text.
     PLAIN_OBJECTS: (OURS + "ct-multi --export-depth 6,0", False),
 }
-
-
-class Bench:
-    def __init__(self, python, peer, scratch):
-        # Not resolved: the link is what makes it the virtual environment's.
-        self.python, self.peer, self.scratch = os.path.abspath(python), os.path.abspath(peer), Path(scratch)
-        self.extension = self.scratch / "extension"
-        self.extension.mkdir()
-        include = self.ask(python, "import sysconfig; print(sysconfig.get_path('include'))")
-        compiler = os.environ.get("CC", "cc").split()
-        output = self.extension / "floor_events.so"
-        subprocess.run([*compiler, "-O2", "-shared", "-fPIC", "-I" + include, str(HERE / "floor.c"), "-o", str(output)], check=True)
-        self.benchmarks = Path(self.ask(peer, "import pyperformance; print(pyperformance.__path__[0])")) / "data-files" / "benchmarks"
-        self.counts = {}
-
-    @staticmethod
-    def ask(python, code):
-        return subprocess.run([python, "-I", "-c", code], check=True, capture_output=True, text=True).stdout.strip()
-
-    def script(self, program):
-        """In a folder of its own: a recorder may look at what lies beside it."""
-        folder = self.scratch / ("program-" + program)
-        target = folder / (program + ".py")
-        if not target.exists():
-            folder.mkdir()
-            ours = HERE / "workloads" / (program + ".py")
-            shutil.copy(ours if ours.exists() else self.benchmarks / program / "run_benchmark.py", target)
-        return target
-
-    def run(self, command, program, size):
-        out, end, log = self.scratch / "out", self.scratch / "end", self.scratch / "log"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        end.unlink(missing_ok=True)
-        words = command.format(python=self.python, peer=self.peer, support=SUPPORT, out=out).split()
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "CODETRACER_"))}
-        env.update(BENCH_END=str(end), PYTHONPATH=f"{SUPPORT}:{self.extension}", PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")
-        with open(log, "w+b") as file:
-            started = time.monotonic()
-            process = subprocess.Popen(
-                [*words, str(self.script(program)), str(size)], env=env, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=file, start_new_session=True,
-            )  # fmt: skip
-            timed_out = False
-
-            def stop(*_):
-                nonlocal timed_out
-                timed_out = True
-                os.killpg(process.pid, signal.SIGKILL)
-
-            signal.signal(signal.SIGALRM, stop)
-            signal.alarm(TIMEOUT)
-            try:
-                printed = process.stdout.read()
-                _, status, usage = os.wait4(process.pid, 0)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-            finally:
-                signal.alarm(0)
-            stopped = time.monotonic()
-            process.returncode = os.waitstatus_to_exitcode(status)
-        result = {
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "wall": stopped - started,
-            "memory": usage.ru_maxrss * 1024,
-            "bytes": sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) if out.exists() else 0,
-            "printed": printed.decode(errors="replace")[:200],
-            "after": stopped - float(end.read_text()) if end.exists() and end.read_text() else None,
-        }
-        if timed_out or process.returncode:
-            result["failed"] = f"over {TIMEOUT} s" if timed_out else f"status {process.returncode}"
-            result["log"] = log.read_text(errors="replace")[-500:]
-        return result
-
-    def lines(self, program, size):
-        if (program, size) not in self.counts:
-            file = self.scratch / "counts"
-            result = self.run(f"{{python}} {{support}}/under_floor.py {file}", program, size)
-            if "failed" in result:
-                sys.exit(f"{program} {size}: counting its lines failed: {result['failed']}\n{result.get('log')}")
-            self.counts[program, size] = list(map(int, file.read_text().split()))
-        return self.counts[program, size]
 
 
 def measure(bench, programs, recorders, repetitions, results):
@@ -333,13 +239,6 @@ def bar(results):
                 f"{ours['bytes']:.1f} bytes per line (48 allowed): {verdict}"
             )
     return lines
-
-
-def document_between(begin, end, text):
-    whole = DOCUMENT.read_text()
-    before, rest = whole.split(begin)
-    _, after = rest.split(end)
-    DOCUMENT.write_text(before + begin + "\n" + text + "\n" + end + after)
 
 
 def main():
