@@ -13,12 +13,20 @@ typedef PyObject *(*fast_function)(PyObject *, PyObject *const *, Py_ssize_t);
 
 static PyMethodDef *signal_function; /* NULL: not wrapped */
 static fast_function next_signal;
-static PyObject *partial;        /* functools.partial, from signals_install to signals_remove */
+
+/* By its name, which only C gives to a type like this, and nobody changes: to import it would show in the program's sys.modules. */
+static bool
+is_partial(PyObject *handler)
+{
+    const PyTypeObject *type = Py_TYPE(handler);
+    return type->tp_flags & Py_TPFLAGS_HEAPTYPE && type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE && ((const PyHeapTypeObject *)type)->_ht_tpname &&
+           strcmp(type->tp_name, "functools.partial") == 0;
+}
 
 static bool
 is_python_s(PyObject *handler)
 {
-    if (partial == NULL || (PyObject *)Py_TYPE(handler) != partial)
+    if (!is_partial(handler))
         return is_in_python(handler);
     PyObject *function = PyObject_GetAttrString(handler, "func"); /* a member of the C struct */
     bool is_python = function && is_in_python(function);
@@ -60,11 +68,6 @@ signals_install(recorder *r)
         Py_XDECREF(module);
         return -1;
     }
-    PyObject *functools = partial ? NULL : PyImport_ImportModule("_functools");
-    if (functools)
-        partial = PyObject_GetAttrString(functools, "partial");
-    Py_XDECREF(functools);
-    PyErr_Clear(); /* without it every partial counts as written in C */
     PyMethodDef *method = PyCFunction_CheckExact(function) ? ((PyCFunctionObject *)function)->m_ml : NULL;
     if (signal_function)
         ; /* a forked child inherits its parent's */
@@ -94,5 +97,4 @@ signals_remove(void)
     if (signal_function)
         signal_function->ml_meth = (PyCFunction)(void (*)(void))next_signal;
     signal_function = NULL;
-    Py_CLEAR(partial);
 }
