@@ -76,7 +76,7 @@ typedef struct ct_loss { const char *name, *sentence; uint64_t count; } ct_loss;
 
 /* Tells each kind that this journal has and an export to `format` leaves out, in the order of docs/converting.md; `layout` counts for CT_TRACE_CT only. Nothing is told
  * about CT_TRACE_JOURNAL and CT_LAYOUT_BOTH: they hold the whole journal. What the limits of an export cut is no part of this: see ct_export_result. The journal
- * is read twice; `found` is called at the end, in this thread. Errors: CT_E_PARAM (an argument is missing, or no such format), CT_E_IO, CT_E_CORRUPT, CT_E_NOMEM. */
+ * is read twice, and once more where the lines of its code are not told (an import); `found` is called at the end, in this thread. Errors: CT_E_PARAM (an argument is missing, or no such format), CT_E_IO, CT_E_CORRUPT, CT_E_NOMEM. */
 CT_API ct_code ct_losses(ct_journal *journal, enum ct_trace_format format, enum ct_layout layout, void (*found)(void *context, const ct_loss *loss),
                          void *context, ct_error *error);
 
