@@ -10,9 +10,8 @@
  * specialised form, or not at all (DEOPT_IF in Python/bytecodes.c goes to the general form, which changes the counter; a hit does not). quiet.c compares; here
  * stand the instructions to be compared ("cells"), and what the values in slots must be where that alone makes an instruction harmless ("checks").
  *
- * Which object an instruction changes is told before it runs, too: a value is known by how it is found (effect_value), in a slot, as an attribute or element of another, at a place
- * that is computed of ints, and quiet.c looks for it when the stretch begins. It is the same when the instruction meets it: a slot that was stored to on the way has what was stored;
- * elements and attributes are not known from the first store or call on (walk.stored); and where anything else could have changed them, the event is loud.
+ * Which object an instruction changes is told before it runs, too: operands.c notes the values that are met, and finds them. Here is said where one is not known any more: elements and attributes
+ * from the first store or call on (walk.stored), and what another way may have changed.
  *
  * Invariant: what is not listed here as harmless is loud.
  */
@@ -20,13 +19,7 @@
 
 #include <stdlib.h>
 
-enum known {
-    UNKNOWN, HELD /* by what it came from, too */, TEMPORARY /* what a call gave: it may be the only reference */, SCALAR, CONSTANT_TUPLE,
-    FOUND /* HELD, and known which it is */, PLAIN_ITERATOR
-};
-typedef struct operand { uint8_t known; uint8_t value; /* of a SCALAR, too; NOWHERE: it is not known which */ } operand;
-
-enum { DEPTH = 24, WAYS = 24, SLOTS = 256 };
+enum { WAYS = 24 };
 
 typedef struct walk {
     const code_info *info;
@@ -35,109 +28,20 @@ typedef struct walk {
     const int32_t *lines;        /* of each unit; -1: none */
     size_t count;
     effect_stretch *s;
-    effect_value *values;
+    operands *o;                 /* what is known of the values here */
     effect_cell *cells;
     effect_check *checks;
-    operand stack[DEPTH]; size_t depth;
-    operand slots[SLOTS];        /* what was stored in them on the way; known NOT_STORED: nothing */
-    size_t slot_count;
     uint16_t ways[WAYS]; size_t way_count; /* units that are jumped to, all ahead */
     bool stored;                 /* an attribute or element was: what attributes hold is not known any more */
     bool named;                  /* a name was stored: what names mean is not known any more */
 } walk;
-
-enum { NOT_STORED = 255 };
-static const operand NOT_KNOWN = {UNKNOWN, NOWHERE}, ANY_SCALAR = {SCALAR, NOWHERE};
-
-static operand
-pop(walk *w)
-{
-    return w->depth ? w->stack[--w->depth] : NOT_KNOWN;
-}
-
-static void
-push(walk *w, operand value)
-{
-    if (w->depth == DEPTH) { /* the lowest is forgotten: below, nothing is known anyway */
-        memmove(w->stack, w->stack + 1, (DEPTH - 1) * sizeof *w->stack);
-        w->depth--;
-    }
-    w->stack[w->depth++] = value;
-}
-
-static void push_known(walk *w, enum known known) { push(w, (operand){(uint8_t)known, NOWHERE}); }
-
-static void
-drop(walk *w, unsigned count)
-{
-    while (count--)
-        pop(w);
-}
-
-/* ---- which value it is ---- */
-
-/* Its number; the same value has one. NOWHERE: there are too many, or it takes too much to find it. */
-static uint8_t
-value_of(walk *w, effect_value value)
-{
-    effect_stretch *s = w->s;
-    if (value.leaves > EFFECT_LEAVES)
-        return NOWHERE;
-    for (uint8_t i = 0; i < s->value_count; i++)
-        if (memcmp(&w->values[i], &value, sizeof value) == 0)
-            return i;
-    if (s->value_count == EFFECT_VALUES)
-        return NOWHERE;
-    w->values[s->value_count] = value;
-    return s->value_count++;
-}
-
-/* Found, if it has a number. */
-static operand
-simple(walk *w, enum effect_from from, int number)
-{
-    uint8_t value = number < 0 || number > UINT16_MAX ? NOWHERE : value_of(w, (effect_value){.from = (uint8_t)from, .leaves = 1, .number = (uint16_t)number});
-    return (operand){value == NOWHERE ? UNKNOWN : FOUND, value};
-}
-
-static uint8_t
-composed(walk *w, enum effect_from from, uint8_t of, uint8_t by, int number)
-{
-    if (of == NOWHERE || by == NOWHERE)
-        return NOWHERE;
-    return value_of(w, (effect_value){.from = (uint8_t)from, .of = of, .by = by, .leaves = (uint8_t)(w->values[of].leaves + w->values[by].leaves), .number = (uint16_t)number});
-}
-
-static bool
-is_from(const walk *w, operand value, enum effect_from from)
-{
-    return value.known == FOUND && w->values[value.value].from == from;
-}
-
-static operand
-load(walk *w, int slot)
-{
-    if (slot >= SLOTS)
-        return NOT_KNOWN;
-    return w->slots[slot].known != NOT_STORED ? w->slots[slot] : simple(w, FROM_SLOT, slot);
-}
 
 /* What a name means when the stretch begins. */
 static operand
 load_name(walk *w, int name)
 {
     w->s->looks_up_names = true;
-    return w->named ? NOT_KNOWN : simple(w, FROM_NAME, name);
-}
-
-static void
-forget_ways(walk *w)
-{
-    for (size_t i = 0; i < w->depth; i++)
-        w->stack[i] = NOT_KNOWN;
-    for (size_t i = 0; i < w->slot_count; i++)
-        if (w->slots[i].known != NOT_STORED)
-            w->slots[i] = NOT_KNOWN;
+    return w->named ? NOT_KNOWN : operands_simple(w->o, FROM_NAME, name);
 }
 
 static void
@@ -160,7 +64,7 @@ release(walk *w, operand value, size_t unit)
 {
     if (value.known == TEMPORARY || value.known == UNKNOWN)
         uncertain(w, unit);
-    else if (is_from(w, value, FROM_CALL) && w->s->lets_return_go == NEVER_LOUD)
+    else if (operands_is_from(w->o, value, FROM_CALL) && w->s->lets_return_go == NEVER_LOUD)
         w->s->lets_return_go = (uint16_t)unit;
 }
 
@@ -168,8 +72,8 @@ release(walk *w, operand value, size_t unit)
 static void
 store(walk *w, int slot, operand value, size_t unit)
 {
-    if (slot < SLOTS)
-        w->slots[slot] = value;
+    if (slot < OPERAND_SLOTS)
+        w->o->slots[slot] = value;
     uncertain(w, unit);
 }
 
@@ -315,31 +219,32 @@ are_exact_texts(PyObject *names)
 
 /* What was loaded out of another value, which holds it. */
 static void
-push_within(walk *w, operand owner, uint8_t value)
+push_within(operands *o, operand owner, uint8_t value)
 {
     if (value != NOWHERE)
-        push(w, (operand){FOUND, value});
+        push(o, (operand){FOUND, value});
     else
-        push_known(w, owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD);
+        push_known(o, owner.known == TEMPORARY || owner.known == UNKNOWN ? UNKNOWN : HELD);
 }
 
 static void
 load_attribute(walk *w, size_t unit, int argument)
 {
-    operand owner = pop(w);
+    operands *o = w->o;
+    operand owner = pop(o);
     int name = argument >> 1;
     effect_cell *cell = add_cell(w, unit);
     cell->has_generic = true;
     add_owner_check(w, cell, owner, NEED_ATTRIBUTE, name, unit);
     release(w, owner, unit);
     if (argument & 1) { /* a method and its object, or a value and nothing */
-        push_known(w, HELD);
-        push(w, owner);
+        push_known(o, HELD);
+        push(o, owner);
         return;
     }
-    uint8_t value = owner.known != FOUND || w->stored ? NOWHERE : value_of(w, (effect_value){
-        .from = FROM_ATTRIBUTE, .of = owner.value, .by = NOWHERE, .leaves = w->values[owner.value].leaves, .number = (uint16_t)unit, .name = name < UINT16_MAX ? (uint16_t)(name + 1) : 0});
-    push_within(w, owner, value);
+    uint8_t value = owner.known != FOUND || w->stored ? NOWHERE : operands_value(o, (effect_value){
+        .from = FROM_ATTRIBUTE, .of = owner.value, .by = NOWHERE, .leaves = o->values[owner.value].leaves, .number = (uint16_t)unit, .name = name < UINT16_MAX ? (uint16_t)(name + 1) : 0});
+    push_within(o, owner, value);
 }
 
 static void
@@ -372,12 +277,13 @@ branch_on(walk *w, size_t unit, operand value)
 static void
 call(walk *w, size_t unit, size_t next, int argument)
 {
+    operands *o = w->o;
     operand last = NOT_KNOWN;
     if (argument)
-        last = pop(w);
-    drop(w, argument > 1 ? (unsigned)argument - 1 : 0);
-    operand self = pop(w);
-    pop(w);
+        last = pop(o);
+    drop(o, argument > 1 ? (unsigned)argument - 1 : 0);
+    operand self = pop(o);
+    pop(o);
     effect_cell *cell = add_cell(w, unit);
     add_check(w, cell, last, NEED_CONTAINER, true, unit);
     if (self.known == FOUND)
@@ -388,13 +294,14 @@ call(walk *w, size_t unit, size_t next, int argument)
     }
     uncertain(w, unit + 1); /* a function that is not recorded leaves its mark */
     w->stored = true;
-    push_known(w, TEMPORARY);
+    push_known(o, TEMPORARY);
 }
 
 /* What the instruction at `unit` does. False: no way leads on to the one after it. */
 static bool
 step(walk *w, size_t unit, size_t next, PyCodeObject *code)
 {
+    operands *o = w->o;
     int opcode = w->base[2 * unit], argument = w->base[2 * unit + 1];
     for (size_t i = unit; i > w->s->entry && w->base[2 * (i - 1)] == EXTENDED_ARG && i + 3 > unit; i--)
         argument |= w->base[2 * (i - 1) + 1] << (8 * (unit - i + 1));
@@ -414,10 +321,10 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         uncertain(w, unit);
         return true;
     case POP_TOP:
-        release(w, pop(w), unit);
+        release(w, pop(o), unit);
         return true;
     case PUSH_NULL:
-        push_known(w, HELD);
+        push_known(o, HELD);
         return true;
     case END_FOR: /* FOR_ITER let go what was iterated over */
         uncertain(w, unit);
@@ -425,51 +332,51 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case LOAD_CONST:
         constant = PyTuple_GET_ITEM(code->co_consts, argument);
         if (is_scalar_constant(constant))
-            push(w, (operand){SCALAR, simple(w, FROM_CONSTANT, argument).value});
+            push(o, (operand){SCALAR, operands_simple(o, FROM_CONSTANT, argument).value});
         else
-            push_known(w, PyTuple_CheckExact(constant) ? CONSTANT_TUPLE : HELD);
+            push_known(o, PyTuple_CheckExact(constant) ? CONSTANT_TUPLE : HELD);
         return true;
     case LOAD_FAST: case LOAD_FAST_CHECK: case LOAD_DEREF:
-        push(w, load(w, argument));
+        push(o, operands_load(o, argument));
         return true;
 #ifdef LOAD_FAST_LOAD_FAST
     case LOAD_FAST_LOAD_FAST:
-        push(w, load(w, argument >> 4));
-        push(w, load(w, argument & 15));
+        push(o, operands_load(o, argument >> 4));
+        push(o, operands_load(o, argument & 15));
         return true;
     case STORE_FAST_LOAD_FAST:
-        store(w, argument >> 4, pop(w), unit);
-        push(w, load(w, argument & 15));
+        store(w, argument >> 4, pop(o), unit);
+        push(o, operands_load(o, argument & 15));
         return true;
     case STORE_FAST_STORE_FAST:
-        store(w, argument >> 4, pop(w), unit);
-        store(w, argument & 15, pop(w), unit);
+        store(w, argument >> 4, pop(o), unit);
+        store(w, argument & 15, pop(o), unit);
         return true;
 #endif
     case LOAD_FAST_AND_CLEAR:
-        push(w, load(w, argument));
+        push(o, operands_load(o, argument));
         store(w, argument, (operand){HELD, NOWHERE}, unit);
         return true;
     case LOAD_CLOSURE: case LOAD_ASSERTION_ERROR:
-        push_known(w, HELD);
+        push_known(o, HELD);
         return true;
     case STORE_FAST: case STORE_DEREF:
-        store(w, argument, pop(w), unit);
+        store(w, argument, pop(o), unit);
         return true;
     case DELETE_FAST:
         store(w, argument, NOT_KNOWN, unit);
         return true;
     case LOAD_GLOBAL:
         w->s->looks_up_names = true;
-        push_known(w, w->named ? UNKNOWN : HELD);
+        push_known(o, w->named ? UNKNOWN : HELD);
         if (argument & 1)
-            push_known(w, HELD);
+            push_known(o, HELD);
         return true;
     case LOAD_NAME:
-        push(w, load_name(w, argument));
+        push(o, load_name(w, argument));
         return true;
     case STORE_NAME: case STORE_GLOBAL:
-        pop(w);
+        pop(o);
         store_name(w, argument, unit);
         return true;
     case DELETE_NAME: case DELETE_GLOBAL: /* bound again, it comes behind the others */
@@ -478,107 +385,107 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         return true;
     case LOAD_BUILD_CLASS:
         w->s->looks_up_names = true;
-        push_known(w, HELD);
+        push_known(o, HELD);
         return true;
 #ifdef SET_FUNCTION_ATTRIBUTE
     case MAKE_FUNCTION:
-        pop(w);
-        push_known(w, TEMPORARY);
+        pop(o);
+        push_known(o, TEMPORARY);
         return true;
     case SET_FUNCTION_ATTRIBUTE:
-        pop(w);
-        pop(w);
-        push_known(w, TEMPORARY);
+        pop(o);
+        pop(o);
+        push_known(o, TEMPORARY);
         return true;
 #else
     case MAKE_FUNCTION: /* its code, and what the flags say */
-        drop(w, 1 + (unsigned)__builtin_popcount((unsigned)argument));
-        push_known(w, TEMPORARY);
+        drop(o, 1 + (unsigned)__builtin_popcount((unsigned)argument));
+        push_known(o, TEMPORARY);
         return true;
 #endif
     case LOAD_ATTR:
         load_attribute(w, unit, argument);
         return true;
     case COPY:
-        push(w, (size_t)argument <= w->depth ? w->stack[w->depth - (size_t)argument] : NOT_KNOWN);
+        push(o, (size_t)argument <= o->depth ? o->stack[o->depth - (size_t)argument] : NOT_KNOWN);
         return true;
     case SWAP:
-        if ((size_t)argument > w->depth) {
-            forget_ways(w);
-            w->depth = 0;
+        if ((size_t)argument > o->depth) {
+            operands_forget(o);
+            o->depth = 0;
         }
         else {
-            operand *top = &w->stack[w->depth - 1], *other = &w->stack[w->depth - (size_t)argument];
+            operand *top = &o->stack[o->depth - 1], *other = &o->stack[o->depth - (size_t)argument];
             operand kept = *top;
             *top = *other;
             *other = kept;
         }
         return true;
     case BINARY_OP: case COMPARE_OP:
-        b = pop(w);
-        a = pop(w);
+        b = pop(o);
+        a = pop(o);
         cell = check(w, unit, (wanted){a, NEED_SCALAR, false}, (wanted){b, NEED_SCALAR, false});
         if (opcode == BINARY_OP)
             compute(cell, computes_of(argument), a, b);
-        push(w, (operand){SCALAR, opcode == BINARY_OP ? composed(w, FROM_ARITHMETIC, a.value, b.value, argument) : NOWHERE});
+        push(o, (operand){SCALAR, opcode == BINARY_OP ? operands_composed(o, FROM_ARITHMETIC, a.value, b.value, argument) : NOWHERE});
         return true;
     case IS_OP:
-        release(w, pop(w), unit);
-        release(w, pop(w), unit);
-        push(w, ANY_SCALAR);
+        release(w, pop(o), unit);
+        release(w, pop(o), unit);
+        push(o, ANY_SCALAR);
         return true;
     case CONTAINS_OP:
-        b = pop(w);
-        a = pop(w);
+        b = pop(o);
+        a = pop(o);
         check(w, unit, (wanted){a, NEED_SCALAR, true}, (wanted){b, NEED_HASHED, false});
         uncertain(w, unit); /* keys of other types with the same hash are asked whether they are equal */
-        push(w, ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
     case BINARY_SUBSCR:
-        b = pop(w);
-        a = pop(w);
+        b = pop(o);
+        a = pop(o);
         check(w, unit, (wanted){b, NEED_SCALAR, true}, (wanted){a, NEED_SEQUENCE, false});
         uncertain(w, unit);
-        push_within(w, a, a.known == FOUND && !w->stored ? composed(w, FROM_ELEMENT, a.value, b.value, 0) : NOWHERE);
+        push_within(o, a, a.known == FOUND && !w->stored ? operands_composed(o, FROM_ELEMENT, a.value, b.value, 0) : NOWHERE);
         return true;
     case BINARY_SLICE:
         cell = add_cell(w, unit);
         cell->has_generic = true;
-        add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
-        add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
-        a = pop(w);
+        add_check(w, cell, pop(o), NEED_SCALAR, true, unit);
+        add_check(w, cell, pop(o), NEED_SCALAR, true, unit);
+        a = pop(o);
         add_check(w, cell, a, NEED_SEQUENCE, true, unit);
         release(w, a, unit);
-        push_known(w, TEMPORARY);
+        push_known(o, TEMPORARY);
         return true;
     case UNARY_NEGATIVE:
-        check_operands(w, unit, NEED_SCALAR, pop(w), ANY_SCALAR);
-        push(w, ANY_SCALAR);
+        check_operands(w, unit, NEED_SCALAR, pop(o), ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
     case UNARY_INVERT:
-        check_operands(w, unit, NEED_INVERTIBLE, pop(w), ANY_SCALAR);
-        push(w, ANY_SCALAR);
+        check_operands(w, unit, NEED_INVERTIBLE, pop(o), ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
     case UNARY_NOT:
-        branch_on(w, unit, pop(w));
-        push(w, ANY_SCALAR);
+        branch_on(w, unit, pop(o));
+        push(o, ANY_SCALAR);
         return true;
 #ifdef TO_BOOL
     case TO_BOOL:
-        a = pop(w);
+        a = pop(o);
         cell = add_cell(w, unit);
         cell->has_generic = true;
         add_check(w, cell, a, NEED_SIZED, false, unit);
         release(w, a, unit);
-        push(w, ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
 #endif
     case POP_JUMP_IF_FALSE: case POP_JUMP_IF_TRUE:
-        branch_on(w, unit, pop(w));
+        branch_on(w, unit, pop(o));
         jump(w, unit, next + (size_t)argument);
         return true;
     case POP_JUMP_IF_NONE: case POP_JUMP_IF_NOT_NONE:
-        release(w, pop(w), unit);
+        release(w, pop(o), unit);
         jump(w, unit, next + (size_t)argument);
         return true;
     case JUMP_FORWARD:
@@ -591,8 +498,8 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
     case RETURN_VALUE: case RETURN_CONST: case YIELD_VALUE: /* an event of its own */
         return false;
     case STORE_ATTR:
-        a = pop(w);
-        pop(w);
+        a = pop(o);
+        pop(o);
         cell = add_cell(w, unit);
         cell->has_generic = true;
         add_owner_check(w, cell, a, NEED_STORABLE, argument, unit);
@@ -600,9 +507,9 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         uncertain(w, unit); /* what was there is let go */
         return true;
     case STORE_SUBSCR:
-        b = pop(w);
-        a = pop(w);
-        pop(w);
+        b = pop(o);
+        a = pop(o);
+        pop(o);
         cell = add_cell(w, unit);
         add_check(w, cell, b, NEED_SCALAR, true, unit);
         store_into(w, cell, a, unit);
@@ -610,83 +517,83 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
         uncertain(w, unit);
         return true;
     case BUILD_TUPLE: case BUILD_LIST: case BUILD_STRING:
-        drop(w, (unsigned)argument);
-        push_known(w, TEMPORARY);
+        drop(o, (unsigned)argument);
+        push_known(o, TEMPORARY);
         return true;
     case BUILD_SLICE:
-        drop(w, (unsigned)argument);
-        push_known(w, UNKNOWN); /* no scalar: a subscript with it is loud */
+        drop(o, (unsigned)argument);
+        push_known(o, UNKNOWN); /* no scalar: a subscript with it is loud */
         return true;
     case BUILD_MAP:
         cell = argument ? add_cell(w, unit) : NULL;
         for (int i = 0; i < argument; i++) {
             cell->has_generic = true;
-            pop(w);
-            add_check(w, cell, pop(w), NEED_SCALAR, true, unit);
+            pop(o);
+            add_check(w, cell, pop(o), NEED_SCALAR, true, unit);
         }
         if (argument > 1) /* the value under an equal key before is let go */
             uncertain(w, unit);
-        push_known(w, TEMPORARY);
+        push_known(o, TEMPORARY);
         return true;
     case LIST_EXTEND: /* of a display whose elements are constants; not known is what another way brings here, `[*(x if y else (1, 2))]` */
-        if (pop(w).known != CONSTANT_TUPLE)
+        if (pop(o).known != CONSTANT_TUPLE)
             break;
         return true;
     case BUILD_CONST_KEY_MAP: /* {1: a, 1: b}, too */
-        drop(w, (unsigned)argument + 1);
+        drop(o, (unsigned)argument + 1);
         uncertain(w, unit);
-        push_known(w, TEMPORARY);
+        push_known(o, TEMPORARY);
         return true;
     case UNPACK_SEQUENCE:
-        a = pop(w);
+        a = pop(o);
         add_cell(w, unit);
         release(w, a, unit);
         for (int i = 0; i < argument; i++)
-            push_known(w, UNKNOWN);
+            push_known(o, UNKNOWN);
         return true;
     case GET_ITER:
-        a = pop(w);
+        a = pop(o);
         check_operands(w, unit, NEED_CONTAINER, a, ANY_SCALAR);
-        push_known(w, PLAIN_ITERATOR);
+        push_known(o, PLAIN_ITERATOR);
         return true;
     case FOR_ITER:
-        a = pop(w);
-        push(w, a);
+        a = pop(o);
+        push(o, a);
         if (unit == w->s->entry)
             w->s->steps_iterator = true;
         else if (a.known != PLAIN_ITERATOR)
             break;
         jump(w, unit, next + (size_t)argument);
-        push_known(w, UNKNOWN);
+        push_known(o, UNKNOWN);
         return true;
     case CALL:
         call(w, unit, next, argument);
         return true;
 #ifdef FORMAT_SIMPLE
     case FORMAT_SIMPLE: case CONVERT_VALUE:
-        a = pop(w);
+        a = pop(o);
         compute(check_operands(w, unit, NEED_SCALAR, a, ANY_SCALAR), OF_INTS, a, a); /* even one of a digit, when it becomes text */
-        push(w, ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
     case FORMAT_WITH_SPEC:
-        b = pop(w);
-        a = pop(w);
+        b = pop(o);
+        a = pop(o);
         compute(check_operands(w, unit, NEED_SCALAR, a, b), OF_INTS, a, b);
-        push(w, ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
 #else
     case FORMAT_VALUE:
-        b = argument & 4 ? pop(w) : ANY_SCALAR;
-        a = pop(w);
+        b = argument & 4 ? pop(o) : ANY_SCALAR;
+        a = pop(o);
         compute(check_operands(w, unit, NEED_SCALAR, a, b), OF_INTS, a, argument & 4 ? b : a); /* even one of a digit, when it becomes text */
-        push(w, ANY_SCALAR);
+        push(o, ANY_SCALAR);
         return true;
 #endif
     default:
         break;
     }
     loud(w, unit); /* RERAISE, too: a handler that it leads to is reached without an event */
-    w->depth = 0; /* what it leaves on the stack is not known */
+    o->depth = 0; /* what it leaves on the stack is not known */
     return true;
 }
 
@@ -695,6 +602,7 @@ step(walk *w, size_t unit, size_t next, PyCodeObject *code)
 static void
 begin_after_call(walk *w)
 {
+    operands *o = w->o;
     effect_stretch *s = w->s;
     s->cell_count = s->check_count = 0;
     s->loud_from = s->uncertain_from = s->lets_return_go = NEVER_LOUD;
@@ -704,12 +612,12 @@ begin_after_call(walk *w)
     s->name_count = s->kept_count = 0;
     w->stored = w->named = false;
     effect_value before[EFFECT_VALUES];
-    memcpy(before, w->values, s->value_count * sizeof *before);
-    s->value_count = 0;
-    if (w->depth)
-        w->stack[w->depth - 1] = simple(w, FROM_CALL, 0);
-    for (size_t i = 0; i + 1 < w->depth; i++) {
-        operand *value = &w->stack[i];
+    memcpy(before, o->values, o->value_count * sizeof *before);
+    o->value_count = 0;
+    if (o->depth)
+        o->stack[o->depth - 1] = operands_simple(o, FROM_CALL, 0);
+    for (size_t i = 0; i + 1 < o->depth; i++) {
+        operand *value = &o->stack[i];
         /* HELD by a global, say, which the call may have replaced: the stack's may be the only reference. The others: what was before was not looked at. */
         if (value->known != FOUND) {
             if (value->known != TEMPORARY && value->known != CONSTANT_TUPLE)
@@ -717,14 +625,14 @@ begin_after_call(walk *w)
             continue;
         }
         const effect_value *was = &before[value->value];
-        bool is_kept = was->from == FROM_SLOT && !(w->info->kinds[was->number] & (CO_FAST_CELL | CO_FAST_FREE)) && w->slots[was->number].known == NOT_STORED &&
+        bool is_kept = was->from == FROM_SLOT && !(w->info->kinds[was->number] & (CO_FAST_CELL | CO_FAST_FREE)) && o->slots[was->number].known == NOT_STORED &&
                        s->kept_count < EFFECT_KEPT;
         if (is_kept)
-            s->kept[s->kept_count++] = (effect_kept){.below = (uint8_t)(w->depth - 2 - i), .slot = (uint8_t)was->number};
-        *value = is_kept ? simple(w, FROM_SLOT, was->number) : NOT_KNOWN; /* the slot may hold another object now */
+            s->kept[s->kept_count++] = (effect_kept){.below = (uint8_t)(o->depth - 2 - i), .slot = (uint8_t)was->number};
+        *value = is_kept ? operands_simple(o, FROM_SLOT, was->number) : NOT_KNOWN; /* the slot may hold another object now */
     }
-    for (size_t i = 0; i < w->slot_count; i++)
-        w->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */
+    for (size_t i = 0; i < o->slot_count; i++)
+        o->slots[i].known = NOT_STORED; /* what is in them now is to be asked now */
 }
 
 static void
@@ -741,8 +649,8 @@ follow(walk *w, PyCodeObject *code)
             is_target |= w->ways[i] == unit;
         if (is_target) {
             if (!is_reached)
-                w->depth = 0;
-            forget_ways(w);
+                w->o->depth = 0;
+            operands_forget(w->o);
             is_reached = true;
         }
         if (unit == s->from && is_reached && !has_begun) {
@@ -864,7 +772,7 @@ no_memory:
 /* What a stretch is followed into. */
 struct effect_draft {
     effect_stretch stretch;
-    effect_value values[EFFECT_VALUES];
+    operands o;
     effect_cell cells[EFFECT_CELLS];
     effect_check checks[EFFECT_CHECKS];
     walk w;
@@ -880,7 +788,7 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
     }
     draft->stretch = (effect_stretch){
         .entry = entry, .from = from, .loud_from = NEVER_LOUD, .uncertain_from = NEVER_LOUD, .lets_return_go = NEVER_LOUD,
-        .values = draft->values, .cells = draft->cells, .checks = draft->checks,
+        .values = draft->o.values, .cells = draft->cells, .checks = draft->checks,
     };
     walk *w = &draft->w;
     w->info = info;
@@ -889,15 +797,14 @@ followed(recorder *r, PyCodeObject *code, const code_info *info, const effect_ta
     w->lines = table->lines;
     w->count = table->count;
     w->s = &draft->stretch;
-    w->values = draft->values;
+    w->o = &draft->o;
     w->cells = draft->cells;
     w->checks = draft->checks;
-    w->depth = w->way_count = 0;
+    w->way_count = 0;
     w->stored = w->named = false;
-    w->slot_count = info->slot_count < SLOTS ? info->slot_count : SLOTS;
-    for (size_t i = 0; i < w->slot_count; i++)
-        w->slots[i].known = NOT_STORED;
+    operands_begin(w->o, info->slot_count);
     follow(w, code);
+    w->s->value_count = w->o->value_count;
     return w->s;
 }
 

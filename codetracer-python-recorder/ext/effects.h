@@ -2,26 +2,7 @@
 #ifndef CT_EFFECTS_H
 #define CT_EFFECTS_H
 
-#include "recorder.h"
-
-/* How a value that an instruction meets is found before the stretch runs, by reading memory alone. */
-enum effect_from {
-    FROM_SLOT,                   /* number: the slot */
-    FROM_NAME,                   /* of a module or class body; number: place in co_names */
-    FROM_CALL,                   /* what the call gave that the stretch goes on after */
-    FROM_CONSTANT,               /* number: place in co_consts */
-    FROM_ATTRIBUTE,              /* of `of`: by the inline cache of the LOAD_ATTR at unit `number`, or by its name */
-    FROM_ELEMENT,                /* of `of`, an exact list, tuple or dict, at `by` */
-    FROM_ARITHMETIC              /* of the ints `of` and `by`; number: NB_… */
-};
-typedef struct effect_value {
-    uint8_t from;
-    uint8_t of, by;              /* earlier values of the stretch */
-    uint8_t leaves;              /* how many values are asked for to find it */
-    uint16_t number;
-    uint16_t name;               /* FROM_ATTRIBUTE: place in co_names + 1; 0: beyond what fits */
-} effect_value;
-enum { NOWHERE = UINT8_MAX /* in place of a value's number: it is not known */, EFFECT_VALUES = 64, EFFECT_LEAVES = 16 };
+#include "operands.h"
 
 /* What a value must be for an instruction to do no more than it seems to. */
 enum effect_need {

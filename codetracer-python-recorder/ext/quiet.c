@@ -47,37 +47,6 @@ quiet_setup(int tool)
 
 /* ---- what values must be ---- */
 
-/* Lookups in classes are by exact str among exact strs: no code of anybody's runs. */
-static PyObject *
-in_class(PyTypeObject *type, PyObject *name)
-{
-    return _PyType_Lookup(type, name); /* borrowed */
-}
-
-/* The dict that holds an instance's attributes; NULL: there is none, or they are not in it alone, or it is no dict of exact strs. */
-static PyObject *
-plain_dict(PyObject *object)
-{
-    PyObject *dict = ct_managed_dict(object);
-    return dict && PyDict_CheckExact(dict) && ct_dict_is_text_keyed(dict) ? dict : NULL;
-}
-
-static PyObject *
-name_at(ct_frame *frame, uint16_t name)
-{
-    return name ? PyTuple_GET_ITEM(ct_frame_code(frame)->co_names, name - 1) : NULL;
-}
-
-/* What object.__getattribute__ finds in the instance's dict; borrowed; NULL: not there, or it would look elsewhere first. */
-static PyObject *
-own_attribute(PyObject *owner, PyObject *name)
-{
-    PyTypeObject *type = Py_TYPE(owner);
-    PyObject *dict = name && type->tp_getattro == PyObject_GenericGetAttr ? plain_dict(owner) : NULL;
-    PyObject *found = dict ? in_class(type, name) : NULL;
-    return dict == NULL || (found && Py_TYPE(found)->tp_descr_set) ? NULL : PyDict_GetItemWithError(dict, name);
-}
-
 /* A descriptor that gives what lies in a C struct, unless an audit hook, which may be written in C, is asked first (Objects/descrobject.c member_get). */
 static bool
 is_plain_member(PyObject *descriptor)
@@ -93,8 +62,8 @@ loads_plainly(PyObject *owner, PyObject *name)
     PyTypeObject *type = Py_TYPE(owner);
     if (name == NULL || type->tp_getattro != PyObject_GenericGetAttr || (type->tp_dictoffset && !(type->tp_flags & Py_TPFLAGS_MANAGED_DICT)))
         return false;
-    PyObject *dict = ct_managed_dict(owner), *found = in_class(type, name);
-    return (dict == NULL || plain_dict(owner)) &&
+    PyObject *dict = ct_managed_dict(owner), *found = operand_in_class(type, name);
+    return (dict == NULL || operand_plain_dict(owner)) &&
            (found == NULL || Py_TYPE(found)->tp_descr_get == NULL || Py_TYPE(found) == &PyFunction_Type || Py_TYPE(found) == &PyMethodDescr_Type || is_plain_member(found));
 }
 
@@ -103,116 +72,9 @@ static bool
 stores_plainly(PyObject *owner, PyObject *name)
 {
     PyTypeObject *type = Py_TYPE(owner);
-    PyObject *dict = name && type->tp_setattro == PyObject_GenericSetAttr ? plain_dict(owner) : NULL;
-    PyObject *found = dict ? in_class(type, name) : NULL;
+    PyObject *dict = name && type->tp_setattro == PyObject_GenericSetAttr ? operand_plain_dict(owner) : NULL;
+    PyObject *found = dict ? operand_in_class(type, name) : NULL;
     return dict && Py_REFCNT(dict) == 1 && (found == NULL || Py_TYPE(found)->tp_descr_set == NULL);
-}
-
-/* What LOAD_NAME finds in the frame of a module's or class's body (names are plain there, see watch); borrowed; NULL: nothing. */
-static PyObject *
-named(ct_frame *frame, PyObject *name)
-{
-    PyObject *const places[] = {ct_frame_namespace(frame), ct_frame_globals(frame), ct_frame_builtins(frame)};
-    PyObject *value = NULL;
-    for (size_t i = 0; value == NULL && i < sizeof places / sizeof *places; i++)
-        value = places[i] == NULL ? NULL : PyDict_GetItemWithError(places[i], name);
-    return value;
-}
-
-/* Where a stretch's values are looked for. */
-typedef struct finder {
-    const recorder *r;
-    const effect_stretch *s;
-    const activation *a;
-    ct_frame *frame;
-} finder;
-
-static PyObject *find(const finder *f, uint8_t number);
-
-static PyObject *
-in_slot(const finder *f, uint16_t slot)
-{
-    PyObject *value = ct_frame_slots(f->frame)[slot];
-    return value && f->a->info->kinds[slot] & (CO_FAST_CELL | CO_FAST_FREE) && Py_TYPE(value) == &PyCell_Type ? ((PyCellObject *)value)->ob_ref : value;
-}
-
-/* As the interpreter divides: downwards. */
-static int64_t
-divided(int64_t a, int64_t b)
-{
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-/* The int that it will be; false: not known. */
-static bool
-find_int(const finder *f, uint8_t number, int64_t *found)
-{
-    const effect_value *value = number == NOWHERE ? NULL : &f->s->values[number];
-    if (value && value->from == FROM_ARITHMETIC) {
-        int64_t a, b;
-        if (!find_int(f, value->of, &a) || !find_int(f, value->by, &b))
-            return false;
-        switch (value->number >= NB_INPLACE_ADD ? value->number - NB_INPLACE_ADD : value->number) {
-        case NB_ADD: return !__builtin_add_overflow(a, b, found);
-        case NB_SUBTRACT: return !__builtin_sub_overflow(a, b, found);
-        case NB_MULTIPLY: return !__builtin_mul_overflow(a, b, found);
-        case NB_AND: *found = a & b; return true;
-        case NB_FLOOR_DIVIDE: case NB_REMAINDER: {
-            if (b == 0 || (a == INT64_MIN && b == -1))
-                return false;
-            int64_t quotient = divided(a, b);
-            *found = value->number == NB_FLOOR_DIVIDE || value->number == NB_INPLACE_FLOOR_DIVIDE ? quotient : a - quotient * b;
-            return true;
-        }
-        default: return false;
-        }
-    }
-    PyObject *object = value ? find(f, number) : NULL;
-    if (object == NULL || !PyLong_CheckExact(object) || !PyUnstable_Long_IsCompact((PyLongObject *)object))
-        return false;
-    *found = PyUnstable_Long_CompactValue((PyLongObject *)object);
-    return true;
-}
-
-/* Of exact containers only, whose elements are loaded without anybody's code; borrowed. */
-static PyObject *
-element(const finder *f, const effect_value *value)
-{
-    PyObject *container = find(f, value->of);
-    int64_t index;
-    if (container && PyDict_CheckExact(container)) {
-        PyObject *key = ct_dict_is_text_keyed(container) ? find(f, value->by) : NULL;
-        return key && PyUnicode_CheckExact(key) ? PyDict_GetItemWithError(container, key) : NULL;
-    }
-    if (container == NULL || !(PyList_CheckExact(container) || PyTuple_CheckExact(container)) || !find_int(f, value->by, &index))
-        return NULL;
-    Py_ssize_t size = Py_SIZE(container);
-    index += index < 0 ? size : 0;
-    if (index < 0 || index >= size)
-        return NULL;
-    return PyList_CheckExact(container) ? PyList_GET_ITEM(container, index) : PyTuple_GET_ITEM(container, index);
-}
-
-/* The value as it is now, which is what it will be when it is met: where something before that could change it, effects.c says NOWHERE. Borrowed; NULL: not known. */
-static PyObject *
-find(const finder *f, uint8_t number)
-{
-    if (number == NOWHERE)
-        return NULL;
-    const effect_value *value = &f->s->values[number];
-    PyCodeObject *code = ct_frame_code(f->frame);
-    switch (value->from) {
-    case FROM_SLOT: return in_slot(f, value->number);
-    case FROM_NAME: return named(f->frame, PyTuple_GET_ITEM(code->co_names, value->number));
-    case FROM_CALL: return f->r->quiet.returned;
-    case FROM_CONSTANT: return PyTuple_GET_ITEM(code->co_consts, value->number);
-    case FROM_ATTRIBUTE: {
-        PyObject *owner = find(f, value->of), *cached = owner ? ct_cached_attribute(_PyCode_CODE(code) + value->number, owner) : NULL;
-        return cached || owner == NULL ? cached : own_attribute(owner, name_at(f->frame, value->name));
-    }
-    case FROM_ELEMENT: return element(f, value);
-    default: return NULL; /* FROM_ARITHMETIC makes an object of its own */
-    }
 }
 
 static bool
@@ -235,7 +97,7 @@ is_given(const finder *f, const effect_check *check, enum effect_need need)
 {
     if (check->need == NEED_NEVER)
         return false;
-    PyObject *value = find(f, check->value);
+    PyObject *value = operand_find(f, check->value);
     if (value == NULL)
         return false;
     PyTypeObject *type = Py_TYPE(value);
@@ -255,19 +117,19 @@ is_given(const finder *f, const effect_check *check, enum effect_need need)
     case NEED_HASHED:
         return type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type;
     case NEED_ATTRIBUTE:
-        return loads_plainly(value, name_at(f->frame, check->name));
+        return loads_plainly(value, operand_name(f->frame, check->name));
     case NEED_STORABLE:
-        return stores_plainly(value, name_at(f->frame, check->name));
+        return stores_plainly(value, operand_name(f->frame, check->name));
     default:
         return false;
     }
 }
 
 static bool
-are_given(const finder *f, const effect_cell *cell, int opcode, bool all)
+are_given(const finder *f, const effect_check *checks, const effect_cell *cell, int opcode, bool all)
 {
     for (size_t i = cell->check; i < (size_t)cell->check + cell->check_count; i++) {
-        const effect_check *check = &f->s->checks[i];
+        const effect_check *check = &checks[i];
         enum effect_need need = opcode == CALL_STR_1 ? NEED_SCALAR : check->need;
         if ((all || check->always) && !is_given(f, check, need))
             return false;
@@ -305,7 +167,7 @@ static uint32_t
 index_of(const finder *f, const effect_cell *cell)
 {
     int64_t index;
-    return find_int(f, cell->index, &index) && index >= 0 && index < ANY_ELEMENT ? (uint32_t)index : ANY_ELEMENT;
+    return operand_find_int(f, cell->index, &index) && index >= 0 && index < ANY_ELEMENT ? (uint32_t)index : ANY_ELEMENT;
 }
 
 /* Whether what it computes with are no ints that look for signals. */
@@ -314,12 +176,12 @@ is_brief(const finder *f, const effect_cell *cell)
 {
     for (size_t i = 0; i < sizeof cell->operands; i++) {
         int64_t number;
-        if (find_int(f, cell->operands[i], &number)) {
+        if (operand_find_int(f, cell->operands[i], &number)) {
             if (cell->computes == OF_INTS || number <= -(int64_t)PyLong_BASE || number >= (int64_t)PyLong_BASE)
                 return false;
             continue;
         }
-        PyObject *object = find(f, cell->operands[i]);
+        PyObject *object = operand_find(f, cell->operands[i]);
         if (object == NULL || (cell->computes == OF_INTS ? PyLong_Check(object) : !PyFloat_CheckExact(object))) /* '%d' % 1 makes a text of it */
             return false;
     }
@@ -332,7 +194,7 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
 {
     quiet_watch *q = &r->quiet;
     const _Py_CODEUNIT *code = _PyCode_CODE(ct_frame_code(frame));
-    const finder f = {r, s, a, frame};
+    const finder f = {r, s->values, a, frame};
     q->loud_from = s->loud_from;
     q->computes_from = NEVER_LOUD;
     q->cell_count = q->target_count = 0;
@@ -343,9 +205,9 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
         int opcode = code[cell->unit].op.code;
         enum effect_hit hit = effects_hit(opcode);
         bool is_general = hit == HIT_NONE; /* then, with these operands, it is harmless in any form */
-        if (is_general ? cell->has_generic && are_given(&f, cell, opcode, true) : hit == HIT_PLAIN || are_given(&f, cell, opcode, false)) {
+        if (is_general ? cell->has_generic && are_given(&f, s->checks, cell, opcode, true) : hit == HIT_PLAIN || are_given(&f, s->checks, cell, opcode, false)) {
             if (is_general ? cell->target != NOWHERE : targets_something(opcode)) {
-                PyObject *target = q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts) ? NULL : find(&f, cell->target);
+                PyObject *target = q->target_count == WATCHED_TARGETS || (opcode == STORE_SUBSCR_DICT && r->instance_dicts) ? NULL : operand_find(&f, cell->target);
                 if (target && opcode == STORE_SUBSCR_DICT && pointer_map_get(&r->attribute_dicts, target))
                     target = NULL;
                 PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;

@@ -14,6 +14,7 @@
  *   code_info.c     code objects -> definitions, filter   once per code object
  *   columns.c       where the code of each line begins    once per code object
  *   effects.c       what instructions may change          once per place
+ *   operands.c      the values that they meet             noted once per place, found at each event
  *   quiet.c         whether anything can have changed     at each event
  *   lifetime.c      deaths of objects, types, generators  process-wide hooks
  *   io_capture.c    text through sys.stdout, stderr, stdin
