@@ -449,6 +449,25 @@ give_path_to_inner(recorder *r, PyCodeObject *code, const char *path)
     }
 }
 
+/* What `co_extra` leads to, in CPython 3.12 and 3.13 (Objects/codeobject.c). */
+typedef struct {
+    Py_ssize_t size;
+    void *extras[1];
+} code_extra;
+
+/* The interpreter makes room for every index that was requested, and when the code dies it calls each one's function, also where nothing was set: a
+ * function of the program's (by ctypes; it may be gone by then) would be called for all code that is recorded. So the room that we made ends behind our own place. */
+static int
+set_info(PyCodeObject *code, code_info *info)
+{
+    Py_ssize_t before = code->co_extra ? ((code_extra *)code->co_extra)->size : 0;
+    if (PyUnstable_Code_SetExtra((PyObject *)code, extra_index, info) < 0)
+        return -1;
+    if (before <= extra_index)
+        ((code_extra *)code->co_extra)->size = extra_index + 1;
+    return 0;
+}
+
 code_info *
 code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
 {
@@ -461,7 +480,7 @@ code_info_of(recorder *r, PyCodeObject *code, ct_frame *frame)
     char *path = info && info->given_path ? strdup(info->given_path) : path_of(r, code);
     bool given = info && info->given_path;
     info = calloc(1, sizeof *info); /* setting it frees the one of an earlier recording, or that had only a given path */
-    if (info == NULL || path == NULL || PyUnstable_Code_SetExtra((PyObject *)code, extra_index, info) < 0) {
+    if (info == NULL || path == NULL || set_info(code, info) < 0) {
         PyErr_Clear();
         free(info);
         free(path);
@@ -511,7 +530,7 @@ give_path(recorder *r, PyCodeObject *code, const char *path)
     if (old && ((code_info *)old)->session == r->session)
         return; /* it has run already */
     code_info *info = calloc(1, sizeof *info);
-    if (info == NULL || (info->given_path = strdup(path)) == NULL || PyUnstable_Code_SetExtra((PyObject *)code, extra_index, info) < 0) {
+    if (info == NULL || (info->given_path = strdup(path)) == NULL || set_info(code, info) < 0) {
         PyErr_Clear();
         code_info_free(info);
         r->no_memory = true;

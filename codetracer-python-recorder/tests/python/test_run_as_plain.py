@@ -97,6 +97,8 @@ SCRIPTS = {
     "inspect_source": "import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))",
     "dataclass": "from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\nprint(A(1))",
     "future_not_inherited": "def f(x: undefined_name = 1 if True else 2): pass" if sys.version_info >= (3, 14) else "try:\n    def f(x: undefined_name): pass\nexcept NameError as e: print(e)",
+    # Of code that dies, a function that was registered for extra data hears only where some was set.
+    "code_extra": "import ctypes\ncalls = []\nfree = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(calls.append)\nctypes.pythonapi.PyUnstable_Eval_RequestCodeExtraIndex(free)\nfor _ in range(3):\n    exec('def f(): return 1\\nf()')\ndel f\nprint(calls)",
     "delete_main": "import sys\ndel sys.modules['__main__']\nprint(1)",
     "close_stdout": "import sys\nsys.stdout.close()",
     "close_stderr": "import sys\nsys.stderr.close()",
