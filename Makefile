@@ -28,6 +28,7 @@ help:
 	@echo "make test                                  build, run every everyday test"
 	@echo "make test-sanitize                         the same tests under AddressSanitizer and UBSan"
 	@echo "make test-consumers                        CodeTracer's replay server walks every program of the tests, not only some"
+	@echo "make test-cpython [MODULES=\"test_dict …\"]   CPython's own tests, plainly and recorded; SLICE=1/40 a part of them"
 	@echo "make hunt [HUNT_SECONDS=60]                record random programs and look for changes that the quick look misses"
 	@echo "make fuzz [FUZZ_SECONDS=60]                let random input look for crashes of the readers; needs clang"
 	@echo "make bench [QUICK=1]                       measure what recording costs, beside codetracer-python-recorder 0.3.0"
@@ -188,6 +189,17 @@ test-sanitize: $(SANITIZE_VENV)/.has-package $(SANITIZE_VENV)/.has-tests $(PROGR
 test-consumers: $(VENV)/.has-package $(VENV)/.has-tests link
 	@$(call in,$(VENV)) CODETRACER_CONSUMERS=all $(VENV)/bin/pytest -q -n auto -c $(PACKAGE)/pyproject.toml --rootdir $(PACKAGE) \
 		$(PACKAGE)/tests/python/test_consumers_server.py $(PYTEST_ARGS)
+
+# CPython's own tests must end recorded as they do plainly (docs/reliability.md). MODULES: names or patterns; SLICE: I/N, or commits/N, another one with
+# each commit; MINUTES: none begins after that; SAME=yes: only those that are on record as the same.
+MODULES ?=
+SLICE ?=
+MINUTES ?=
+SAME ?=
+.PHONY: test-cpython
+test-cpython: $(VENV)/.has-package
+	@$(call in,$(VENV)) $(VENV)/bin/python $(PACKAGE)/tests/cpython/run.py $(addprefix --slice ,$(SLICE)) $(addprefix --minutes ,$(MINUTES)) $(if $(SAME),--same) \
+		--results build/cpython-$(VERSION).jsonl $(foreach module,$(MODULES),'$(module)')
 
 # Programs made at random, recorded with --verify-capture: others with every commit.
 HUNT_SECONDS ?= 60
