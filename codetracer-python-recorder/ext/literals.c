@@ -205,27 +205,62 @@ add_named(recorder *r, PyObject *object, enum reading reading)
     default: {
         PyObject *dict = PyModule_GetDict(object), *name = dict ? dict_get_text(dict, "__name__") : NULL;
         add(r, "<module ");
-        add_dotted(r, NULL, name);
+        if (name && PyUnicode_Check(name))
+            add_str(r, name);
+        else
+            add(r, "?"); /* as importlib says of a module without a name */
         break;
     }
     }
     add(r, ">");
 }
 
-/* What the text of a named thing was made from, where it is two strs: the same two, the same text. Held, so an address stays theirs. */
+/* What the text of a named thing is made from, where that is strs or NULL: the same ones, the same text. Held, so an address stays theirs. What else goes into it cannot
+ * change: a method's function, a built-in function's definition, the name of a static type (type_set_name refuses it, Objects/typeobject.c). */
 static bool
 named_parts(PyObject *object, enum reading reading, PyObject *parts[2])
 {
     parts[0] = parts[1] = NULL;
-    if (reading == READ_FUNCTION) {
+    if (reading == READ_METHOD) {
+        object = PyMethod_GET_FUNCTION(object);
+        if (!PyFunction_Check(object))
+            return false;
+        reading = READ_FUNCTION;
+    }
+    switch (reading) {
+    case READ_FUNCTION:
         parts[0] = ((PyFunctionObject *)object)->func_module;
         parts[1] = ((PyFunctionObject *)object)->func_qualname;
+        break;
+    case READ_BUILTIN:
+        parts[0] = ((PyCFunctionObject *)object)->m_module;
+        break;
+    case READ_CLASS: {
+        PyTypeObject *type = (PyTypeObject *)object;
+        if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
+            return true;
+        parts[1] = ((PyHeapTypeObject *)type)->ht_qualname;
+        if (parts[1] == NULL || type->tp_dict == NULL)
+            return false;
+        parts[0] = dict_get_text(type->tp_dict, "__module__");
+        break;
     }
-    else if (reading == READ_CLASS && ((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE && ((PyTypeObject *)object)->tp_dict) {
-        parts[0] = dict_get_text(((PyTypeObject *)object)->tp_dict, "__module__");
-        parts[1] = ((PyHeapTypeObject *)object)->ht_qualname;
+    case READ_MODULE: {
+        PyObject *dict = PyModule_GetDict(object);
+        parts[0] = dict ? dict_get_text(dict, "__name__") : NULL;
+        break;
     }
-    return parts[0] && parts[1] && PyUnicode_CheckExact(parts[0]) && PyUnicode_CheckExact(parts[1]);
+    default:
+        return false;
+    }
+    return (parts[0] == NULL || PyUnicode_CheckExact(parts[0])) && (parts[1] == NULL || PyUnicode_CheckExact(parts[1]));
+}
+
+bool
+literal_is_same(const object_record *record)
+{
+    PyObject *parts[2];
+    return named_parts(record->object, record->type->reading, parts) && record->guards[0] == parts[0] && record->guards[1] == parts[1];
 }
 
 /* ---- decimal.Decimal: Modules/_decimal/_decimal.c, libmpdec/mpdecimal.h, the same in 3.12 and 3.13 ---- */
@@ -583,18 +618,6 @@ literal_forms(recorder *r, const char *bytes, size_t size, PyObject *text, const
 bool
 literal_write(recorder *r, PyObject *object, type_info *info, object_record *record)
 {
-    PyObject *parts[2];
-    bool guarded = named_parts(object, info->reading, parts);
-    if (guarded && record->has_state && record->guards[0] == parts[0] && record->guards[1] == parts[1]) {
-        uint8_t *at = scratch_room(&r->values, record->state_size);
-        if (at == NULL) {
-            r->no_memory = true;
-            return false;
-        }
-        memcpy(at, record->state, record->state_size);
-        scratch_take(&r->values, at + record->state_size);
-        return true;
-    }
     r->literal.size = 0;
     bool done = true;
     switch (info->reading) {
@@ -618,8 +641,9 @@ literal_write(recorder *r, PyObject *object, type_info *info, object_record *rec
     if (!done || r->no_memory)
         return false;
     scratch_take(&r->values, value_encode_text(r, (const char *)r->literal.bytes, r->literal.size, at));
-    if (guarded)
-        for (int i = 0; i < 2; i++)
-            Py_XSETREF(record->guards[i], Py_NewRef(parts[i]));
+    PyObject *parts[2];
+    record->guarded = named_parts(object, info->reading, parts);
+    for (int i = 0; i < 2; i++)
+        Py_XSETREF(record->guards[i], record->guarded ? Py_XNewRef(parts[i]) : NULL); /* exact strs: their end runs nothing */
     return true;
 }

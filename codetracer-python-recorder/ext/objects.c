@@ -525,6 +525,8 @@ look_at(recorder *r, object_record *record)
         record->has_state = record->settled = false; /* renamed, or of another class now: all is written again */
     if (record->settled && record->secrets_known == r->secrets_known && !r->verifying)
         return;
+    if (record->guarded && record->has_state && record->secrets_known == r->secrets_known && !r->verifying && literal_is_same(record))
+        return;
     r->restless |= type->reading == READ_MEMORYVIEW;
     Py_ssize_t length = object_length(record->object, type->reading);
     bool has_fields = type->reading == READ_INSTANCE || (type->reading >= READ_EXCEPTION && type->reading <= READ_SLICE);

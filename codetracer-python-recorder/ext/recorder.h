@@ -222,6 +222,7 @@ struct object_record {
     uint32_t stored_at;          /* … because at most this element has changed; ANY_ELEMENT: any may have */
     bool whole;                  /* all that it refers to is in its state, and known itself if it is no scalar */
     uint8_t flags;               /* enum ct_object_flag of the state */
+    bool guarded;                /* its state is a text that is the same as long as `guards` are (literals.c) */
 
     bool keys_name_types;        /* an __annotations__ */
     uint32_t type_written;       /* … naming this journal type */
@@ -232,7 +233,7 @@ struct object_record {
     uint32_t word_capacity, child_capacity;
     void *block;                 /* allocation that holds the object */
     int64_t length;              /* the true length written last, or -1 */
-    PyObject *guards[2];         /* held exact strings from which a literal was made */
+    PyObject *guards[2];         /* held exact strings from which a named thing's text was made … */
     uint8_t *state;              /* payload, items, fields, as in the OBJECT record … */
     uint32_t state_size, state_capacity;
     uint8_t *patches;            /* … but for these elements, which were written since: each its place and value (objects.c) */
@@ -547,6 +548,8 @@ PyObject *dict_get_text(PyObject *dict, const char *key); /* borrowed; NULL if a
 
 /* literals.c: writes the text of an object that is shown as a literal into r->values (appended); false: cannot be read, show it opaque. */
 bool literal_write(recorder *r, PyObject *object, type_info *info, object_record *record);
+/* Whether a guarded record's text would be the same. */
+bool literal_is_same(const object_record *record);
 
 /* The forms in which repr() and json.dumps() write a text (or, text NULL, repr() bytes), where they differ from it: their number. In r->literal. */
 int literal_forms(recorder *r, const char *bytes, size_t size, PyObject *text, const char *forms[2], size_t sizes[2]);
