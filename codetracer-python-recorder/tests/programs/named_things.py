@@ -38,8 +38,8 @@ odd = [None, 3, "three", None, "three"]
 
 rename([function], "__module__", names + odd)
 rename([function], "__qualname__", names + odd)
-rename([bound.__func__], "__qualname__", names)
-rename([bound.__func__], "__module__", odd)
+rename([bound.__func__, bound], "__qualname__", names)
+rename([bound.__func__, bound], "__module__", odd)
 rename([builtin], "__module__", names + odd)
 rename([Plain], "__module__", names + odd)
 rename([Plain], "__qualname__", names + odd)
