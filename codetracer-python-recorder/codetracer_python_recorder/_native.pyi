@@ -23,6 +23,7 @@ class Summary(TypedDict, total=False):
     slow_patterns: list[str] | None
     calls_only: int  # code objects of which filters want calls alone
     skipped_by_rules: int  # … and nothing
+    reached: tuple[bool, ...]  # of each start and stop point
 
 class Exported(TypedDict):
     steps: int

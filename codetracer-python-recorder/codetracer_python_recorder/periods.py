@@ -23,6 +23,7 @@ else:
         return function
 
 
+NOT_HANDLED = ("SIGKILL", "SIGSTOP", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGIOT", "SIGTRAP", "SIGSYS")
 UNITS = {"": 1, "B": 1, "K": 10**3, "KB": 10**3, "M": 10**6, "MB": 10**6, "G": 10**9, "GB": 10**9}
 
 
@@ -49,9 +50,9 @@ def points(name: str, value: object) -> list[tuple[str, int, bool]]:
     return [(*point(text, name), name == "start_at") for text in texts]
 
 
-def why_not_reached(points: "list[tuple[str, int, bool]]", script: str) -> str:
-    """Each start point as it was written, with the reason where that can be known: nobody sees by himself that line 18 is a comment."""
-    return ", ".join(_why_not(where, line, script) for where, line, starts in points if starts)
+def why_not_reached(points: "list[tuple[str, int, bool]]", script: str, *, starts: bool) -> str:
+    """Each start (or stop) point as it was written, with the reason where that can be known: nobody sees by himself that line 18 is a comment."""
+    return ", ".join(_why_not(where, line, script) for where, line, kind in points if kind is starts)
 
 
 def _why_not(where: str, line: int, script: str) -> str:
@@ -179,12 +180,14 @@ def dump(number: int, frame: object) -> None:
 
 
 def signal_number(option: str, name: object) -> int:
-    """The number of a signal by name, `SIGUSR2` or `USR2`. ValueError."""
+    """The number of a signal by name, `SIGUSR2` or `USR2`. ValueError. Not one that a fault raises: a handler in Python never ends it, for the faulty instruction
+    runs again before the handler does (signal module, "Execution of Python signal handlers")."""
     import _signal  # type: ignore[import-not-found]
 
     text = str(name).upper()
-    found = getattr(_signal, text if text.startswith("SIG") else f"SIG{text}", None)
-    if not isinstance(found, int) or found in (getattr(_signal, "SIGKILL", -1), getattr(_signal, "SIGSTOP", -1)) or found <= 0:
+    text = text if text.startswith("SIG") else f"SIG{text}"
+    found = getattr(_signal, text, None)
+    if not isinstance(found, int) or found <= 0 or text in NOT_HANDLED:
         raise ValueError(f"{option} must be the name of a signal that can be handled, as SIGUSR2, not {name!r}")
     return int(found)
 

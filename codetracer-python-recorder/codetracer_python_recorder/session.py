@@ -446,7 +446,7 @@ class Recording:
         if nothing and not summary.get("calls", 0) and self.limits.begins_paused and summary.get("stopped_by") is None:
             self.discard()
             points = self.limits.recording.get("points")
-            why = f"nothing was recorded, because no start point was reached: {periods.why_not_reached(points, self.script)}" if isinstance(points, list) else "the recording was never switched on"
+            why = f"nothing was recorded, because no start point was reached: {periods.why_not_reached(points, self.script, starts=True)}" if isinstance(points, list) else "the recording was never switched on"
             self.result = Result(None, 0, summary, None, f"{why}; {self.folder.shown!r} is as it was")
             return self.result
         try:
@@ -476,13 +476,18 @@ class Recording:
         size = export.size_on_disk(path) if len(names) == 1 else sum(
             export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
         )
-        note = self._slow_patterns(summary)
+        notes = []
+        if summary.get("slow_patterns"):
+            notes.append(f"patterns of the trace filter took too long and were not followed everywhere: {', '.join(map(repr, summary['slow_patterns']))}")
         if summary.get("stopped_by") not in (None, "activation-path"):
-            note = (note and note + "; ") + f"not recorded to the program's end (--{summary['stopped_by']})"
+            notes.append(f"not recorded to the program's end (--{summary['stopped_by']})")
         elif nothing and filtered:
-            note = (note and note + "; ") + f"no line was recorded: {filtered} (codetracer-trace info names the filters)"
+            notes.append(f"no line was recorded: {filtered} (codetracer-trace info names the filters)")
         elif nothing and self.is_command_line and not self.limits.recording.get("include_stdlib"):
-            note = (note and note + "; ") + "no line was recorded (the standard library is, only with --include-stdlib)"
+            notes.append("no line was recorded (the standard library is, only with --include-stdlib)")
+        else:
+            notes += self._stop_points_missed(summary)
+        note = "; ".join(notes)
         self.result = Result(shown, size, summary, exported, note, self.format)
         if self.policy is not None:
             from . import reporting
@@ -518,9 +523,12 @@ class Recording:
 
         return source_views.make(self.folder.journal, self.autoformat, self.policy)
 
-    def _slow_patterns(self, summary: "Summary") -> str:
-        slow = summary.get("slow_patterns")
-        return f"patterns of the trace filter took too long and were not followed everywhere: {', '.join(map(repr, slow))}" if slow else ""
+    def _stop_points_missed(self, summary: "Summary") -> list[str]:
+        points, reached = self.limits.recording.get("points"), summary.get("reached", ())
+        stops = [was for (_, _, starts), was in zip(points, reached, strict=True) if not starts] if isinstance(points, list) else []
+        if not stops or any(stops):
+            return []
+        return [f"no stop point was reached: {periods.why_not_reached(points, self.script, starts=False)}"]  # type: ignore[arg-type]
 
     def _keep_journal(self) -> None:
         """Of a private folder whose export failed, the journal stays and nothing else."""

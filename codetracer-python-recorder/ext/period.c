@@ -158,7 +158,7 @@ period_points_of(recorder *r, const char *path, const char *loaded, const char *
             return NULL;
         }
         points->at[points->count++] = (code_point){
-            .line = point->line == POINT_FILE ? 0 : point->line, .starts = point->starts, .is_root = point->line == POINT_FILE};
+            .line = point->line == POINT_FILE ? 0 : point->line, .starts = point->starts, .is_root = point->line == POINT_FILE, .number = i};
     }
     return points;
 }
@@ -176,7 +176,9 @@ point_at(const code_info *info, int line, bool starts)
 void
 period_passed(recorder *r, const code_info *info, int line)
 {
-    if (point_at(info, line, false) && !(r->busy & RECORDER_PAUSED)) {
+    const code_point *point = point_at(info, line, false);
+    if (point && !(r->busy & RECORDER_PAUSED)) {
+        r->points[point->number].reached = true;
         stop_here(r, CT_GAP_WAITING);
         r->waiting = true;
     }
@@ -231,6 +233,7 @@ period_event(recorder *r, enum period_event event, int line, code_info *info, ct
         if (r->waiting) {
             const code_point *point = point_at(info, event == PERIOD_LINE ? line : 0, true);
             if (point) {
+                r->points[point->number].reached = true;
                 go_on(r);
                 if (point->is_root)
                     r->root = frame;

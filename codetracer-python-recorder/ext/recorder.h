@@ -275,8 +275,8 @@ struct code_info {
 
 /* Where recording begins or ends: when line `line` of a file, or (line 0) a function, is reached. */
 enum { POINT_FUNCTION = 0, POINT_FILE = -1 /* `where` is a whole path: the first code of it that begins, which also ends the recording */ };
-typedef struct period_point { char *where; int line; bool starts; } period_point;
-typedef struct code_point { int line; bool starts, is_root; } code_point; /* line 0: the code's beginning */
+typedef struct period_point { char *where; int line; bool starts, reached; } period_point;
+typedef struct code_point { int line; bool starts, is_root; size_t number; } code_point; /* line 0: the code's beginning; the number is recorder.points' */
 typedef struct code_points { size_t count; code_point at[]; } code_points;
 
 /* Why an event is not simply recorded; bits of recorder.busy. */

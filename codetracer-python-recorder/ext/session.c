@@ -465,6 +465,16 @@ write_hidden(recorder *r)
     return counts;
 }
 
+/* Of each start and stop point, whether it was reached. */
+static PyObject *
+points_reached(const recorder *r)
+{
+    PyObject *reached = PyTuple_New((Py_ssize_t)r->point_count);
+    for (size_t i = 0; reached && i < r->point_count; i++)
+        PyTuple_SET_ITEM(reached, (Py_ssize_t)i, PyBool_FromLong(r->points[i].reached));
+    return reached;
+}
+
 /* What ended since the last event. */
 static void
 end_events(recorder *r)
@@ -518,7 +528,7 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
     define_number(r, "cut.items", r->cut_items);
     define_number(r, "cut.depth", r->cut_depth);
     define_number(r, "cut.string", r->cut_text);
-    PyObject *hidden = write_hidden(r), *slow = filters_summary(r);
+    PyObject *hidden = write_hidden(r), *slow = filters_summary(r), *reached = points_reached(r);
 
     ct_recording_counts counts;
     bool no_memory = r->no_memory;
@@ -543,10 +553,10 @@ session_stop(PyObject *module, PyObject *args, PyObject *keywords)
         failed = Py_BuildValue("is", 0, "the program gave the recorder's tool id of sys.monitoring to another tool: from then on nothing was seen");
     else
         failed = Py_NewRef(Py_None);
-    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsNszsNsKsNsKsK}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
+    return Py_BuildValue("{sKsKsKsKsKsKsKsKsKsKsNszsNsKsNsKsKsN}", "steps", counts.steps, "events", counts.events, "calls", calls, "file_bytes", counts.file_bytes,
                          "cut_items", items, "cut_depth", depth, "cut_string", cut_text, "python_inside", inside, "missed", missed, "quiet", quiet, "failed", failed, "stopped_by", stopped_by,
                          "redacted", hidden, "dropped_steps", counts.dropped_steps, "slow_patterns", slow,
-                         "calls_only", calls_only, "skipped_by_rules", skipped_by_rules);
+                         "calls_only", calls_only, "skipped_by_rules", skipped_by_rules, "reached", reached);
 }
 
 PyObject *

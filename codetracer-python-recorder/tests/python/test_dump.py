@@ -143,6 +143,7 @@ def test_without_a_recording(tmp_path):
     "options, says",
     [
         (["--dump-signal", "SIGKILL"], "--dump-signal needs the name of a signal that can be handled, as SIGUSR2, not 'SIGKILL'"),
+        (["--toggle-signal", "SEGV"], "--toggle-signal needs the name of a signal that can be handled, as SIGUSR2, not 'SEGV'"),
         (["--dump-signal", "USR1", "--toggle-signal", "SIGUSR1"], "--toggle-signal and --dump-signal need two signals, not one for both"),
     ],
 )

@@ -146,6 +146,10 @@ def test_a_point_that_is_never_reached(record):
         seen = record(code=program, options=[f"--start-at={point}" for point in points])
         assert seen.status == 0 and seen.err == f"codetracer: nothing was recorded, because no start point was reached: {said}; {str(seen.trace)!r} is as it was\n"
         assert [line for line, _, _ in steps(seen.trace)] == [3, 5, 8]
+        seen = record(code=program, options=[f"--stop-at={point}" for point in points])
+        assert seen.status == 0 and re.fullmatch(rf"codetracer: {re.escape(str(seen.trace))}/prog.ct: 3 steps, [0-9.]+ kB; no stop point was reached: {re.escape(said)}\n", seen.err)
+    for reached in (["--stop-at=f.x", "--stop-at=prog.py:8"], ["--stop-at=f.x", "--max-steps=2"]):
+        assert "no stop point" not in record(code=program, options=reached).err
 
 
 def test_calls_alone_from_a_start_point_on(record, tmp_path):
