@@ -309,17 +309,37 @@ image_compare(recorder *r, const object_record *record, Py_ssize_t length, image
     return storage(&w, COMPARE, record->object, record->type, length) && w.at == w.end && children_live(record, changes);
 }
 
+/* Of a dict in which no entry is unused: its value stands at the same place in the image, and its key in front of it. NULL: there is another number of them, or another key. */
+static PyObject *
+entry_value(const object_record *record, size_t position)
+{
+    PyObject *dict = record->object, *key = NULL, *value = ct_dict_entry(dict, (Py_ssize_t)position, &key);
+    bool is_same = ct_dict_is_packed(dict) && (uintptr_t)record->words[0] == (uintptr_t)((PyDictObject *)dict)->ma_used &&
+                   (2 * position + 1 >= record->word_count || record->words[2 * position + 1] == key);
+    return is_same ? value : NULL;
+}
+
 bool
 image_compare_element(const recorder *r, const object_record *record, uint32_t index, image_changes *changes)
 {
+    bool is_dict = record->type->type == &PyDict_Type;
+    size_t word = is_dict ? 2 * (size_t)index + 2 : (size_t)index + 1;
+    PyObject *now = NULL;
     changes->count = 0;
-    if (record->type->type != &PyList_Type || !record->plain || record->child_count || record->secrets_known != r->secrets_known)
+    if ((!is_dict && record->type->type != &PyList_Type) || !record->plain || record->word_count == 0 || record->secrets_known != r->secrets_known)
         return false;
-    if ((size_t)index + 1 >= record->word_count || (uintptr_t)record->words[0] != (uintptr_t)Py_SIZE(record->object))
+    if (is_dict)
+        now = entry_value(record, index);
+    else if ((uintptr_t)record->words[0] == (uintptr_t)Py_SIZE(record->object) && index < Py_SIZE(record->object))
+        now = PyList_GET_ITEM(record->object, index);
+    if (now == NULL)
         return false; /* the index is another's, if the instruction did not run */
-    PyObject *now = PyList_GET_ITEM(record->object, index);
-    if (now != record->words[index + 1])
-        changes->list[changes->count++] = (struct image_change){index + 1, index, now};
+    if (word >= record->word_count)
+        return true; /* beyond the limit of items it is not shown */
+    if (record->words[word] != now)
+        changes->list[changes->count++] = (struct image_change){(uint32_t)word, (uint32_t)word - 1, now};
+    else if (record->child_count && !is_held_type(Py_TYPE(now)))
+        return false; /* whether it is the object that lay there, its record tells */
     return true;
 }
 
@@ -412,7 +432,8 @@ static uint32_t
 child_of(const object_record *record, const struct image_change *change, const uint32_t *taken, size_t taken_count)
 {
     const void *address = record->words[change->word];
-    uint32_t i = change->index < record->child_count && record->children[change->index].address == address ? change->index : 0;
+    uint32_t likely = record->type->reading == READ_DICT ? change->index / 2 : change->index; /* keys are mostly scalars */
+    uint32_t i = likely < record->child_count && record->children[likely].address == address ? likely : 0;
     for (; i < record->child_count; i++) {
         size_t t = 0;
         while (t < taken_count && taken[t] != i)
@@ -427,6 +448,7 @@ bool
 image_change(recorder *r, object_record *record, const image_changes *changes, object_record *const *children)
 {
     uint32_t were[MOST_SINGLE_CHANGES], count = record->child_count, kept = 0;
+    bool is_removed = false;
     for (size_t c = 0; c < changes->count; c++) {
         const struct image_change *change = &changes->list[c];
         if ((is_to_be_held(change->value) && large_size(change->value)) || (is_held(record, change->word) && large_size(record->words[change->word])))
@@ -442,8 +464,10 @@ image_change(recorder *r, object_record *record, const image_changes *changes, o
         const struct image_change *change = &changes->list[c];
         if (children[c])
             record->children[were[c] < count ? were[c] : record->child_count++] = (struct child){children[c], children[c]->id, change->value};
-        else if (were[c] < count)
+        else if (were[c] < count) {
             record->children[were[c]].record = NULL;
+            is_removed = true;
+        }
         PyObject *old = record->words[change->word];
         uint64_t bit = UINT64_C(1) << (change->word % 64), *held = &record->held[change->word / 64];
         bool was_held = *held & bit;
@@ -456,12 +480,14 @@ image_change(recorder *r, object_record *record, const image_changes *changes, o
         if (was_held)
             Py_DECREF(old); /* an exact scalar: its end runs nothing */
     }
-    for (uint32_t i = 0; i < record->child_count; i++)
-        if (record->children[i].record)
-            record->children[kept++] = record->children[i];
-    record->child_count = kept;
+    if (is_removed) {
+        for (uint32_t i = 0; i < record->child_count; i++)
+            if (record->children[i].record)
+                record->children[kept++] = record->children[i];
+        record->child_count = kept;
+    }
     if (record->type->reading != READ_INSTANCE)
-        record->first_field = kept;
+        record->first_field = record->child_count;
     return true;
 }
 

@@ -58,7 +58,7 @@ lifetime_unwatch(const void *block)
 static bool
 dies_quietly(const recorder *r, const object_record *record)
 {
-    return record->type->dies_quietly && record->whole && object_is_looked_into(r, record);
+    return record->type->dies_quietly && record->whole && record->length <= r->limits.items && object_is_looked_into(r, record);
 }
 
 /* The object that lies at `object` is gone. */

@@ -64,6 +64,7 @@ append_hidden(recorder *r, PyObject *object, enum value_action action, enum hidd
     }
     object_record *child;
     r->judged = true;
+    r->not_shown |= value_is_ruled(action); /* whatever it is */
     uint8_t *end = is_key ? redaction_encode_key(r, object, at, &child) : value_encode_as(r, object, action, at, &child);
     if (*at == CT_V_REDACTED)
         r->state_hidden[kind - HIDDEN_ITEMS]++;

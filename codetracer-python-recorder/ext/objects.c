@@ -536,11 +536,17 @@ look_at(recorder *r, object_record *record)
     }
 
     image_changes changes;
-    if (record->has_state && !r->verifying &&
-        ((record->stored_at != ANY_ELEMENT && image_compare_element(r, record, record->stored_at, &changes)) || image_compare(r, record, length, &changes)) &&
-        (changes.count == 0 || write_changes(r, record, &changes))) {
-        for (uint32_t i = 0; i < record->child_count; i++)
-            visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
+    bool is_to_be_compared = record->has_state && !r->verifying;
+    bool is_one = is_to_be_compared && record->stored_at != ANY_ELEMENT && image_compare_element(r, record, record->stored_at, &changes);
+    if ((is_one || (is_to_be_compared && image_compare(r, record, length, &changes))) && (changes.count == 0 || write_changes(r, record, &changes))) {
+        if (!is_one)
+            for (uint32_t i = 0; i < record->child_count; i++)
+                visit_child(r, record->children[i].record, i >= record->first_field, containers, attributes);
+        else if (changes.count && record->child_count) { /* the others were visited when it was */
+            object_record *child = pointer_map_get(&r->objects, changes.list[0].value);
+            if (child)
+                visit_child(r, child, false, containers, attributes);
+        }
         return;
     }
 
@@ -574,7 +580,7 @@ look_at(recorder *r, object_record *record)
     }
     record->secrets_known = known;
     if (!r->verifying) /* what the quick look goes by stays as that found it */
-        record->whole = !r->not_shown && !r->judged && length <= r->limits.items;
+        record->whole = !r->not_shown;
     image_take(r, record, length);
     if (r->child_count == 0) {
         /* Nothing below it can change. Neither can what lies in immutable C storage, or a frozenset of scalars; that it is still this object is certain, for

@@ -17,11 +17,13 @@
  *      last event ended and is so now, with the same counter: it ran in that form or not at all. Or the values in slots that it works with were of types with which it is harmless;
  *   4. no object that the journal knows has died but such as die quietly (lifetime.c), and freeing others runs no code that changes those: frames would be seen (behind the beginning of a
  *      function they would not, so there none has died at all), a weak reference with a function in C makes every
- *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known, for it is looked at only in what was looked
- *      into since anything happened, and containers with more elements than are kept are left to a look;
+ *      event look at everything (weakrefs.c), and so does a hook for dying asynchronous generators in C. What a store replaces is known: what stands there when the stretch begins is known, for it is looked at
+ *      only in what was looked into since anything happened and is shown whole, or, of a container with more elements than are kept, at a place that is shown, or it is a scalar; and what
+ *      instructions put there since is held elsewhere or known, for nothing that is not known is let go by any of them;
  *   5. what instructions did change is looked at again here: the objects whose attributes or elements are stored to, or that are appended to, found before they ran.
- *      Attributes in a dict that something else holds, too, are left to a look. Of a list that one instruction stores an element of, with an index that could be told when the line began,
- *      nothing else has changed: where all of its elements are scalars, so that none can have died, that one is compared.
+ *      Attributes in a dict that something else holds, too, are left to a look. Of a list or dict that one instruction stores an element of, at a place that could be told when the line began,
+ *      nothing else has changed: an index is no other's, and a key that a dict has keeps its entry, as all others do (insertdict, Objects/dictobject.c; a dict with one more key, or one that was filled anew
+ *      by another instruction, is stored to twice, or at no known place). So that one is compared, and looked into, alone: the others are held by the container, and were looked into with it. If it is not shown, nothing is.
  *   6. The names of a module or class lie in a dict that no shown object has for its own; those that a stretch stores are compared, and all of them after an event before which others may have been stored.
  * And what a look reads besides objects is the same: texts that became known as secrets are counted; memory that changes without Python code (a memoryview's) was never seen, nor is
  * there a signal handler written in C (signals.c), which would leave no mark. One thing changes without being told: a tuple that only its iterator holds is filled anew (enumerate, zip). snapshot.c looks at it when a variable gets it.
@@ -155,19 +157,44 @@ targets_something(int opcode)
            opcode == STORE_SUBSCR_DICT || opcode == CALL_LIST_APPEND;
 }
 
-/* Whether all that is directly in the object is known: what a store lets go is then seen to die. */
-static bool
-is_known_whole(const recorder *r, PyObject *object)
+/* Where it is stored, if the instruction runs: in a list STORE_SUBSCR_LIST_INT takes an exact int from 0 on of one digit; in a dict it is the entry that has the key already, which keeps
+ * its place. ANY_ELEMENT: not known, or a new key, which makes a dict longer. */
+static uint32_t
+place_of(const finder *f, const effect_cell *cell, PyObject *target)
 {
-    return PyList_Check(object) ? PyList_GET_SIZE(object) <= r->limits.items : !PyDict_Check(object) || PyDict_GET_SIZE(object) <= r->limits.items;
+    int64_t place = -1, number;
+    if (PyDict_CheckExact(target)) {
+        PyObject *key = operand_find(f, cell->index);
+        if (key && PyUnicode_CheckExact(key))
+            place = ct_dict_position(target, (ct_dict_key){.text = key});
+        else if (operand_find_int(f, cell->index, &number))
+            place = ct_dict_position(target, (ct_dict_key){.number = number});
+    }
+    else if (operand_find_int(f, cell->index, &number))
+        place = number;
+    return place >= 0 && place < ANY_ELEMENT ? (uint32_t)place : ANY_ELEMENT;
 }
 
-/* The index that is stored at, if the target is a list and the instruction runs: STORE_SUBSCR_LIST_INT takes an exact int from 0 on of one digit. */
-static uint32_t
-index_of(const finder *f, const effect_cell *cell)
+/* Whether what lies there now is a scalar, which goes without running anything. */
+static bool
+is_scalar_at(PyObject *target, uint32_t place)
 {
-    int64_t index;
-    return operand_find_int(f, cell->index, &index) && index >= 0 && index < ANY_ELEMENT ? (uint32_t)index : ANY_ELEMENT;
+    PyObject *key, *value = NULL;
+    if (PyList_CheckExact(target))
+        value = place < PyList_GET_SIZE(target) ? PyList_GET_ITEM(target, place) : NULL;
+    else if (PyDict_CheckExact(target))
+        value = ct_dict_entry(target, place, &key);
+    return value && is_scalar(value);
+}
+
+/* Whether what a store there lets go is known, so that it is seen to die, or runs nothing as it dies: all that is directly in the object is known, or what is shown of it and the place is
+ * within the limit of items (what stands at entry n of a dict is at most its n-th item), or a scalar lies there. */
+static bool
+is_known_there(const recorder *r, const object_record *record, PyObject *target, uint32_t place)
+{
+    if (record->whole && (record->length <= r->limits.items || (place != ANY_ELEMENT && place < r->limits.items)))
+        return true;
+    return place != ANY_ELEMENT && is_scalar_at(target, place);
 }
 
 /* Whether what it computes with are no ints that look for signals. */
@@ -213,12 +240,13 @@ watch_instructions(recorder *r, const effect_stretch *s, activation *a, ct_frame
                 PyObject *dict = target && opcode == STORE_ATTR_WITH_HINT ? ct_managed_dict(target) : NULL;
                 if (dict && Py_REFCNT(dict) != 1) /* whose attributes are there as well? */
                     target = NULL;
-                object_record *record = target && is_known_whole(r, target) ? pointer_map_get(&r->objects, target) : NULL;
-                if (record == NULL || !object_is_looked_into(r, record)) { /* what the journal does not know is not seen to die either */
+                object_record *record = target ? pointer_map_get(&r->objects, target) : NULL;
+                const uint32_t place = record ? place_of(&f, cell, target) : ANY_ELEMENT;
+                if (record == NULL || !object_is_looked_into(r, record) || !is_known_there(r, record, target, place)) {
                     q->loud_from = cell->unit;
                     return;
                 }
-                q->targets[q->target_count++] = (struct watched_target){cell->unit, record, index_of(&f, cell)};
+                q->targets[q->target_count++] = (struct watched_target){cell->unit, record, place};
             }
             if (cell->computes && r->handles_signals && q->computes_from == NEVER_LOUD && !is_brief(&f, cell))
                 q->computes_from = cell->unit;

@@ -220,7 +220,7 @@ struct object_record {
     bool hidden;                 /* it was under a secret's name: the texts in it are hidden */
     bool queued;                 /* is on recorder.queue … */
     uint32_t stored_at;          /* … because at most this element has changed; ANY_ELEMENT: any may have */
-    bool whole;                  /* all that it refers to is in its state, and known itself if it is no scalar */
+    bool whole;                  /* all that it refers to, but for elements beyond the limit of items, is in its state, and known itself if it is no scalar */
     uint8_t flags;               /* enum ct_object_flag of the state */
     bool guarded;                /* its state is a text that is the same as long as `guards` are (literals.c) */
 
@@ -310,7 +310,7 @@ typedef struct quiet_watch {
     uint64_t names_changed;      /* counts the events before which names may have changed */
     uint8_t cell_count, target_count;
     struct watched_cell { uint16_t unit; _Py_CODEUNIT instruction; uint16_t counter; } cells[WATCHED_CELLS];
-    struct watched_target { uint16_t unit; object_record *record; uint32_t index; /* of the element, or ANY_ELEMENT */ } targets[WATCHED_TARGETS];
+    struct watched_target { uint16_t unit; object_record *record; uint32_t index; /* of the element or entry, or ANY_ELEMENT */ } targets[WATCHED_TARGETS];
 } quiet_watch;
 
 struct recorder {
@@ -507,7 +507,7 @@ typedef struct image_changes {
 } image_changes;
 /* True: it is as it was, but for these elements. More than some, or other changes: false. */
 bool image_compare(recorder *r, const object_record *record, Py_ssize_t length, image_changes *changes);
-/* The same of a list without children in which at most that element has changed. False: it has to be compared whole. */
+/* The same of a list or dict in which at most that element, or the value of that entry, has changed since it was looked into. False: it has to be compared whole. */
 bool image_compare_element(const recorder *r, const object_record *record, uint32_t index, image_changes *changes);
 /* Whether the element was, and is, an equal scalar. */
 bool image_is_equal(const object_record *record, const struct image_change *change);
@@ -527,7 +527,7 @@ uint8_t object_encode_state(recorder *r, object_record *record, Py_ssize_t lengt
 object_record *object_find_or_new(recorder *r, PyObject *object);
 void object_visit(recorder *r, object_record *record, int containers, int attributes); /* so many levels from it; done by objects_look */
 /* Something was stored in the object, which is alive, and nothing else has changed in it since it was looked at: it is looked at if it was before, its dict as well. `index`: of the list's
- * element, or ANY_ELEMENT. */
+ * element, of the dict's entry, or ANY_ELEMENT. */
 void object_look_at_stored(recorder *r, object_record *record, uint32_t index);
 bool object_is_looked_into(const recorder *r, const object_record *record); /* since anything happened: what it refers to is what the journal says. Not so at the border of what is shown, and beyond it */
 void object_look_again(recorder *r, object_record *record); /* at one that was visited in this look, with the levels that it had */

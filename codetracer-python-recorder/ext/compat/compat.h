@@ -17,6 +17,10 @@
  *   ct_dict_text_entries(dict, &entries)   the entries of a dict of such keys whose values lie beside them, those without a value unused; their
  *                                     number, or -1: it is laid out in another way
  *   ct_dict_entries(dict, &entries)   the same of a dict whose keys are not all exact strs; -1: they are
+ *   ct_dict_entry(dict, at, &key)     value and key of the entry there, borrowed; NULL: there is none, it is unused, or the dict is laid out in another way
+ *   ct_dict_is_packed(dict)           none of its entries is unused
+ *   ct_dict_position(dict, key)       which of these entries a store under that key (ct_dict_key: an exact str or int) replaces the value of; -1: it makes a new one, or it is not known:
+ *                                     keys of other types would be asked whether they are equal, or are long ints
  *   ct_opcode(code, offset)           the instruction there as the compiler wrote it or specialised, without line and instruction events
  *   ct_frame_has_object(frame)        somebody has it as a frame object, or had
  *   ct_frame_keyword_defaults(frame)  the __kwdefaults__ of the function that runs in it, borrowed, or NULL
@@ -112,6 +116,82 @@ ct_dict_entries(PyObject *dict, PyDictKeyEntry **entries)
         return -1;
     *entries = DK_ENTRIES(keys);
     return keys->dk_nentries;
+}
+
+static inline PyObject *
+ct_dict_entry(PyObject *dict, Py_ssize_t at, PyObject **key)
+{
+    PyDictUnicodeEntry *texts;
+    PyDictKeyEntry *others;
+    if (at < ct_dict_text_entries(dict, &texts)) {
+        *key = texts[at].me_key;
+        return texts[at].me_value;
+    }
+    if (at < ct_dict_entries(dict, &others)) {
+        *key = others[at].me_key;
+        return others[at].me_value;
+    }
+    return NULL;
+}
+
+static inline bool ct_dict_is_packed(PyObject *dict) { return ((PyDictObject *)dict)->ma_keys->dk_nentries == ((PyDictObject *)dict)->ma_used; }
+
+/* A key: an exact str, or (text NULL) an exact int. */
+typedef struct ct_dict_key { PyObject *text; int64_t number; } ct_dict_key;
+
+/* dictkeys_get_index, Objects/dictobject.c. Negative: nothing was ever there (-1), or it was deleted. */
+static inline Py_ssize_t
+ct_dict_slot(const PyDictKeysObject *keys, size_t slot)
+{
+    if (keys->dk_log2_size < 8)
+        return ((const int8_t *)keys->dk_indices)[slot];
+    if (keys->dk_log2_size < 16)
+        return ((const int16_t *)keys->dk_indices)[slot];
+    return keys->dk_log2_size < 32 ? ((const int32_t *)keys->dk_indices)[slot] : (Py_ssize_t)((const int64_t *)keys->dk_indices)[slot];
+}
+
+static inline bool
+ct_is_same_text(PyObject *a, PyObject *b)
+{
+    return a == b || (PyUnicode_GET_LENGTH(a) == PyUnicode_GET_LENGTH(b) && PyUnicode_KIND(a) == PyUnicode_KIND(b) &&
+                      memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)PyUnicode_GET_LENGTH(a) * PyUnicode_KIND(a)) == 0);
+}
+
+/* Slots are tried in the order of the lookups in Objects/dictobject.c, which end at the first that holds an equal key, or was never filled. Of these two types an equal key of an exact
+ * type is found without asking anybody; at one of another type with the same hash (1.0, a str's subclass) it is given up. */
+static inline Py_ssize_t
+ct_dict_position(PyObject *dict, ct_dict_key key)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    bool is_text_keyed = keys->dk_kind != DICT_KEYS_GENERAL;
+    Py_hash_t hash = key.text ? ((PyASCIIObject *)key.text)->hash : key.number == -1 ? -2 : (Py_hash_t)key.number; /* long_hash, of one digit: others are not found */
+    if (((PyDictObject *)dict)->ma_values != NULL || hash == -1 || (is_text_keyed && key.text == NULL))
+        return -1;
+    size_t mask = ((size_t)1 << keys->dk_log2_size) - 1, perturb = (size_t)hash;
+    for (size_t slot = (size_t)hash & mask;; perturb >>= 5, slot = (slot * 5 + perturb + 1) & mask) {
+        Py_ssize_t at = ct_dict_slot(keys, slot);
+        if (at == -1)
+            return -1;
+        if (at < 0)
+            continue;
+        if (is_text_keyed) {
+            PyObject *there = DK_UNICODE_ENTRIES(keys)[at].me_key;
+            if (((PyASCIIObject *)there)->hash == hash && ct_is_same_text(there, key.text))
+                return at;
+            continue;
+        }
+        const PyDictKeyEntry *entry = &DK_ENTRIES(keys)[at];
+        if (entry->me_hash != hash)
+            continue;
+        if (key.text && PyUnicode_CheckExact(entry->me_key)) {
+            if (ct_is_same_text(entry->me_key, key.text))
+                return at;
+        }
+        else if (key.text || !PyLong_CheckExact(entry->me_key) || !PyUnstable_Long_IsCompact((PyLongObject *)entry->me_key))
+            return -1;
+        else if (PyUnstable_Long_CompactValue((PyLongObject *)entry->me_key) == key.number)
+            return at;
+    }
 }
 
 static inline int

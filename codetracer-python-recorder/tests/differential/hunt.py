@@ -22,7 +22,7 @@ def missed(seed, kind):
     program = mutations.make_program(seed, kind)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            recorded = reading.record_journal(folder, program, options=["--verify-capture"], events=False)
+            recorded = reading.record_journal(folder, program, options=mutations.options(seed, kind), events=False)
         except (AssertionError, subprocess.TimeoutExpired):
             # Some programs let their lists grow until there is no time or memory left: then they do so without us as well.
             try:

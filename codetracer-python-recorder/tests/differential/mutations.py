@@ -371,6 +371,45 @@ def unseen_move(space, name):
 """
 
 
+ELEMENTS_HEAD = """\
+import itertools
+
+class Place(int):
+    def __index__(self):
+        return 1
+
+class Key(int):
+    \"\"\"Changes what is looked up in when it is compared.\"\"\"
+    def __hash__(self):
+        return int(self)
+    def __eq__(self, other):
+        changed[0][int(self) + 1] = [other]
+        return int(self) == other
+
+class Text(str):
+    __hash__ = str.__hash__
+    def __eq__(self, other):
+        changed[0][0] = [other]
+        return str.__eq__(self, other)
+
+# Code that is not recorded: objects whose end runs a function in C, and such as stay.
+exec('''
+def tells(seen):
+    return type("Tells", (), {"__del__": seen.clear})()
+class Stays:
+    def __init__(self, items):
+        self.v = items
+    def __del__(self):
+        kept.append(self)
+        self.v[0] = next(numbers)
+def stay(items):
+    return Stays(items)
+''', unseen := {"kept": [], "numbers": itertools.count(2000)})
+tells, stay = unseen["tells"], unseen["stay"]
+changed = [[]]
+"""
+
+
 def replacers():
     """Functions that replace what their caller has, and have shorter and longer frames than what runs as that dies."""
     for size in REPLACERS:
@@ -669,6 +708,54 @@ class Maker:
             program += f"\n{ways[last]}"
         return f"{HEAD}{HOT_HEAD}{MIXED_HEAD}{REPLACED_HEAD}{''.join(replacers())}\n{program}\n"
 
+    def place(self):
+        n = self.random.randrange(8)
+        return self.pick(["i", "i", "j % 8", "k", str(n), f"(i + {n}) % 8", f"i * {n} % 7", f"j - {n}", "i & 3", "-1", f"-i % {n + 1}", "i // 2", "k + k", f"len(l) - {n + 1}", "1.0", "True", "Place(2)", f"{n} + 2 ** 40 - 2 ** 40", "a.w"])
+
+    def key(self):
+        return self.pick(["'a'", "'b'", "key", "key", "names[i % 4]", "names[k]", "'a' + ''", "key + 'x'", "str(j % 5)", "'\\xe9'", "'\\u20ac'[:1]", "Text('a')", "a.key", "None", "b'a'", "1"])
+
+    def element(self):
+        l, d = self.pick("lm"), self.pick("pqr")
+        x = self.pick(["j", "j * 1000", "j * 1000", "-j", "None", "i", "'x' * j", "1.5 * j", "2 ** 70 + j", f"{l}[k]", f"{d}.get(i)", f"{d}.get(key)", "t"])
+        return x if self.random.random() < 0.85 else self.pick(["[j]", "[]", "{j: 1}", "(j, 1)", "Plain(j)", "seen", "l", "p", "tells(seen)", "stay(seen)", "a", "h", "1 == j"])
+
+    def elements_statement(self):
+        """Mostly one element of a list or dict of scalars is replaced; else something changes which one that is, or what the container is."""
+        l, m, d, e, x, y = self.pick("lm"), self.pick("lm"), self.pick("pqr"), self.pick("pqr"), self.element(), self.element()
+        one = lambda: self.pick([f"{self.pick('lm')}[{self.place()}]", f"{self.pick('pq')}[{self.place()}]", f"r[{self.key()}]", f"{self.pick('pq')}[{self.key()}]", f"h[{self.random.randrange(3)}][{self.place()}]", f"a.v[{self.place()}]", f"a.table[{self.key()}]"])
+        if self.random.random() < 0.7:
+            return self.pick([
+                f"{one()} = {x}", f"{one()} = {x}", f"{one()} = {x}", f"{one()} = {x}; {one()} = {y}", f"{one()}, {one()} = {x}, {y}", f"{one()} = {one()} = {x}", f"i = {self.place()}; {one()} = {x}", f"{one()}, i = {x}, 3", f"{one()} += 1", f"{one()} = {one()}",
+                f"if j % 3: {one()} = {x}", f"{one()} = {x} if j % 2 else {y}", f"key = {self.key()}; {one()} = {x}", f"{l}[i], {l}[k] = {l}[k], {l}[i]", f"{l}.append({x}); {l}[{self.place()}] = {y}", f"{l}[i] = {x}; {l}.append({y})", f"{d}[100 + j % 40] = {x}; {d}[{self.place()}] = {y}",
+                f"t = {l}[i]; {l}[i] = {x}", f"{l}[i] = {d}; {d}[{self.place()}] = {x}", f"{one()} = give({x})", f"give({l}); {one()} = {x}",
+            ])  # fmt: skip
+        return self.pick([
+            f"del {one()}", f"{d}.pop({self.place()}, 0)", f"{d}.pop({self.key()}, 0)", f"{d}.clear()", f"{d}.update({{i: j for i in range(8)}})", f"{d} = {{i: j for i in range(8)}}", f"{d} = dict.fromkeys(names, 1)", f"{d}.popitem()", f"{d}[100 + j % 40] = {x}",
+            f"{d} = dict({e})", f"{d} = {e}", f"{d}, {e} = {e}, {d}", f"{d}[Key({self.random.randrange(4)})] = {x}", f"{d}[Text('a')] = {x}", f"{d}[{self.pick(['1.0', 'True', '2 ** 61 - 1', '-2', '2 ** 61', '(1, [])' , '(1, 2)', '0.0'])}] = {x}", f"{d} |= {{key: {x}}}", f"{d}.setdefault(key, {x})",
+            f"{d} = collections.{self.pick(['OrderedDict', 'UserDict', 'Counter'])}({d})", f"{d} = collections.defaultdict(list, {d})", f"{d} = vars(a)", f"vars(a)[key] = {x}", f"a.v, a.table = {l}, {d}", f"a.v[i] = {x}", f"h[0], h[1] = {l}, {d}", f"h[2] = {self.pick([l, d, 'a', 'h'])}",
+            f"{l} = [0, 1, 2, 3, 4, 5, 6, 7]", f"{l} = list({m})", f"{l} = {m}", f"{l}, {m} = {m}, {l}", f"{l}.insert(0, {x})", f"{l}.pop()", f"del {l}[{self.random.randrange(9)}:]", f"{l} += [{x}] * 8", f"{l}[:] = {m}", f"{l}.reverse()", f"{l} = Items({l})", f"{l} = tuple({l})", f"del {l}[20:]",
+            "i = (i + 1) % 8", "k = j % 4", "i = j % 8", "key = names[j % 4]", "key = 'a'", f"i = {self.place()}", f"key = {self.key()}", "a.w = i", "a.key = key", f"seen.append({x})", "changed[0] = l", "seen = []", "t = None", f"t = {one()}", f"exec('x[0] = 5; y[0] = 6', {{'x': {l}, 'y': {d}}})",
+            f"operator.setitem({l}, 0, {x})", f"elsewhere(lambda: {l}.append({x}))", f"setattr(a, key, {x})", f"{l}.sort(key=str)", "names[0] = key", f"password = 'a long secret ' + str(j % 5); {one()} = password", f"{d}['password'] = 'another secret'",
+        ])  # fmt: skip
+
+    def elements_program(self):
+        """Of containers of scalars, in a function or a module."""
+        made = [
+            "l = [0, 1, 2, 3, 4, 5, 6, 7]; m = list(range(300, 312)); p = {i: i for i in range(8)}; q = {i: 1000 + i for i in range(-3, 20)}; r = {'a': 1, 'b': 2, 'c': 3, '\\xe9': 4}; names = ['a', 'b', 'c', '\\u20ac']", "a = Plain(l); a.table = p; a.w = 2; a.key = 'b'",
+            "h = [l, p, q]; seen = [1]; i = k = 0; key = 'a'; t = None", self.pick(["", "del p[3], r['b']", "q[5.0] = q.pop(6)", "p[1.0] = p.pop(1)", "p = r", "changed[0] = l"]),
+        ]  # fmt: skip
+        body = []
+        for _ in range(self.random.randrange(3, 9)):
+            line = "t = j" if self.random.random() < 0.2 else self.elements_statement()
+            if self.random.random() < 0.15:
+                line = f"if j % {self.random.randrange(3, 20)} == 1:\n    {self.elements_statement()}"
+            body.append(line if self.random.random() < 0.4 else f"try:\n{indented(line)}\nexcept Exception: pass")
+        loop = "for _ in range(6):\n    try:\n        for j in range(24):\n" + indented(indented(indented("\n".join([*body, "del l[40:], m[40:]"])))) + "\n    except Exception: pass"
+        whole = "\n".join([*made, loop])
+        program = f"def run():\n{indented(whole)}\nrun()" if self.random.random() < 0.75 else whole
+        return f"{HEAD}\ndef give(x): return x\n{ELEMENTS_HEAD}\n{program}\n"
+
     def fresh(self):
         """Most names are bound once."""
         if self.random.random() < 0.55:
@@ -777,12 +864,18 @@ def indented(text):
 
 # What make_program makes: of functions; of functions whose statements run often enough to be specialised; of such statements in a module's or a class's body;
 # of displays, iterators, temporary objects that do not die, and statements of all kinds, in all kinds of places; of lines that call what replaces what they have loaded; of bodies
-# that run once and bind many names, in every way.
-KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program, "replaced": Maker.replaced_program, "once": Maker.once_program}
+# that run once and bind many names, in every way; of lists and dicts of which single elements are replaced.
+KINDS = {"": Maker.program, "hot": Maker.hot_program, "names": Maker.names_program, "mixed": Maker.mixed_program, "replaced": Maker.replaced_program, "once": Maker.once_program, "elements": Maker.elements_program}
 
 
 def make_program(seed, kind=""):
     return KINDS[kind](Maker(seed))
+
+
+def options(seed, kind=""):
+    """How it is recorded: containers may have more elements than are kept."""
+    most = [10_000, 2, 4, 6, 10_000, 9][seed % 6] if kind == "elements" else 10_000
+    return ["--verify-capture", f"--max-items={most}"]
 
 
 if __name__ == "__main__":

@@ -70,6 +70,12 @@ def test_nothing_is_missed_of_bodies_that_run_once(tmp_path, seed):
     assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} once prints the program"
 
 
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+def test_nothing_is_missed_of_single_elements(tmp_path, seed):
+    recorded = reading.record_journal(tmp_path, mutations.make_program(seed, "elements"), options=mutations.options(seed, "elements"), events=False)
+    assert missed(recorded) == 0, f"python {DIFFERENTIAL.name}/mutations.py {seed} elements prints the program"
+
+
 def test_nothing_is_missed_of_names_that_are_hidden(tmp_path):
     code = "password = shown = ''\nfor i in range(60):\n    password = 'long enough ' + str(i)\n    a = i\n    shown = password\n    shown = a\n    a = [password, shown]\n"
     recorded = reading.record_journal(tmp_path, code, options=["--verify-capture"])
@@ -94,7 +100,7 @@ hold(['', '', ''], 60)
     assert recorded.events and not [event for event in recorded.events if "long enough" in str(event)]
 
 
-@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values"])
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_entries", "quiet_values"])
 def test_most_events_are_taken_for_quiet(tmp_path, name):
     """Else the tests here test nothing: these programs read much and change little."""
     recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture"], events=False)
@@ -120,7 +126,7 @@ asyncio.run(main(300))
 
 
 @pytest.mark.parametrize("options", [["--max-depth=1", "--max-attr-depth=1"], ["--max-depth=2", "--max-attr-depth=2"], ["--max-attr-depth=0"], ["--max-items=2"], ["--globals=referenced"]], ids=" ".join)
-@pytest.mark.parametrize("name", ["quiet_stores", "quiet_values", "quiet_unseen", "quiet_ends"])
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_elements", "quiet_entries", "quiet_values", "quiet_unseen", "quiet_ends"])
 def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
     recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture", *options], events=False)
     assert missed(recorded) == 0, recorded.summary
@@ -145,10 +151,72 @@ def run(n):
         y = i
         p = None
         y = i
+def replace(n):
+    seen = []
+    Tells = type("Tells", (), {"__del__": seen.clear})
+    p = Plain()
+    p.left_out = p.v = 1
+    for i in range(n):
+        p.v = i
+        p.left_out = Tells()
+        seen.append(i)
+        y = i
+        p.left_out = None
+        y = i
 run(40)
+replace(40)
 """
     recorded = reading.record_journal(tmp_path, code, options=["--verify-capture", "--trace-filter", str(tmp_path / "rules.toml")], events=False)
     assert missed(recorded) == 0, recorded.summary
+
+
+@pytest.mark.parametrize("at", [1, 3, 5], ids=["shown", "first not shown", "not shown"])
+@pytest.mark.parametrize("make", ["[0] * 8", "dict.fromkeys(range(8), 0)", "dict.fromkeys('abcdefgh', 0)", "{9: 9, **dict.fromkeys(range(8), 0)}"])
+def test_nothing_is_missed_of_what_runs_when_an_element_goes(tmp_path, make, at):
+    """Beyond the limit of items it is not known what a store lets go: here it is an object whose end runs a function written in C. One that is shown is seen to die."""
+    code = f"""
+def run(n):
+    seen = []
+    Tells = type("Tells", (), {{"__del__": seen.clear}})
+    a = {make}
+    a.pop(9, 0) if 9 in a else 0
+    k = list(a)[{at}] if type(a) is dict else {at}
+    for i in range(n):
+        a[k] = i
+        seen.append(i)
+        a[k] = Tells()
+        y = i
+        a[k] = i
+        y = i
+        a[k] = Tells()
+        seen.append(i)
+        a[k] = a[k - 1] if type(k) is int else i
+        y = i
+    return seen
+run(40)
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture", "--max-items=3"], events=False)
+    assert missed(recorded) == 0, recorded.summary
+
+
+@pytest.mark.parametrize("changed", [100, 2_000], ids=["shown", "not all shown"])
+@pytest.mark.parametrize("kind, key", [("list", "i * 7 % changed"), ("dict", "i * 7 % changed"), ("dict of texts", "keys[i * 7 % changed]")])
+def test_a_store_into_a_large_container_is_quiet(tmp_path, kind, key, changed):
+    """More elements than are kept: most of these stores have to be told harmless without a look at all of them."""
+    make = {"list": "list(range(300, 2_300))", "dict": "{i: i + 300 for i in range(2_000)}", "dict of texts": "dict.fromkeys(keys, 5)"}[kind]
+    code = f"""
+keys = [f'key {{i}}' for i in range(2_000)]
+{"" if "keys" in key else "keys = None"}
+def run(n, items, keys, changed):
+    for i in range(n):
+        items[{key}] = i * 1000
+        x = i
+    return items[{"keys[7]" if "keys" in key else 7}]
+print(run(400, {make}, keys, {changed}))
+"""
+    recorded = reading.record_journal(tmp_path, code, options=["--verify-capture", "--max-items=500"], events=False)
+    assert missed(recorded) == 0 and recorded.summary["quiet"] > recorded.summary["events"] * 0.9, recorded.summary
+    assert recorded.out == f"{max(i for i in range(400) if i * 7 % changed == 7) * 1000}\n"
 
 
 def test_nothing_is_missed_of_more_dicts_of_attributes_than_are_noted(tmp_path):
