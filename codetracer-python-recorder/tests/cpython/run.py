@@ -166,8 +166,10 @@ def tool(command, *arguments):
 
 
 class Outcome:
-    def __init__(self, module, verdict, sentence, found=None, **facts):
-        self.module, self.verdict, self.sentence, self.found, self.facts = module, verdict, sentence, found or {}, facts
+    """Of a module. `found`: what differs, and why, by test; `once`: what did so only once."""
+
+    def __init__(self, module, verdict, sentence, found=None, once=None, **facts):
+        self.module, self.verdict, self.sentence, self.found, self.once, self.facts = module, verdict, sentence, found or {}, once or {}, facts
 
 
 def examine(module, listed, limit, end, idle, small):
@@ -178,7 +180,7 @@ def examine(module, listed, limit, end, idle, small):
     if whole:
         return Outcome(module, "cannot", whole[0]["reason"])
     excepted = [pattern for entry in listed for pattern in entry["tests"]]
-    found, unsteady = None, []
+    found, unsteady = None, {}
     for attempt in (1, 2):
         # Sockets' names must not be long, so it is not within the checkout.
         with tempfile.TemporaryDirectory(prefix="ct", ignore_cleanup_errors=True) as name:
@@ -209,12 +211,13 @@ def examine(module, listed, limit, end, idle, small):
             for test, what in now.items():
                 now[test] = (what, recorded.why.get(test) or (recorded.output[-SHOWN:] if not test else ""))
         if found is not None:
-            unsteady = sorted((found.keys() | now.keys()) - (found.keys() & now.keys()))
+            both = found | now
+            unsteady = {test: both[test] for test in both if (test in found) != (test in now)}
             now = {test: what for test, what in now.items() if test in found}
         found = now
         if not found:
             break
-    facts.update(small=bool(values), failed=sum("failed" in outcomes for outcomes in plain.tests.values()), excepted=excepted, unsteady=unsteady)
+    facts.update(small=bool(values), failed=sum("failed" in outcomes for outcomes in plain.tests.values()), excepted=excepted, unsteady=sorted(unsteady))
     also = [f"{looked.seen} of {looked.of} named functions in the trace"]
     if values:
         also.append("recorded with " + " ".join(values))
@@ -223,7 +226,7 @@ def examine(module, listed, limit, end, idle, small):
     if unsteady:
         also.append("not twice: " + ", ".join(test.strip() or "the process" for test in unsteady))
     sentence = "; ".join([f"{facts['tests']} tests", seconds, *also])
-    return Outcome(module, "different" if found else "same", sentence, found, **facts)
+    return Outcome(module, "different" if found else "same", sentence, found, unsteady, **facts)
 
 
 def listed_for(module):
@@ -298,8 +301,8 @@ def main():
             with lock:
                 outcomes.append(outcome)
                 print(f"[{number}/{len(modules)}] {module}: {outcome.verdict}: {outcome.sentence}", flush=True)
-                for test, (what, why) in outcome.found.items():
-                    print(f"    {test.strip() or 'the process'}: {what}")
+                for test, (what, why) in (outcome.found | outcome.once).items():
+                    print(f"    {test.strip() or 'the process'}{', once' if test in outcome.once else ''}: {what}")
                     if why:
                         print("        " + why[-SHOWN:].rstrip().replace("\n", "\n        "), flush=True)
                 if options.results:
