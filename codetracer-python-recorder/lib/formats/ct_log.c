@@ -12,7 +12,8 @@
 #include "formats/ct_reading.h"
 
 enum {
-    LOG_CHUNK = 512 * 1024,        /* raw bytes in a frame that is written */
+    /* Raw bytes in a frame that is written. It begins with whole snapshots, so it ends only when it has enough steps to be worth them, or is large. */
+    LOG_CHUNK = 512 * 1024, LOG_CHUNK_STEPS = 2048, LOG_CHUNK_MOST = 16 * 1024 * 1024,
     PIECE = 256 * 1024,            /* of CBOR that is read */
     PREFIX = 8, CHUNK_HEADER = 16,
 };
@@ -42,7 +43,7 @@ flush(ct_log *log)
     CT_TRY(ct_ctfs_append(log->ctfs, log->file, header, sizeof header));
     CT_TRY(ct_ctfs_append(log->ctfs, log->file, log->compressed->bytes, log->compressed->size));
     log->first += log->count;
-    log->count = 0;
+    log->count = log->chunk_steps = 0;
     ct_chunk_empty(&log->chunk);
     ct_buffer_empty(log->compressed);
     return CT_OK;
@@ -54,7 +55,9 @@ end_events(ct_log *log, uint32_t count)
     log->count += count;
     if (__builtin_expect(log->chunk.raw.failed, 0))
         return CT_E_NOMEM;
-    return log->chunk.raw.size >= LOG_CHUNK ? flush(log) : CT_OK;
+    if (log->chunk.raw.size < LOG_CHUNK || (log->chunk_steps < LOG_CHUNK_STEPS && log->chunk.raw.size < LOG_CHUNK_MOST))
+        return CT_OK;
+    return flush(log);
 }
 
 static void
@@ -117,6 +120,7 @@ ct_log_step(ct_log *log, uint32_t path, int64_t line, ct_named_value *values, si
 {
     log->path = path;
     log->line = (uint64_t)line;
+    log->chunk_steps++;
     if (count)
         CT_TRY(ct_snapshots_put(&log->snapshots, log->linear, &log->chunk, values, count));
     else {
@@ -187,18 +191,49 @@ room_for_calls(ct_log *log, size_t function)
     return CT_OK;
 }
 
+enum { ARGUMENT_NAME = 13, ARGUMENT_VALUE = 6 };
+
+static size_t
+argument_size(const ct_log *log, const ct_named_value *argument)
+{
+    uint8_t head[9];
+    return ARGUMENT_NAME + (size_t)(ct_cbor_head_at(head, 0, argument->variable) - head) + ARGUMENT_VALUE + argument->value.size[log->form];
+}
+
+/* The matches of a call's `size` bytes at raw position `first`; its arguments are at their end. */
+static bool
+match_call(ct_log *log, size_t first, size_t size, const ct_named_value *arguments, size_t count, ct_standing *last)
+{
+    size_t at = first, behind = first + size, position = behind;
+    ct_standing before = *last, old = before;
+    for (size_t i = 0; i < count; i++)
+        position -= argument_size(log, &arguments[i]);
+    for (size_t i = 0; i < count; i++) { /* a large value with what is in front of it */
+        position += argument_size(log, &arguments[i]);
+        size_t value_size = arguments[i].value.size[log->form];
+        if (value_size <= CT_SMALL_VALUE)
+            continue;
+        if (!ct_snapshots_match(&log->chunk, log->form, at, position - value_size - at, &arguments[i].value, old))
+            return false;
+        at = position;
+        old = before.size > at - first ? (ct_standing){ before.at + (at - first), before.size - (at - first) } : (ct_standing){ 0 };
+    }
+    *last = (ct_standing){ log->chunk.base + first, size };
+    return at == behind || ct_chunk_match(&log->chunk, at, behind - at, old);
+}
+
 /* Of a call without arguments all bytes are the same each time. */
 ct_code
 ct_log_call(ct_log *log, uint32_t function, uint32_t path, int64_t line, bool own_step, const ct_named_value *arguments, size_t count)
 {
-    enum { CALL_FRONT = 1 + 8 + 4 + 9, ARGUMENT_FRONT = 13 + 9 + 6 };
+    enum { CALL_FRONT = 1 + 8 + 4 + 9 };
     CT_TRY(room_for_calls(log, function));
     /* The first call of <toplevel> has no step; one behind it may. */
     ct_standing once = {0}, *last = own_step ? &log->calls[2 * (size_t)function + (count != 0)] : &once;
     ct_buffer *out = &log->chunk.raw;
     size_t first = out->size, room = LOG_STEP + CALL_FRONT, step_size = own_step ? LOG_STEP : 0;
     for (size_t i = 0; i < count; i++)
-        room += ARGUMENT_FRONT + arguments[i].value.size[log->form];
+        room += argument_size(log, &arguments[i]);
     uint8_t *at = ct_buffer_room(out, room), *start = at;
     if (!at)
         return CT_E_NOMEM;
@@ -221,15 +256,17 @@ ct_log_call(ct_log *log, uint32_t function, uint32_t path, int64_t line, bool ow
     uint8_t *length = at;
     at = ct_cbor_head_at(at + 4, 4, count);
     for (size_t i = 0; i < count; i++) {
-        memcpy(at, "\xA2\x6B" "variable_id", 13);
-        at = ct_cbor_head_at(at + 13, 0, arguments[i].variable);
-        memcpy(at, "\x65" "value", 6);
-        memcpy(at + 6, arguments[i].value.bytes[log->form], arguments[i].value.size[log->form]);
-        at += 6 + arguments[i].value.size[log->form];
+        memcpy(at, "\xA2\x6B" "variable_id", ARGUMENT_NAME);
+        at = ct_cbor_head_at(at + ARGUMENT_NAME, 0, arguments[i].variable);
+        memcpy(at, "\x65" "value", ARGUMENT_VALUE);
+        memcpy(at + ARGUMENT_VALUE, arguments[i].value.bytes[log->form], arguments[i].value.size[log->form]);
+        at += ARGUMENT_VALUE + arguments[i].value.size[log->form];
     }
     u32_at(length, (size_t)(at - length) - 4);
     size_t size = (size_t)(at - start);
-    if (size - step_size > UINT32_MAX || !ct_chunk_match_again(&log->chunk, first, size, last))
+    if (size - step_size > UINT32_MAX)
+        return ct_fail(log->error, CT_E_LIMIT, "an event is too big for the container", 0, 0);
+    if (!match_call(log, first, size, arguments, count, last))
         return CT_E_NOMEM;
     out->size += size;
     return end_events(log, own_step ? 2 : 1);
@@ -246,8 +283,10 @@ ct_log_leave(ct_log *log, const ct_encoded *value)
     *at++ = RETURN;
     memcpy(u32_at(at, size), value->bytes[log->form], size);
     out->size += 5 + size;
-    if (!ct_chunk_match_again(&log->chunk, first, 5 + size, &log->leaves[size % CT_LOG_LEAVES]))
+    ct_standing *last = &log->leaves[size % CT_LOG_LEAVES];
+    if (size > CT_SMALL_VALUE ? !ct_snapshots_match(&log->chunk, log->form, first, 5, value, *last) : !ct_chunk_match(&log->chunk, first, 5 + size, *last))
         return CT_E_NOMEM;
+    *last = (ct_standing){ log->chunk.base + first, 5 + size };
     return end_events(log, 1);
 }
 

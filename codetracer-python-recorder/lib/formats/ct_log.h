@@ -29,7 +29,7 @@ typedef struct ct_log {
     size_t call_count;
     ct_standing leaves[CT_LOG_LEAVES]; /* returns, by size of the value */
     ct_standing bare_step;         /* a step without variables */
-    uint32_t count;                /* events in the chunk */
+    uint32_t count, chunk_steps;   /* events in the chunk, and steps among them (but those of calls) */
     uint64_t first;                /* number of the first of them */
 } ct_log;
 

@@ -16,7 +16,7 @@
 
 enum {
     STEPS_CHUNK = 4096, VALUES_CHUNK = 512, CALLS_CHUNK = 2048, EVENTS_CHUNK = 64,
-    FIRST_CHUNK_BYTES = 512 * 1024, LEAST_RECORDS = 16,
+    FIRST_CHUNK_BYTES = 16 * 1024 * 1024, LEAST_RECORDS = 16,
     STREAM_ROOM = 128 * 1024,
 };
 
@@ -66,7 +66,7 @@ flush_chunk(ct_multi *multi, ct_multi_stream *c)
     return CT_OK;
 }
 
-/* All chunks have as many records as the first, which ends early when its records are large: a chunk is to stay in the processor's cache while it is made. */
+/* All chunks have as many records as the first, which ends early when its records are large: a reader holds a chunk in memory, and so does the export. */
 static inline ct_code
 end_record(ct_multi *multi, ct_multi_stream *c)
 {

@@ -63,6 +63,16 @@ ct_chunk_add_match_slow(ct_chunk *chunk, size_t at, size_t size, size_t distance
     return true;
 }
 
+size_t
+ct_chunk_go_on(ct_chunk *chunk, size_t at, size_t size)
+{
+    ct_match *last = &chunk->matches[chunk->match_count - 1];
+    size_t same = same_bytes(chunk->raw.bytes + at, chunk->raw.bytes + at - last->offset, size);
+    last->size += (uint32_t)same;
+    chunk->covered += same;
+    return same;
+}
+
 /* What is like nothing known is looked for as zstd's fastest strategy does it. */
 static bool
 find_matches(ct_chunk *chunk, size_t at, size_t end)
@@ -90,11 +100,14 @@ bool
 ct_chunk_match(ct_chunk *chunk, size_t at, size_t size, ct_standing old)
 {
     const uint8_t *bytes = chunk->raw.bytes;
-    size_t end = at + size;
+    size_t end = at + size, gone_on = chunk->match_count && chunk->covered == at ? ct_chunk_go_on(chunk, at, size) : 0;
+    if (gone_on == size)
+        return true;
     if (!old.size || !ct_chunk_reaches(chunk, at, old.at))
-        return find_matches(chunk, at, end);
+        return find_matches(chunk, at + gone_on, end);
     size_t distance = at - (size_t)(old.at - chunk->base), most = old.size < size ? old.size : size;
-    size_t same = same_bytes(bytes + at, bytes + at - distance, most);
+    at += gone_on;
+    size_t same = gone_on < most ? same_bytes(bytes + at, bytes + at - distance, most - gone_on) : 0;
     /* A short beginning counts only when it prolongs the match before it. */
     if (same >= LEAST_MATCH || (same && chunk->match_count && chunk->covered == at && chunk->matches[chunk->match_count - 1].offset == distance)) {
         if (!ct_chunk_add_match(chunk, at, same, distance))
@@ -105,8 +118,9 @@ ct_chunk_match(ct_chunk *chunk, size_t at, size_t size, ct_standing old)
         distance += size - old.size;
         if (distance - 1 >= (size_t)1 << CT_MATCH_WINDOW_LOG || distance > at) /* 0 and less, too: one is inside the other's beginning */
             return find_matches(chunk, at, end);
-        if (at < end - most + same)
-            at = end - most + same;
+        size_t tail = end - most + gone_on + same;
+        if (at < tail)
+            at = tail < end ? tail : end;
     }
     while (at + LEAST_MATCH <= end) {
         if (load(bytes + at) != load(bytes + at - distance)) {

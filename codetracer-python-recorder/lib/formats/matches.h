@@ -10,7 +10,10 @@
 #include "codetracer/error.h"
 #include "formats/buffer.h"
 
-enum { CT_MATCH_WINDOW_LOG = 19 };     /* no match reaches back further: readers need not keep more */
+enum {
+    CT_MATCH_WINDOW_LOG = 23,      /* no match reaches back further: readers need not keep more */
+    CT_LEAST_KNOWN = 4,            /* zstd's is 3 */
+};
 
 typedef struct ct_match { uint32_t offset, literals, size, repeated; } ct_match; /* laid out as ZSTD_Sequence: matches.c checks it */
 
@@ -49,6 +52,18 @@ ct_chunk_add_match(ct_chunk *chunk, size_t at, size_t size, size_t distance)
     return true;
 }
 
+/* How many of the `size` bytes at raw position `at` go on like the match before them; they are added to it. */
+size_t ct_chunk_go_on(ct_chunk *chunk, size_t at, size_t size);
+
+/* The same as ct_chunk_add_match(), but the match before is prolonged as far as it goes: what followed there once follows again more often than not. */
+static inline bool
+ct_chunk_add_known(ct_chunk *chunk, size_t at, size_t size, size_t distance)
+{
+    const ct_match *last = chunk->match_count ? &chunk->matches[chunk->match_count - 1] : NULL;
+    size_t same = last && chunk->covered == at && last->offset != distance ? ct_chunk_go_on(chunk, at, size) : 0;
+    return size - same < CT_LEAST_KNOWN ? true : ct_chunk_add_match(chunk, at + same, size - same, distance);
+}
+
 /* The `size` bytes at raw position `at` (the last of the chunk, or about to be) probably look like those at `old`: finds the matches. Where the two
  * differ in size, what is behind the first difference is taken to be the same from the end. False: no memory. */
 bool ct_chunk_match(ct_chunk *chunk, size_t at, size_t size, ct_standing old);
@@ -75,7 +90,7 @@ void ct_chunk_free(ct_chunk *chunk);
 static inline void
 ct_buffer_empty(ct_buffer *buffer)
 {
-    bool was_needed = buffer->size >= buffer->capacity / 4;
+    bool was_needed = buffer->size >= buffer->capacity / 16;
     buffer->size = 0;
     if (buffer->capacity > 16 * 1024 * 1024 && !was_needed)
         ct_buffer_free(buffer);

@@ -68,6 +68,24 @@ standing_of(const ct_snapshot *last, size_t i, uint32_t variable)
     return (ct_standing){ 0 };
 }
 
+bool
+ct_snapshots_match(ct_chunk *chunk, unsigned form, size_t at, size_t head, const ct_encoded *value, ct_standing last)
+{
+    size_t value_size = value->size[form], size = head + value_size;
+    ct_written before = { 0 };
+    if (value->written) {
+        before = value->written[form];
+        value->written[form] = (ct_written){ chunk->base + at + head, value->serial, value_size };
+    }
+    if (!before.size || !ct_chunk_reaches(chunk, at + head, before.at) || (last.size == size && size <= CT_SMALL_VALUE))
+        return ct_chunk_match(chunk, at, size, last);
+    if (head && !ct_chunk_match(chunk, at, head, last.size >= head ? (ct_standing){ last.at, head } : (ct_standing){ 0 }))
+        return false;
+    if (before.serial == value->serial)
+        return ct_chunk_add_known(chunk, at + head, value_size, at + head - (size_t)(before.at - chunk->base));
+    return ct_chunk_match(chunk, at + head, value_size, (ct_standing){ before.at, before.size });
+}
+
 ct_code
 ct_snapshots_put(ct_snapshots *s, ct_linear *linear, ct_chunk *chunk, ct_named_value *values, size_t count)
 {
@@ -105,20 +123,20 @@ ct_snapshots_put(ct_snapshots *s, ct_linear *linear, ct_chunk *chunk, ct_named_v
             uint64_t there = last->at + from - chunk->base;
             bytes = old_end->at + old_end->size - from;
             memcpy(at, chunk->raw.bytes + there, bytes);
-            if (!ct_chunk_add_match(chunk, start + position, bytes, start + position - (size_t)there))
+            if (!ct_chunk_add_known(chunk, start + position, bytes, start + position - (size_t)there))
                 return CT_E_NOMEM;
             for (size_t n = i; (!aligned || position != from) && n < behind; n++, old++)
                 pieces[n] = (ct_snapshot_piece){ old->serial, old->variable, old->at - from + position, old->size };
         } else {
             const ct_named_value *named = &values[i];
             size_t value_size = named->value.size[s->form];
-            ct_standing old = usable ? standing_of(last, aligned ? i : 0, named->variable) : (ct_standing){ 0 };
             uint8_t *value = s->head(at, named->variable, value_size);
             memcpy(value, named->value.bytes[s->form], value_size);
             bytes = (uint32_t)(value - at) + (uint32_t)value_size;
-            pieces[i] = (ct_snapshot_piece){ named->serial, named->variable, position, bytes };
-            if (!ct_chunk_match(chunk, start + position, bytes, old))
+            if (!ct_snapshots_match(chunk, s->form, start + position, bytes - (uint32_t)value_size, &named->value,
+                                    usable ? standing_of(last, aligned ? i : 0, named->variable) : (ct_standing){ 0 }))
                 return CT_E_NOMEM;
+            pieces[i] = (ct_snapshot_piece){ named->serial, named->variable, position, bytes };
         }
         at += bytes;
         position += bytes;

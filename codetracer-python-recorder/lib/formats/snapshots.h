@@ -41,10 +41,13 @@ typedef struct ct_snapshots {
     uint32_t spare_capacity;
 } ct_snapshots;
 
-enum { CT_SNAPSHOT_FRONT = 32 };
+enum { CT_SNAPSHOT_FRONT = 32, CT_SMALL_VALUE = 512 /* bytes */ };
 
 /* Appends the record of these values (at least one) to the chunk. */
 ct_code ct_snapshots_put(ct_snapshots *snapshots, ct_linear *linear, ct_chunk *chunk, ct_named_value *values, size_t count);
+/* The matches of a value at raw position `at`, behind `head` other bytes, which is not the one that is known to stand at `last` with its head. A large one is most
+ * like what its object was when it was written last, wherever that was; a small one of the same size costs least where what is around it has its matches. */
+bool ct_snapshots_match(ct_chunk *chunk, unsigned form, size_t at, size_t head, const ct_encoded *value, ct_standing last);
 void ct_snapshots_free(ct_snapshots *snapshots);
 
 #endif

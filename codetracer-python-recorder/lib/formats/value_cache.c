@@ -11,6 +11,7 @@ struct ct_cached_value {
     bool one_form;                 /* the second form is the first */
     ct_cached_value *next;         /* in the bucket */
     ct_cached_value *newer, *older;
+    ct_written written[CT_FORMS_MAX];
     size_t size[CT_FORMS_MAX], object_count, capacity;
     uint64_t *objects;             /* a piece of memory of `capacity` bytes: the objects shown, then the forms */
 };
@@ -145,6 +146,7 @@ encode_simple(ct_value_cache *cache, const ct_view_node *node, ct_encoded *encod
 {
     encoded->cuts = 0;
     encoded->serial = 0;
+    encoded->written = NULL;
     bool one = needs_one_form(cache, node->kind == CT_VIEW_BOOL || node->kind == CT_VIEW_FLOAT);
     for (unsigned f = 0; f < cache->form_count; f++) {
         if (f && one) {
@@ -190,6 +192,7 @@ encode_other_scalar(ct_value_cache *cache, const ct_value *value, ct_encoded *en
     CT_TRY(build(cache, value, &forms, error));
     encoded->cuts = cache->view.cuts;
     encoded->serial = 0;
+    encoded->written = NULL;
     for (unsigned f = 0; f < cache->form_count; f++) {
         if (f >= forms) {
             encoded->bytes[f] = encoded->bytes[0];
@@ -339,6 +342,7 @@ ct_value_cache_encode(ct_value_cache *cache, const ct_value *value, ct_encoded *
     const uint8_t *at = (const uint8_t *)(entry->objects + entry->object_count);
     encoded->cuts = entry->cuts;
     encoded->serial = entry->serial;
+    encoded->written = entry->written;
     encoded->alone = entry->object_count == 1;
     for (unsigned f = 0; f < cache->form_count; f++) {
         encoded->bytes[f] = at;

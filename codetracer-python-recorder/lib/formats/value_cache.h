@@ -12,11 +12,15 @@
 
 enum { CT_FORMS_MAX = 2 };
 
+/* Where the value was written last in the stream of that form; whoever writes keeps it. size 0: nowhere yet. */
+typedef struct ct_written { uint64_t at, serial; size_t size; } ct_written;
+
 typedef struct ct_encoded {
     const uint8_t *bytes[CT_FORMS_MAX];
     size_t size[CT_FORMS_MAX];
     uint64_t cuts;                 /* docs/values.md: cuts inside that were made here */
     uint64_t serial;               /* of an object or content: two of the same are the same bytes. 0: any other value */
+    ct_written *written;           /* of an object or content, by form; NULL: of any other value */
     bool alone;                    /* an object that shows no other: the same as long as it does not change itself */
 } ct_encoded;
 
