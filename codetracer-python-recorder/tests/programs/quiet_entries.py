@@ -34,6 +34,7 @@ def entries(n):
         mixed[1] = k * 1000
         mixed[0] = k; mixed[-1] = k
         mixed[-2] = k * 1000
+        mixed[-1] = k * 1001
         mixed["a"] = k * 1000
         mixed[2] = k; mixed[2.0] = k * 1000
         holes[i] = k * 1000
@@ -91,6 +92,46 @@ def keys(n):
     return a, b
 
 
+class Less(int):
+    def __hash__(self):
+        return 3
+
+    __eq__ = int.__gt__
+
+
+class OtherNumber(int):
+    __hash__ = int.__hash__
+    __eq__ = int.__ne__
+
+
+class Before(str):
+    def __hash__(self):
+        return hash("a")
+
+    __eq__ = str.__gt__
+
+
+class OtherWord(str):
+    __hash__ = str.__hash__
+    __eq__ = str.__ne__
+
+
+def compared_in_c(n):
+    """What tells whether the keys are equal leaves no mark: a function written in C, which takes different ones for equal, or equal ones for different."""
+    a = {Less(2): 0, 3: 1}
+    b = {OtherNumber(3): 0, 3: 1}
+    c = {Before("A"): 0, "a": 1}
+    d = {OtherWord("a"): 0, "a": 1}
+    Less.__eq__ = int.__lt__
+    Before.__eq__ = str.__lt__
+    for k in range(n):
+        a[3] = k * 1000
+        b[3] = k * 1000
+        c["a"] = k * 1000
+        d["a"] = k * 1000
+    return a, b, c, d
+
+
 def sizes(n):
     """Tables whose places are told by one byte, or by two; and one that grows."""
     a = dict.fromkeys(range(130, -1, -1), 0)
@@ -105,4 +146,5 @@ def sizes(n):
 
 entries(16)
 keys(42)
+print([list(made.values()) for made in compared_in_c(12)])
 sizes(16)
