@@ -244,7 +244,14 @@ activation_push(recorder *r, ct_frame *frame, code_info *info, bool attached)
     if (a->in_generator) {
         /* The same frame address in the table: an earlier generator whose end was not reported, nor its death seen. */
         activation *stale = pointer_map_get(&r->suspended, frame);
-        if (stale) {
+        if (stale && stale->on_stack) {
+            /* It was closed in a thread that has had no event since, where its end was not reported. There it will be found lost: it must not end
+             * twice, nor be taken for the new one. */
+            lifetime_unwatch((char *)frame - CT_GENERATOR_FRAME_OFFSET - ct_size_before(&PyGen_Type));
+            stale->in_generator = false;
+            stale->frame = (ct_frame *)stale; /* no frame is there */
+        }
+        else if (stale) {
             ct_event_begin(r->out);
             ct_put_number(r->out, CT_R_ENDED, stale->id);
             ct_event_end(r->out);
