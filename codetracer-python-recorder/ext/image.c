@@ -39,6 +39,12 @@ is_held_type(PyTypeObject *type)
     return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBytes_Type || type == &PyComplex_Type;
 }
 
+static inline bool
+is_to_be_held(PyObject *object)
+{
+    return is_held_type(Py_TYPE(object)) && !_Py_IsImmortal(object);
+}
+
 enum { SMALL_HELD = 64, MOST_HELD = 16 << 20 }; /* bytes of content */
 
 /* What holding the object keeps in memory beyond a small object's; 0: little. */
@@ -106,7 +112,7 @@ word(walk *w, enum walk_mode mode, const void *value, bool is_object)
     recorder *r = w->r;
     if (r->word_count == r->word_capacity && !grow_words(r))
         return false;
-    if (is_object && value && is_held_type(Py_TYPE((PyObject *)value)) && !_Py_IsImmortal((PyObject *)value)) {
+    if (is_object && value && is_to_be_held((PyObject *)value)) {
         w->large += large_size((PyObject *)value);
         if (w->large > MOST_HELD)
             return false;
@@ -279,22 +285,22 @@ storage(walk *w, enum walk_mode mode, PyObject *object, const type_info *type, P
     return (type->member_count == 0 && !type->managed_dict && !type->has_dict) || attributes(w, mode, object, type);
 }
 
-/* Whether the state's children are the objects that they were, but for those that were replaced. One that died has no record any more, or one with another id: then an element with
- * the same address may be another object, so each such child must be what one of the changed elements was. */
+/* Whether the state's children are the objects that they were, but for those that left. One that died has no record any more, or one with another id: then an element with
+ * the same address may be another object, so each such child must be what one of the words was that are no more. `gone`: `count` of them, at most 64. */
 static bool
-children_live(const object_record *record, const image_changes *changes)
+children_live(const object_record *record, PyObject *const *const *gone, size_t count)
 {
-    unsigned explained = 0;
+    uint64_t explained = 0;
     for (uint32_t i = 0; i < record->child_count; i++) {
         const struct child *child = &record->children[i];
         if (__builtin_expect(child->record->id == child->id && child->record->object != NULL, 1))
             continue;
-        size_t c = 0;
-        while (c < changes->count && (explained >> c & 1 || record->words[changes->list[c].word] != child->address))
-            c++;
-        if (c == changes->count)
+        size_t g = 0;
+        while (g < count && (explained >> g & 1 || *gone[g] != child->address))
+            g++;
+        if (g == count)
             return false;
-        explained |= 1u << c;
+        explained |= UINT64_C(1) << g;
     }
     return true;
 }
@@ -306,7 +312,130 @@ image_compare(recorder *r, const object_record *record, Py_ssize_t length, image
     if (record->word_count == 0 || record->secrets_known != r->secrets_known)
         return false;
     walk w = {.r = r, .at = record->words, .end = record->words + record->word_count, .record = record, .changes = changes};
-    return storage(&w, COMPARE, record->object, record->type, length) && w.at == w.end && children_live(record, changes);
+    if (!storage(&w, COMPARE, record->object, record->type, length) || w.at != w.end)
+        return false;
+    PyObject *const *gone[MOST_SINGLE_CHANGES];
+    for (size_t c = 0; c < changes->count; c++)
+        gone[c] = &record->words[changes->list[c].word];
+    return children_live(record, gone, changes->count);
+}
+
+static size_t
+equal_before(PyObject *const *a, PyObject *const *b, size_t most)
+{
+    enum { PIECE = 64 };
+    size_t count = 0;
+    while (count + PIECE <= most && memcmp(a + count, b + count, PIECE * sizeof *a) == 0)
+        count += PIECE;
+    while (count < most && a[count] == b[count])
+        count++;
+    return count;
+}
+
+/* Of what ends at `a` and at `b`. */
+static size_t
+equal_behind(PyObject *const *a, PyObject *const *b, size_t most)
+{
+    enum { PIECE = 64 };
+    size_t count = 0;
+    while (count + PIECE <= most && memcmp(a - count - PIECE, b - count - PIECE, PIECE * sizeof *a) == 0)
+        count += PIECE;
+    while (count < most && a[-1 - (ptrdiff_t)count] == b[-1 - (ptrdiff_t)count])
+        count++;
+    return count;
+}
+
+/* The elements of a plain container as they are now, in the order of the state: where they lie, or in r->words. NULL: no memory, or there are not `count`. */
+static PyObject *const *
+elements_now(recorder *r, const object_record *record, size_t count)
+{
+    enum reading reading = record->type->reading;
+    PyDictUnicodeEntry *texts = NULL;
+    PyDictKeyEntry *others = NULL;
+    Py_ssize_t texts_count = -1, others_count = -1;
+    if (reading == READ_LIST)
+        return ((PyListObject *)record->object)->ob_item;
+    if (reading == READ_DICT) {
+        texts_count = ct_dict_text_entries(record->object, &texts);
+        if (texts_count < 0)
+            others_count = ct_dict_entries(record->object, &others);
+        if (texts_count >= 0 && (size_t)texts_count * 2 == count) /* no hole: key and value lie there in turn */
+            return (PyObject *const *)texts;
+    }
+    while (r->word_capacity < count)
+        if (!grow_words(r))
+            return NULL;
+    PyObject **to = r->words, **end = r->words + count;
+    if (texts_count >= 0) {
+        for (Py_ssize_t i = 0; i < texts_count && to < end; i++)
+            if (texts[i].me_value) {
+                *to++ = texts[i].me_key;
+                *to++ = texts[i].me_value;
+            }
+    }
+    else if (others_count >= 0) {
+        for (Py_ssize_t i = 0; i < others_count && to < end; i++)
+            if (others[i].me_value) {
+                *to++ = others[i].me_key;
+                *to++ = others[i].me_value;
+            }
+    }
+    else if (reading == READ_DICT) {
+        Py_ssize_t position = 0;
+        PyObject *key, *value;
+        while (to < end && PyDict_Next(record->object, &position, &key, &value)) {
+            *to++ = key;
+            *to++ = value;
+        }
+    }
+    else if (reading == READ_SET) {
+        const PySetObject *set = (PySetObject *)record->object;
+        for (Py_ssize_t i = 0; i <= set->mask && to < end; i++)
+            if (set->table[i].key && set->table[i].hash != -1)
+                *to++ = set->table[i].key;
+    }
+    else {
+        const deque_object *deque = (deque_object *)record->object;
+        const deque_block *block = deque->left;
+        Py_ssize_t index = deque->left_index;
+        while (to < end) {
+            *to++ = block->data[index];
+            if (++index == DEQUE_BLOCK) {
+                block = block->right;
+                index = 0;
+            }
+        }
+    }
+    return to == end ? r->words : NULL;
+}
+
+bool
+image_compare_run(recorder *r, const object_record *record, Py_ssize_t length, image_run *run)
+{
+    if (record->word_count == 0 || !record->plain || record->type->reading == READ_INSTANCE || record->secrets_known != r->secrets_known ||
+        (Py_ssize_t)record->words[0] > r->limits.items || length > r->limits.items)
+        return false;
+    unsigned step = record->type->reading == READ_DICT ? 2 : 1;
+    size_t before = record->word_count - 1, now = (size_t)length * step;
+    PyObject *const *items = elements_now(r, record, now);
+    if (items == NULL && now)
+        return false;
+    PyObject *const *words = record->words + 1;
+    size_t most = before < now ? before : now, start = now ? equal_before(words, items, most) : 0;
+    start -= start % step;
+    size_t behind = now ? equal_behind(words + before, items + now, most - start) : 0;
+    behind -= behind % step;
+    size_t removed = before - start - behind, added = now - start - behind;
+    if (removed > MOST_RUN || added > MOST_RUN)
+        return false;
+    *run = (image_run){.start = (uint32_t)start, .removed = (uint32_t)removed, .added = (uint32_t)added};
+    for (size_t i = 0; i < added; i++)
+        if ((run->values[i] = items[start + i]) == NULL)
+            return false;
+    PyObject *const *gone[MOST_RUN];
+    for (size_t i = 0; i < removed; i++)
+        gone[i] = &words[start + i];
+    return children_live(record, gone, removed);
 }
 
 /* Of a dict in which no entry is unused: its value stands at the same place in the image, and its key in front of it. NULL: there is another number of them, or another key. */
@@ -420,19 +549,12 @@ make_room(object_record *record, size_t count, size_t children)
     return true;
 }
 
-static inline bool
-is_to_be_held(PyObject *object)
-{
-    return is_held_type(Py_TYPE(object)) && !_Py_IsImmortal(object);
-}
-
 /* The entry of the child that the element was; child_count: none, it was a scalar. All that have its address are of that object, for they were alive together; one that stands twice
  * in a container has two. */
 static uint32_t
-child_of(const object_record *record, const struct image_change *change, const uint32_t *taken, size_t taken_count)
+child_of(const object_record *record, const void *address, uint32_t index, const uint32_t *taken, size_t taken_count)
 {
-    const void *address = record->words[change->word];
-    uint32_t likely = record->type->reading == READ_DICT ? change->index / 2 : change->index; /* keys are mostly scalars */
+    uint32_t likely = record->type->reading == READ_DICT ? index / 2 : index; /* keys are mostly scalars */
     uint32_t i = likely < record->child_count && record->children[likely].address == address ? likely : 0;
     for (; i < record->child_count; i++) {
         size_t t = 0;
@@ -444,10 +566,21 @@ child_of(const object_record *record, const struct image_change *change, const u
     return i;
 }
 
+/* Of those whose record was taken away. */
+static void
+drop_empty_children(object_record *record)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < record->child_count; i++)
+        if (record->children[i].record)
+            record->children[kept++] = record->children[i];
+    record->child_count = kept;
+}
+
 bool
 image_change(recorder *r, object_record *record, const image_changes *changes, object_record *const *children)
 {
-    uint32_t were[MOST_SINGLE_CHANGES], count = record->child_count, kept = 0;
+    uint32_t were[MOST_SINGLE_CHANGES], count = record->child_count;
     bool is_removed = false;
     for (size_t c = 0; c < changes->count; c++) {
         const struct image_change *change = &changes->list[c];
@@ -459,7 +592,7 @@ image_change(recorder *r, object_record *record, const image_changes *changes, o
         return false;
     }
     for (size_t c = 0; c < changes->count; c++)
-        were[c] = child_of(record, &changes->list[c], were, c);
+        were[c] = child_of(record, record->words[changes->list[c].word], changes->list[c].index, were, c);
     for (size_t c = 0; c < changes->count; c++) {
         const struct image_change *change = &changes->list[c];
         if (children[c])
@@ -480,14 +613,76 @@ image_change(recorder *r, object_record *record, const image_changes *changes, o
         if (was_held)
             Py_DECREF(old); /* an exact scalar: its end runs nothing */
     }
-    if (is_removed) {
-        for (uint32_t i = 0; i < record->child_count; i++)
-            if (record->children[i].record)
-                record->children[kept++] = record->children[i];
-        record->child_count = kept;
-    }
+    if (is_removed)
+        drop_empty_children(record);
     if (record->type->reading != READ_INSTANCE)
         record->first_field = record->child_count;
+    return true;
+}
+
+/* Bits from `from` on move to `to`; those between are left as they were. */
+static void
+move_bits(uint64_t *bits, size_t from, size_t to, size_t count)
+{
+    for (size_t n = 0; n < count; n++) {
+        size_t i = to < from ? n : count - 1 - n; /* before what is read yet is written over */
+        uint64_t bit = bits[(from + i) / 64] >> ((from + i) % 64) & 1;
+        uint64_t *word = &bits[(to + i) / 64];
+        *word = (*word & ~(UINT64_C(1) << ((to + i) % 64))) | bit << ((to + i) % 64);
+    }
+}
+
+bool
+image_change_run(recorder *r, object_record *record, const image_run *run, object_record *const *children)
+{
+    size_t first = 1 + run->start, behind = record->word_count - first - run->removed, large = record->large_held;
+    PyObject *let_go[MOST_RUN];
+    size_t let_go_count = 0;
+    uint32_t were[MOST_RUN];
+    for (size_t i = 0; i < run->removed; i++)
+        if (is_held(record, first + i))
+            large -= large_size(record->words[first + i]);
+    for (size_t i = 0; i < run->added; i++)
+        if (is_to_be_held(run->values[i]))
+            large += large_size(run->values[i]);
+    if (r->large_held - record->large_held + large > MOST_HELD)
+        return false;
+    if (!make_room(record, record->word_count + run->added, record->child_count + run->added)) {
+        r->no_memory = true;
+        return false;
+    }
+    r->large_held += large - record->large_held;
+    record->large_held = large;
+    for (uint32_t i = 0; i < run->removed; i++) {
+        were[i] = child_of(record, record->words[first + i], run->start + i, were, i);
+        if (is_held(record, first + i))
+            let_go[let_go_count++] = record->words[first + i];
+    }
+    for (size_t i = 0; i < run->removed; i++)
+        if (were[i] < record->child_count)
+            record->children[were[i]].record = NULL;
+    drop_empty_children(record);
+    if (behind && run->added != run->removed) {
+        memmove(record->words + first + run->added, record->words + first + run->removed, behind * sizeof *record->words);
+        move_bits(record->held, first + run->removed, first + run->added, behind);
+    }
+    for (size_t i = 0; i < run->added; i++) {
+        PyObject *value = run->values[i];
+        uint64_t bit = UINT64_C(1) << ((first + i) % 64), *held = &record->held[(first + i) / 64];
+        *held &= ~bit;
+        if (is_to_be_held(value)) {
+            Py_INCREF(value);
+            *held |= bit;
+        }
+        record->words[first + i] = value;
+        if (children[i])
+            record->children[record->child_count++] = (struct child){children[i], children[i]->id, value};
+    }
+    record->word_count = (uint32_t)(first + run->added + behind);
+    record->words[0] = (PyObject *)(uintptr_t)object_length(record->object, record->type->reading);
+    record->first_field = record->child_count;
+    for (size_t i = 0; i < let_go_count; i++)
+        Py_DECREF(let_go[i]); /* exact scalars: their end runs nothing */
     return true;
 }
 
@@ -500,7 +695,7 @@ is_plain(const recorder *r, const object_record *record)
         return false;
     if (type->reading == READ_INSTANCE)
         return type->managed_dict && (uintptr_t)record->words[0] == r->field_count && r->field_count > 0;
-    return (type->reading == READ_LIST || type->reading == READ_DICT) && !type->managed_dict && !type->has_dict;
+    return (type->reading == READ_LIST || type->reading == READ_DICT || type->reading == READ_SET || type->reading == READ_DEQUE) && !type->managed_dict && !type->has_dict;
 }
 
 void

@@ -427,6 +427,127 @@ write_changes(recorder *r, object_record *record, const image_changes *changes)
     return true;
 }
 
+/* ---- a run of elements that others have replaced: append(), pop(), insert(), del, add() ---- */
+
+/* Makes room in the state for what it will be, without patches. False: no memory. */
+static bool
+make_state_room(recorder *r, object_record *record, size_t more)
+{
+    if (!put_patches_in(r, record))
+        return false;
+    size_t needed = (size_t)record->state_size + more;
+    if (needed <= record->state_capacity)
+        return true;
+    uint8_t *bytes = realloc(record->state, needed + needed / 2);
+    if (bytes == NULL) {
+        r->no_memory = true;
+        return false;
+    }
+    record->state = bytes;
+    record->state_capacity = (uint32_t)(needed + needed / 2);
+    return true;
+}
+
+/* A scalar of which any encoding has as many bytes: none is put into a content of its own, whose number may be another each time. */
+static bool
+is_brief(PyObject *scalar)
+{
+    PyTypeObject *type = Py_TYPE(scalar);
+    if (type == &PyLong_Type)
+        return _PyLong_IsCompact((PyLongObject *)scalar);
+    if (type == &PyUnicode_Type)
+        return PyUnicode_IS_ASCII(scalar) && PyUnicode_GET_LENGTH(scalar) < CT_VALUE_MAX / 2;
+    return type == &PyFloat_Type || type == &PyBool_Type || scalar == Py_None;
+}
+
+/* The bytes of the run's elements in the state, where that can be told without going through all that are before them: they end it, and are all scalars, or all objects. Else 0. */
+static size_t
+size_of_removed(recorder *r, const object_record *record, const image_run *run)
+{
+    uint8_t bytes[CT_VALUE_MAX];
+    object_record *child;
+    size_t size = 0;
+    if (1 + run->start + run->removed != record->word_count)
+        return 0;
+    for (uint32_t i = run->start; i < run->start + run->removed; i++)
+        if (i < record->child_count && record->children[i].address == record->words[1 + i])
+            size += 1 + (size_t)(ct_write_varint(bytes, record->children[i].id) - bytes);
+        else if (record->child_count == 0 && is_brief(record->words[1 + i]))
+            size += (size_t)(value_encode(r, record->words[1 + i], bytes, &child) - bytes);
+        else
+            return 0;
+    return size;
+}
+
+/* There is room. */
+static void
+replace_in_state(object_record *record, const image_run *run, size_t removed_size, const uint8_t *values, size_t size, uint64_t length)
+{
+    uint8_t head[20];
+    const uint8_t *body = record->state, *end = record->state + record->state_size;
+    read_varint(&body); /* true length */
+    uint64_t count = read_varint(&body);
+    const uint8_t *from = body, *behind = end;
+    if (run->start == count || removed_size)
+        from = end - removed_size;
+    else {
+        for (uint32_t i = 0; i < run->start; i++)
+            from += value_size(from);
+        behind = from;
+        for (uint32_t i = 0; i < run->removed; i++)
+            behind += value_size(behind);
+    }
+    size_t head_size = (size_t)(ct_write_varint(ct_write_varint(head, length), count - run->removed + run->added) - head);
+    size_t kept = (size_t)(from - body), left = (size_t)(end - behind);
+    uint8_t *to = record->state + head_size; /* the pieces in the order in which none is written over before it was moved */
+    if (to + kept + size > behind) {
+        memmove(to + kept + size, behind, left);
+        memmove(to, body, kept);
+    }
+    else {
+        memmove(to, body, kept);
+        memmove(to + kept + size, behind, left);
+    }
+    memcpy(record->state, head, head_size);
+    memcpy(to + kept, values, size);
+    record->state_size = (uint32_t)(head_size + kept + size + left);
+}
+
+/* Writes that run alone. False: nothing was written, and all is to be looked at. */
+static bool
+write_run(recorder *r, object_record *record, const image_run *run, Py_ssize_t length)
+{
+    uint8_t values[MOST_RUN * CT_VALUE_MAX], *end = values;
+    size_t known = r->secrets_known;
+    object_record *children[MOST_RUN];
+    bool judge = record->type->reading == READ_DICT && r->redaction && !record->keys_name_types;
+    for (uint32_t i = 0; i < run->added; i++) {
+        const uint8_t *value = end;
+        if (judge && i % 2 == 0 && redaction_is_secret_key(r, run->values[i]))
+            return false;
+        children[i] = NULL;
+        end = value_encode(r, run->values[i], end, &children[i]);
+        if (*value == CT_V_REDACTED || r->secrets_known != known || r->no_memory)
+            return false;
+    }
+    size_t size = (size_t)(end - values), removed_size = size_of_removed(r, record, run);
+    if (!make_state_room(r, record, size + 20) || !image_change_run(r, record, run, children))
+        return false;
+    ct_room(r->out, size + 64);
+    uint8_t *at = r->out->cursor;
+    *at++ = CT_R_SPLICE;
+    at = ct_write_varint(at, record->id);
+    at = ct_write_varint(at, run->start);
+    at = ct_write_varint(at, run->removed);
+    at = ct_write_varint(at, run->added);
+    memcpy(at, values, size);
+    r->out->cursor = ct_write_varint(at + size, (uint64_t)length);
+    replace_in_state(record, run, removed_size, values, size, (uint64_t)length);
+    record->length = length;
+    r->changes++;
+    return true;
+}
+
 /* ---- visits: level by level ----
  *
  * An object may be reached on several ways, with more or fewer levels left to go. Each way takes one level from one of the two limits at each object, so taking the
@@ -547,6 +668,12 @@ look_at(recorder *r, object_record *record)
             if (child)
                 visit_child(r, child, false, containers, attributes);
         }
+        return;
+    }
+    image_run run;
+    if (is_to_be_compared && image_compare_run(r, record, length, &run) && write_run(r, record, &run, length)) {
+        for (uint32_t i = 0; i < record->child_count; i++)
+            visit_child(r, record->children[i].record, false, containers, attributes);
         return;
     }
 

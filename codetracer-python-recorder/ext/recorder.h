@@ -507,12 +507,17 @@ typedef struct image_changes {
 } image_changes;
 /* True: it is as it was, but for these elements. More than some, or other changes: false. */
 bool image_compare(recorder *r, const object_record *record, Py_ssize_t length, image_changes *changes);
+/* … but for one run of elements, of a plain list, dict, set or deque all of which is shown. False: other changes. */
+enum { MOST_RUN = 32 };
+typedef struct image_run { uint32_t start, removed, added; /* elements: of a dict, keys and values */ PyObject *values[MOST_RUN]; } image_run;
+bool image_compare_run(recorder *r, const object_record *record, Py_ssize_t length, image_run *run);
 /* The same of a list or dict in which at most that element, or the value of that entry, has changed since it was looked into. False: it has to be compared whole. */
 bool image_compare_element(const recorder *r, const object_record *record, uint32_t index, image_changes *changes);
 /* Whether the element was, and is, an equal scalar. */
 bool image_is_equal(const object_record *record, const struct image_change *change);
 /* Takes them over; `children`: their records, NULL of scalars. False, and nothing done: the image has to be taken anew. */
 bool image_change(recorder *r, object_record *record, const image_changes *changes, object_record *const *children);
+bool image_change_run(recorder *r, object_record *record, const image_run *run, object_record *const *children); /* likewise */
 void image_take(recorder *r, object_record *record, Py_ssize_t length); /* after object_encode_state, whose children are on r->children */
 void image_drop(recorder *r, object_record *record);
 void image_free(recorder *r, object_record *record);

@@ -126,7 +126,7 @@ asyncio.run(main(300))
 
 
 @pytest.mark.parametrize("options", [["--max-depth=1", "--max-attr-depth=1"], ["--max-depth=2", "--max-attr-depth=2"], ["--max-attr-depth=0"], ["--max-items=2"], ["--globals=referenced"]], ids=" ".join)
-@pytest.mark.parametrize("name", ["quiet_stores", "quiet_elements", "quiet_entries", "quiet_values", "quiet_unseen", "quiet_ends"])
+@pytest.mark.parametrize("name", ["quiet_stores", "quiet_elements", "runs_replaced", "quiet_entries", "quiet_values", "quiet_unseen", "quiet_ends"])
 def test_nothing_is_missed_of_what_is_shown_in_part(tmp_path, name, options):
     recorded = reading.record_journal(tmp_path, None, PROGRAMS / f"{name}.py", options=["--verify-capture", *options], events=False)
     assert missed(recorded) == 0, recorded.summary

@@ -585,3 +585,13 @@ def test_the_documented_words_are_those_of_the_table():
     assert listed("Two of these in a row") == table("SECRET_PAIRS") and listed("The whole name") == table("SECRET_NAMES")
     ends = document[document.index("Not if the name ends") : document.index(", as in\n`SESSION_COOKIE_NAME`")]
     assert sorted(word.removesuffix(" name") for word in re.findall(r"`([^`]+)`", ends)) == table("NAMED_THINGS")
+
+
+def test_entries_that_come_to_a_dict(traced):
+    """One at a time, among others: each is judged by its key. The texts are too short to be known elsewhere."""
+    answer = traced(
+        "def work(n):\n    table = {}\n    for i in range(n):\n        table[f'name{i}'] = i\n        table['password'] = 'zq7x' + str(i) + 'kj'\n"
+        "        table[f'other{i}'] = i\n        table.pop('password')\n        table.update({f'other{i}': -1000 - i, 'api_key': 'zq7x' + str(i) + 'kj'})\n        del table['api_key']\n    table['api_key'] = 'zq7x' + str(n) + 'kj'\n    return len(table)\nprint(work(9))\n"
+    )
+    seen = [event["locals"]["table"] for event in reading.print_json(answer.trace) if event["event"] == "step" and "table" in event.get("locals", {})]
+    assert len(seen) > 40 and any("name8" in str(table) for table in seen) and leaks(answer.trace, [f"zq7x{i}kj" for i in range(10)]) == []
