@@ -77,6 +77,7 @@ class Plugin:
         self.recording: session.Recording | None = None
         self.path = ""  # of the recording that runs
         self.outcome: str | None = None
+        self.failed_before = False  # and was run again: pytest-rerunfailures
         self.durations: dict[str, float] = {}  # by phase
         self.written = 0
         self.problems: list[str] = []
@@ -126,7 +127,7 @@ class Plugin:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> "Generator[None, Any, None]":
-        self.outcome, self.durations = None, {}
+        self.outcome, self.durations, self.failed_before = None, {}, False
         if not self.per_test:
             span = spans.Span("span_test", item.nodeid, "test")
             yield
@@ -145,7 +146,7 @@ class Plugin:
         if self.recording is not None:
             _native.define_meta("test.outcome", outcome)
             _native.define_meta("test.duration", f"{sum(self.durations.values()):.6f}")
-            self.end(not self.failed_only or outcome in KEPT_OF_FAILED)
+            self.end(not self.failed_only or outcome in KEPT_OF_FAILED or self.failed_before)
 
     def folder(self, node: str, worker: str | None) -> str:
         """Below the root."""
@@ -201,6 +202,7 @@ class Plugin:
         if report.when == "setup":  # again, when a test is run again
             self.outcome, self.durations = None, {}
         self.durations[str(report.when)] = report.duration  # subtests tell first, the whole call is told last
+        self.failed_before |= report.outcome == "rerun"
         if report.failed:
             self.outcome = "failed" if report.when == "call" else "error"
         elif self.outcome in KEPT_OF_FAILED:

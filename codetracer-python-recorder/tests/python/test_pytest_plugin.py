@@ -236,6 +236,19 @@ def test_failed_only(run, tmp_path, workers):
     assert sorted(path.name for path in (tmp_path / "out" / "test_it.py").iterdir()) == ["test_bad", "test_error"]  # no empty folders
 
 
+@pytest.mark.parametrize("workers", [[], ["-n2"]])
+def test_a_test_that_passes_when_it_is_run_again_is_kept(run, tmp_path, workers):
+    """It is what somebody who looks for a flaky test waits for. All attempts are in its trace."""
+    frameworks.need("pytest_rerunfailures", *(["xdist"] if workers else []))
+    code = "import pathlib\ntimes = pathlib.Path('times')\ndef test_flaky():\n    n = len(times.read_text()) if times.exists() else 0\n    times.write_text('x' * (n + 1))\n    assert n == 2\ndef test_good():\n    pass\n"
+    done = run("--codetracer=out", "--codetracer-failed-only", "--reruns=3", *workers, files={"test_it.py": code})
+    assert done.returncode == 0 and "2 passed, 2 rerun" in done.stdout, done.stdout + done.stderr
+    found = traces(tmp_path / "out")
+    assert {node: made["test.outcome"] for node, (_, made) in found.items()} == {"test_it.py::test_flaky": "passed"}
+    steps = [event for event in reading.print_json(found["test_it.py::test_flaky"][0]) if event["event"] == "step" and event["line"] == 6]
+    assert [step["locals"]["n"] for step in steps] == [0, 1, 2]
+
+
 @pytest.mark.parametrize("workers", [[], ["-n1"]])
 def test_a_test_with_a_failing_subtest_has_failed(run, tmp_path, workers):
     """unittest's own: pytest then says that the subtest failed, and that the test passed."""

@@ -28,6 +28,7 @@ def environment(**variables):
 
 
 def pytest_command(*arguments):
-    """pytest with our plugin, which an installation registers by itself."""
+    """pytest with our plugin, which an installation registers by itself. pytest-rerunfailures is there only when it is asked for: with workers it opens a socket."""
+    reruns = () if any(str(argument).startswith("--reruns") for argument in arguments) else ("-p", "no:rerunfailures")
     plugin = () if _is_installed() else ("-p", "codetracer_python_recorder.pytest_plugin")
-    return [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *map(str, arguments)]
+    return [sys.executable, "-m", "pytest", *plugin, *reruns, "-p", "no:cacheprovider", *map(str, arguments)]
