@@ -202,7 +202,7 @@ class Plugin:
         if report.when == "setup":  # again, when a test is run again
             self.outcome, self.durations = None, {}
         self.durations[str(report.when)] = report.duration  # subtests tell first, the whole call is told last
-        self.failed_before |= report.outcome == "rerun"
+        self.failed_before |= str(report.outcome) == "rerun"  # an outcome that pytest itself does not know
         if report.failed:
             self.outcome = "failed" if report.when == "call" else "error"
         elif self.outcome in KEPT_OF_FAILED:

