@@ -92,7 +92,7 @@ static void
 generator_died(recorder *r, activation *a)
 {
     if (a->on_stack)
-        return; /* cannot be: a running generator is referenced by its frame's caller */
+        return; /* it was closed where no event tells of the end: its thread will find it lost, or a new generator takes its frame's address (activation_push) */
     if (r->ended_count == r->ended_capacity) {
         size_t capacity = r->ended_capacity ? r->ended_capacity * 2 : 64;
         uint64_t *ended = realloc(r->ended, capacity * sizeof *ended);
