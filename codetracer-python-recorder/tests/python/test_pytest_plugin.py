@@ -668,5 +668,5 @@ def test_versions_of_the_documentation_are_those_that_are_tried():
     pinned = {}
     for name in ("requirements.txt", "requirements-frameworks.txt"):
         pinned.update(re.findall(r"^([\w-]+)==(\S+)$", (Path(__file__).parents[1] / name).read_text(), re.M))
-    assert set(tried) == {"pytest", "pytest-xdist", "pytest-asyncio", "pytest-cov", "coverage", "pytest-timeout"}
+    assert set(tried) == {"pytest", "pytest-xdist", "pytest-asyncio", "pytest-cov", "pytest-rerunfailures", "coverage", "pytest-timeout"}
     assert tried == {name: pinned[name] for name in tried}
